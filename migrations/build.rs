@@ -1,0 +1,4 @@
+//! Rebuilds the embedded migrator when a file is added.
+fn main() {
+    println!("cargo:rerun-if-changed=.");
+}
