@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod document;
+mod error;
+mod exit;
+mod run;
+mod usage;
+
+pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
+pub use document::Document;
+pub use error::CliError;
+pub use exit::Exit;
+pub use run::{RunCommand, main};

@@ -1,0 +1,117 @@
+//! The five-line `main` of every command line.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    CliError, Document, GlobalArgs, OutputFormat,
+    usage::{is_help, usage_error},
+};
+
+/// A command tree that can be run alone or nested into another.
+#[expect(
+    async_fn_in_trait,
+    reason = "command lines run on one task; nothing needs them to be Send"
+)]
+pub trait RunCommand: Subcommand {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// A [`CliError`] whose exit code and words go to the caller as they are.
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError>;
+}
+
+#[derive(Debug, Parser)]
+struct CommandLine<C: Args + FromArgMatches> {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(flatten)]
+    command: C,
+}
+
+/// Lets a tree of subcommands be flattened beside the globals.
+#[derive(Debug, Args)]
+struct Verb<C: Subcommand> {
+    #[command(subcommand)]
+    verb: C,
+}
+
+/// Parses the arguments, runs the command, prints one document or one error, and gives the exit
+/// code of the contract.
+pub fn main<C: RunCommand>(name: &'static str, about: &'static str) -> ExitCode {
+    let command = CommandLine::<Verb<C>>::command()
+        .name(name)
+        .bin_name(name)
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"));
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| CommandLine::<Verb<C>>::from_arg_matches(&matches));
+    match parsed {
+        Ok(parsed) => run(parsed.command.verb, &parsed.globals),
+        Err(error) if is_help(&error) => print(
+            &mut io::stdout(),
+            error.render().to_string().trim_end(),
+            ExitCode::SUCCESS,
+        ),
+        Err(error) => fail(&usage_error(name, &error), OutputFormat::Json),
+    }
+}
+
+fn run<C: RunCommand>(command: C, globals: &GlobalArgs) -> ExitCode {
+    if let Err(error) = init_logs(&globals.log) {
+        return fail(&error, globals.output);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command.run(globals)),
+        Err(error) => Err(CliError::bug("no async runtime could be started").caused_by(&error)),
+    };
+    match result {
+        Ok(document) => succeed(&document, globals.output),
+        Err(error) => fail(&error, globals.output),
+    }
+}
+
+fn init_logs(filter: &str) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        CliError::usage("log", "the log filter does not parse").caused_by(&error)
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+fn succeed(document: &Document, output: OutputFormat) -> ExitCode {
+    let text = match output {
+        OutputFormat::Json => document.to_json_line(),
+        OutputFormat::Text => document.to_text(),
+    };
+    print(&mut io::stdout(), &text, document.exit.into())
+}
+
+fn fail(error: &CliError, output: OutputFormat) -> ExitCode {
+    let text = match output {
+        OutputFormat::Json => error.to_json_line(),
+        OutputFormat::Text => error.to_text(),
+    };
+    print(&mut io::stderr(), &text, error.exit.into())
+}
+
+/// A closed pipe (`carrel … | head`) is the reader's choice, not a failure of the command.
+fn print(stream: &mut impl Write, text: &str, exit: ExitCode) -> ExitCode {
+    match writeln!(stream, "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Ok(()) | Err(_) => exit,
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "cli")]
+pub mod cli;
+mod id;
+mod principal;
+mod user_id;
+
+pub use id::{
+    ExamSessionId, ExecutionEnvironmentId, IdError, InstallId, JobId, TerminalProcessId,
+    WorkerIncarnation,
+};
+pub use principal::{Actor, LoginId, Principal, Role, RoleError};
+pub use user_id::{UserId, UserIdError};
+
+#[doc(hidden)]
+pub use uuid;
