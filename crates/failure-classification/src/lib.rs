@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod class;
+mod classify;
+mod code;
+mod context;
+mod http_answer;
+mod kubernetes;
+mod pull_message;
+mod reference;
+mod rule;
+mod rules;
+mod said;
+mod signal;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use class::{Attribution, FailureClass, Phase, RetryRule};
+pub use classify::{Classified, classify};
+pub use code::{FailureCode, UnknownCode};
+pub use context::{ContextError, classify_context};
+pub use http_answer::from_http_answer;
+pub use kubernetes::from_kubernetes_reason;
+pub use pull_message::from_pull_message;
+pub use reference::reference;
+pub use rule::{Rule, rule};
+pub use signal::{DisruptionCause, Signal, TerminalLeg};
