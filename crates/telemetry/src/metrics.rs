@@ -1,0 +1,197 @@
+//! Every metric of every process, in one table.
+//!
+//! Names are `carrel_<noun>_<unit>[_total]` in base units. Labels are bounded (a kind, a class, a
+//! state, a route) and never carry ids. Service-level gauges come from SQL on the api's admin port,
+//! in one place, so that they are true whatever process is down; the rest is each process's own.
+
+use std::time::Duration;
+
+use metrics::{Label, Unit};
+
+/// Tells how a metric's values combine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows, until the process ends.
+    Counter,
+    /// A present value.
+    Gauge,
+    /// A distribution, in seconds.
+    Histogram,
+}
+
+macro_rules! metric_table {
+    ($($variant:ident: $kind:ident $name:literal $unit:ident $labels:tt $help:literal;)+) => {
+        /// Names one metric. The variant's documentation is the help text that a scrape shows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Metric {
+            $(#[doc = $help] $variant,)+
+        }
+
+        impl Metric {
+            /// Every metric, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the exported name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Returns how its values combine.
+            pub const fn kind(self) -> MetricKind {
+                match self { $(Self::$variant => MetricKind::$kind,)+ }
+            }
+
+            /// Returns the names of its labels.
+            pub const fn labels(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &$labels,)+ }
+            }
+
+            /// Returns its help text.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help,)+ }
+            }
+
+            const fn unit(self) -> Unit {
+                match self { $(Self::$variant => Unit::$unit,)+ }
+            }
+        }
+    };
+}
+
+metric_table! {
+    HttpRequests: Counter "carrel_http_requests_total" Count ["method", "route", "status"]
+        "HTTP requests answered, by route pattern and status.";
+    HttpRequestSeconds: Histogram "carrel_http_request_seconds" Seconds ["route"]
+        "Time from a request's head to its response's head, by route pattern.";
+    StatusStreams: Gauge "carrel_status_streams" Count []
+        "Status event streams that are open on this process.";
+
+    Sessions: Gauge "carrel_sessions" Count ["state"]
+        "Sessions by state, from the database.";
+    Environments: Gauge "carrel_environments" Count ["state"]
+        "Execution environments by state, from the database.";
+    Jobs: Gauge "carrel_jobs" Count ["queue", "state"]
+        "Jobs by queue and state, from the database.";
+    OldestReadyJobSeconds: Gauge "carrel_oldest_ready_job_seconds" Seconds ["queue"]
+        "How long the oldest due job has waited, by queue, from the database.";
+    ServiceGaugesUp: Gauge "carrel_service_gauges_up" Count []
+        "1 when the gauges from the database are of this scrape, 0 when they could not be read.";
+
+    JobsClaimed: Counter "carrel_jobs_claimed_total" Count ["kind"]
+        "Jobs that this worker claimed, by kind.";
+    JobsFinished: Counter "carrel_jobs_finished_total" Count ["kind", "outcome"]
+        "Runs of jobs that ended on this worker, by kind and outcome.";
+    JobWaitSeconds: Histogram "carrel_job_wait_seconds" Seconds ["kind"]
+        "Time from due to start, by kind.";
+    JobRunSeconds: Histogram "carrel_job_run_seconds" Seconds ["kind"]
+        "Time a handler ran, by kind.";
+    JobsStale: Counter "carrel_jobs_stale_total" Count ["kind"]
+        "Writes refused because another run held the job, by kind.";
+    JobLeasesLost: Counter "carrel_job_leases_lost_total" Count []
+        "Leases that ran out under this worker.";
+    JobsCrashParked: Counter "carrel_jobs_crash_parked_total" Count []
+        "Jobs parked because their workers crashed on them three times.";
+    JobLooks: Counter "carrel_job_looks_total" Count ["cause"]
+        "Times this worker looked for work, by what made it look.";
+    JobExchangeFailures: Counter "carrel_job_exchange_failures_total" Count []
+        "Finish-and-claim statements that failed and were tried again.";
+
+    TerminalAttachments: Gauge "carrel_terminal_attachments" Count []
+        "Terminals attached to this process.";
+    TerminalAttaches: Counter "carrel_terminal_attaches_total" Count ["outcome"]
+        "Attaches tried on this process, by outcome.";
+    TerminalCloses: Counter "carrel_terminal_closes_total" Count ["code"]
+        "Terminals closed by this process, by close code.";
+    TerminalBytes: Counter "carrel_terminal_bytes_total" Bytes ["direction"]
+        "Terminal bytes carried, by direction.";
+    TerminalCutoffSeconds: Histogram "carrel_terminal_cutoff_seconds" Seconds []
+        "Time from learning of an end to the input gate being shut.";
+}
+
+impl Metric {
+    /// Adds to a counter.
+    pub fn increment(self, by: u64, labels: &[(&'static str, &str)]) {
+        metrics::counter!(self.name(), self.checked(MetricKind::Counter, labels)).increment(by);
+    }
+
+    /// Sets a gauge.
+    pub fn set(self, value: f64, labels: &[(&'static str, &str)]) {
+        metrics::gauge!(self.name(), self.checked(MetricKind::Gauge, labels)).set(value);
+    }
+
+    /// Moves a gauge up or down.
+    pub fn change(self, by: f64, labels: &[(&'static str, &str)]) {
+        metrics::gauge!(self.name(), self.checked(MetricKind::Gauge, labels)).increment(by);
+    }
+
+    /// Records a duration in a histogram.
+    pub fn observe(self, value: Duration, labels: &[(&'static str, &str)]) {
+        metrics::histogram!(self.name(), self.checked(MetricKind::Histogram, labels)).record(value);
+    }
+
+    /// Turns the labels into the recorder's, after checking that they are the declared ones.
+    fn checked(self, kind: MetricKind, labels: &[(&'static str, &str)]) -> Vec<Label> {
+        debug_assert_eq!(self.kind(), kind, "{}", self.name());
+        debug_assert!(
+            labels.iter().map(|(name, _)| name).eq(self.labels()),
+            "{} has the labels {:?}",
+            self.name(),
+            self.labels()
+        );
+        labels
+            .iter()
+            .map(|(name, value)| Label::new(*name, (*value).to_owned()))
+            .collect()
+    }
+}
+
+/// Tells the installed recorder every metric's unit and help.
+pub(crate) fn describe() {
+    for metric in Metric::ALL {
+        let (name, unit, help) = (metric.name(), metric.unit(), metric.help());
+        match metric.kind() {
+            MetricKind::Counter => metrics::describe_counter!(name, unit, help),
+            MetricKind::Gauge => metrics::describe_gauge!(name, unit, help),
+            MetricKind::Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_prefixed_and_say_their_unit() {
+        let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert_eq!(names.len(), Metric::ALL.len());
+        for metric in Metric::ALL {
+            let name = metric.name();
+            assert!(name.starts_with("carrel_"), "{name}");
+            assert_eq!(
+                name.ends_with("_total"),
+                metric.kind() == MetricKind::Counter,
+                "{name}"
+            );
+            if metric.unit() == Unit::Seconds {
+                assert!(name.ends_with("_seconds"), "{name}");
+            }
+            assert!(metric.help().ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_label_can_hold_an_id() {
+        for metric in Metric::ALL {
+            for label in metric.labels() {
+                assert!(
+                    !label.ends_with("id") && *label != "user",
+                    "{} {label}",
+                    metric.name()
+                );
+            }
+        }
+    }
+}
