@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod diagram;
+mod error;
+mod record;
+mod request;
+mod state;
+mod store;
+mod transition;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use diagram::{DIAGRAM_BEGIN, DIAGRAM_END, diagram};
+pub use error::{
+    ErrorClass, ExtendError, FindError, InsertError, LoadError, RememberError, TransitionError,
+};
+pub use record::{
+    Ending, EndingKind, ExtensionRecord, FailureRecord, SessionRecord, TransitionRecord,
+};
+pub use request::{
+    Advance, Cause, ExamClock, Expected, Extended, Extension, Inserted, NewSession, Provenance,
+    Remembered,
+};
+pub use state::{SessionState, TRANSITIONS, UnknownState, allowed_from, is_allowed};
+pub use store::{
+    SessionFilter, advance, count_sessions, extend, extensions, find_due, find_past_startup,
+    history, insert_session, list_sessions, load_session, lock_session, recall_request,
+    remember_request,
+};
+pub use transition::decide;

@@ -1,0 +1,19 @@
+//! Every SQL statement of this crate. Only these functions write its four tables.
+
+mod advance;
+mod due;
+mod extension;
+mod history;
+mod insert;
+mod list;
+mod request_key;
+mod session;
+
+pub use advance::advance;
+pub use due::{find_due, find_past_startup};
+pub use extension::{extend, extensions};
+pub use history::history;
+pub use insert::insert_session;
+pub use list::{SessionFilter, count_sessions, list_sessions};
+pub use request_key::{recall_request, remember_request};
+pub use session::{load_session, lock_session};
