@@ -1,0 +1,135 @@
+-- One round trip and one commit: writes how runs ended, then claims into what is free.
+-- Finishing names id, run_token and state, so a stale run matches no row. A job finished here is
+-- not claimable here, because both halves see one snapshot.
+WITH input AS MATERIALIZED (
+    SELECT t.id, t.run_token, t.verb, t.delay_ms, t.class, t.reason
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+         AS t(id, run_token, verb, delay_ms, class, reason)
+),
+finished AS (
+    UPDATE jobs j SET
+        state = CASE
+            WHEN i.verb IN ('done', 'dead', 'cancelled') THEN i.verb
+            WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+            WHEN i.verb = 'retry' AND j.attempt >= j.max_attempts THEN 'dead'
+            ELSE 'ready' END,
+        finished_at = CASE
+            WHEN i.verb IN ('done', 'dead', 'cancelled')
+              OR j.cancel_requested_at IS NOT NULL
+              OR (i.verb = 'retry' AND j.attempt >= j.max_attempts) THEN clock_timestamp() END,
+        attempt = CASE WHEN i.verb IN ('snooze', 'released') THEN GREATEST(j.attempt - 1, 0)
+                       ELSE j.attempt END,
+        run_at = CASE WHEN i.verb IN ('retry', 'snooze')
+                      THEN clock_timestamp() + i.delay_ms * interval '1 millisecond'
+                      ELSE j.run_at END,
+        outcome_class = i.class,
+        outcome_reason = i.reason,
+        lease_owner = NULL, lease_until = NULL, deadline_at = NULL
+    FROM input i
+    -- The first condition is redundant on purpose: it holds the planner to the primary key, where
+    -- the join alone could become a scan of the whole table.
+    WHERE j.id = ANY($1) AND j.id = i.id AND j.run_token = i.run_token AND j.state = 'running'
+    RETURNING j.id, j.run_token, j.state, j.attempt, j.started_at, i.verb, i.class, i.reason
+),
+history AS (
+    INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,
+                              outcome, error_class, error)
+    SELECT f.id, f.run_token,
+           f.attempt + CASE WHEN f.verb IN ('snooze', 'released') THEN 1 ELSE 0 END,
+           $7, $8, COALESCE(f.started_at, now()),
+           CASE WHEN f.state = 'ready' THEN f.verb ELSE f.state END, f.class, f.reason
+    FROM finished f
+),
+-- A job may snooze hundreds of times; only the last one says anything.
+pruned AS (
+    DELETE FROM job_attempts a USING finished f
+    WHERE f.verb = 'snooze' AND a.job_id = f.id AND a.outcome = 'snooze'
+      AND a.run_token < f.run_token
+),
+open_queues AS MATERIALIZED (
+    SELECT q.name
+    FROM unnest($9::text[]) AS q(name)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM queues p
+        WHERE p.name = q.name AND p.paused_at IS NOT NULL
+          AND (p.paused_until IS NULL OR p.paused_until > now()))
+),
+expired AS MATERIALIZED (
+    SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
+           j.started_at
+    FROM jobs j
+    WHERE j.queue = ANY(ARRAY(SELECT name FROM open_queues))
+      AND j.state = 'running' AND j.lease_until <= now()
+      AND j.kind = ANY($10) AND j.id <> ALL($1)
+    ORDER BY j.lease_until
+    LIMIT $12 FOR UPDATE SKIP LOCKED
+),
+due AS MATERIALIZED (
+    SELECT d.id
+    FROM open_queues o
+    CROSS JOIN LATERAL (
+        SELECT j.id FROM jobs j
+        WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
+        ORDER BY j.priority DESC, j.run_at, j.id
+        LIMIT $12 FOR UPDATE SKIP LOCKED
+    ) d
+    LIMIT GREATEST($12 - (SELECT count(*) FROM expired), 0)
+),
+crashes AS (
+    INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,
+                              outcome, error_class, error)
+    SELECT e.id, e.run_token, e.attempt, e.lease_owner,
+           (SELECT w.name FROM workers w WHERE w.incarnation = e.lease_owner),
+           COALESCE(e.started_at, now()), 'lease_expired', 'crashed_worker',
+           'the lease ran out without an answer'
+    FROM expired e
+    ON CONFLICT DO NOTHING
+),
+parked AS (
+    UPDATE jobs SET
+        state = CASE WHEN cancel_requested_at IS NULL THEN 'dead' ELSE 'cancelled' END,
+        crash_count = crash_count + 1,
+        outcome_class = 'crashed_worker',
+        outcome_reason = format('%s runs ended without an answer', crash_count + 1),
+        finished_at = now(),
+        lease_owner = NULL, lease_until = NULL, deadline_at = NULL
+    WHERE id = ANY(ARRAY(
+        SELECT e.id FROM expired e
+        WHERE e.crash_count + 1 >= $14 OR e.cancel_requested_at IS NOT NULL))
+    RETURNING id, run_token, state, kind
+),
+claimed AS (
+    UPDATE jobs SET
+        state = 'running',
+        run_token = run_token + 1,
+        attempt = attempt + CASE WHEN state = 'ready' THEN 1 ELSE 0 END,
+        crash_count = crash_count + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
+        started_at = now(),
+        lease_owner = $7,
+        deadline_at = now()
+            + ($11::bigint[])[array_position($10, kind)] * interval '1 millisecond',
+        -- A lease never outlives its deadline by more than the fence, whoever renews it.
+        lease_until = now()
+            + LEAST($13, ($11::bigint[])[array_position($10, kind)] + $15)
+            * interval '1 millisecond'
+    WHERE id = ANY(ARRAY(
+        SELECT d.id FROM due d
+        UNION ALL
+        SELECT e.id FROM expired e
+        WHERE e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL))
+    RETURNING id, run_token, state, kind, kind_version, payload, attempt, max_attempts,
+              crash_count, session_id, traceparent,
+              GREATEST(extract(epoch FROM now() - run_at), 0)::float8 AS waited_seconds
+)
+SELECT 'finished' AS "part!", id AS "id!", run_token AS "run_token!", state AS "state!",
+       NULL::text AS kind, NULL::integer AS kind_version, NULL::jsonb AS payload,
+       NULL::integer AS attempt, NULL::integer AS max_attempts, NULL::integer AS crash_count,
+       NULL::uuid AS session_id, NULL::text AS traceparent, NULL::float8 AS waited_seconds
+FROM finished
+UNION ALL
+SELECT 'parked', id, run_token, state, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM parked
+UNION ALL
+SELECT 'claimed', id, run_token, state, kind, kind_version, payload, attempt, max_attempts,
+       crash_count, session_id, traceparent, waited_seconds
+FROM claimed

@@ -1,0 +1,70 @@
+//! Arguments the verbs share.
+
+use clap::Args;
+use session_identity::{Actor, ExamSessionId, JobId, UserId};
+
+use crate::{JobAction, JobFilter, JobState};
+
+/// Which jobs; flags that are left out do not narrow.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// Only jobs of this queue.
+    #[arg(long)]
+    queue: Option<String>,
+    /// Only jobs of this kind, such as `provision_environment`.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only jobs in this state: ready, running, done, dead or cancelled.
+    #[arg(long)]
+    state: Option<JobState>,
+    /// Only jobs about this session (UUID).
+    #[arg(long, value_name = "SESSION_ID")]
+    session: Option<ExamSessionId>,
+}
+
+impl FilterArgs {
+    pub(super) fn filter(&self) -> JobFilter {
+        JobFilter {
+            queue: self.queue.clone(),
+            kind: self.kind.clone(),
+            state: self.state,
+            session_id: self.session,
+        }
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Args)]
+pub struct PageArgs {
+    /// Jobs on a page, 1 to 500.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
+    pub(super) limit: i64,
+    /// Goes on after this job: the `next_cursor` of the page before.
+    #[arg(long, value_name = "JOB_ID")]
+    pub(super) after: Option<JobId>,
+}
+
+/// Who does it and why; both are kept in `job_actions`.
+#[derive(Debug, Args)]
+pub struct ActionArgs {
+    /// The operator's user id; kept as `staff:<user id>`.
+    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = parse_user)]
+    actor: UserId,
+    /// Why, for whoever reads the log.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl ActionArgs {
+    pub(super) fn action(&self) -> JobAction {
+        let actor = Actor::Staff(self.actor.clone()).to_string();
+        JobAction {
+            actor,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+fn parse_user(text: &str) -> Result<UserId, String> {
+    UserId::parse(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,144 @@
+//! What a handler knows about its run, and how it writes the run's end itself.
+
+use std::sync::{Arc, OnceLock};
+
+use session_identity::{ExamSessionId, JobId, WorkerIncarnation};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    JobState, Outcome,
+    claim::{ClaimTerms, ClaimedJob, WorkerIdentity, exchange},
+    finish::{Finish, Finished},
+    job::JobKind,
+    outcome::StoredOutcome,
+};
+
+/// Why a run was asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelReason {
+    /// An operator asked for the job to be cancelled.
+    Requested,
+    /// Another worker may own the job by now; nothing this run writes will be accepted.
+    LeaseLost,
+    /// The kind's time limit has passed.
+    Deadline,
+    /// The worker stops; the job goes back without an attempt being charged.
+    Shutdown,
+}
+
+/// One run of one job.
+#[derive(Clone, Debug)]
+pub struct JobContext {
+    /// The job.
+    pub job_id: JobId,
+    /// Its kind.
+    pub kind: JobKind,
+    /// Counted runs including this one; the first is 1.
+    pub attempt: i32,
+    /// Counted runs before the job is dead.
+    pub max_attempts: i32,
+    /// This run's fencing token, larger than that of every earlier run of the job.
+    pub run_token: i64,
+    /// Earlier runs that ended without an answer.
+    pub crash_count: i32,
+    /// The worker that runs it.
+    pub worker: WorkerIncarnation,
+    /// The session the job is about, if its kind names one.
+    pub session_id: Option<ExamSessionId>,
+    /// The W3C `traceparent` of whoever enqueued the job: to link to, not to be a child of.
+    pub traceparent: Option<String>,
+    /// Cancelled when the run should stop: see [`JobContext::cancel_reason`].
+    pub cancellation: CancellationToken,
+    cancel_reason: Arc<OnceLock<CancelReason>>,
+    worker_name: Arc<str>,
+}
+
+impl JobContext {
+    pub(crate) fn new(claimed: &ClaimedJob, kind: JobKind, worker: &WorkerIdentity) -> Self {
+        Self {
+            job_id: claimed.job_id,
+            kind,
+            attempt: claimed.attempt,
+            max_attempts: claimed.max_attempts,
+            run_token: claimed.run_token,
+            crash_count: claimed.crash_count,
+            worker: worker.incarnation,
+            session_id: claimed.session_id,
+            traceparent: claimed.traceparent.clone(),
+            cancellation: CancellationToken::new(),
+            cancel_reason: Arc::default(),
+            worker_name: worker.name.clone(),
+        }
+    }
+
+    /// Says why the run should stop; `None` while it should not. The first reason stays.
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        self.cancel_reason.get().copied()
+    }
+
+    /// Says whether this run is the last that counts, so that a retry would end the job.
+    pub const fn is_last_attempt(&self) -> bool {
+        self.attempt >= self.max_attempts
+    }
+
+    /// Cancels the token; a reason given earlier stays.
+    pub(crate) fn cancel(&self, reason: CancelReason) {
+        self.cancel_reason.get_or_init(|| reason);
+        self.cancellation.cancel();
+    }
+
+    /// Writes the outcome in the caller's transaction, so that it commits together with what the
+    /// handler did to its own tables. The handler then returns [`Outcome::AlreadyRecorded`].
+    ///
+    /// # Errors
+    /// [`RecordError::StaleRun`] if this run no longer owns the job: roll back, nothing it did
+    /// counts. [`RecordError::Database`] if the database refused.
+    pub async fn record(
+        &self,
+        connection: &mut PgConnection,
+        outcome: &Outcome,
+    ) -> Result<Recorded, RecordError> {
+        let worker = WorkerIdentity {
+            incarnation: self.worker,
+            name: self.worker_name.clone(),
+        };
+        let finish = Finish {
+            job_id: self.job_id,
+            run_token: self.run_token,
+            outcome: StoredOutcome::new(outcome, self.attempt),
+        };
+        let terms = ClaimTerms::finish_only();
+        let answer = exchange(connection, &worker, &terms, &[finish], 0).await?;
+        match answer.finished.first() {
+            Some(Finished::Recorded(state)) => Ok(Recorded { state: *state }),
+            Some(Finished::Stale) | None => Err(RecordError::StaleRun {
+                job_id: self.job_id,
+                run_token: self.run_token,
+            }),
+        }
+    }
+}
+
+/// What [`JobContext::record`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The job's state once the caller commits; a retry of the last attempt reads `dead`.
+    pub state: JobState,
+}
+
+/// Why an outcome was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A later run, a cancel or an operator has the job now.
+    #[error("record the outcome of job {job_id}: run {run_token} no longer owns it")]
+    StaleRun {
+        /// The job.
+        job_id: JobId,
+        /// The token that was refused.
+        run_token: i64,
+    },
+    /// The database refused.
+    #[error("record the outcome of a job")]
+    Database(#[from] sqlx::Error),
+}

@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+
+mod apalis;
+mod backoff;
+mod claim;
+mod context;
+mod enqueue;
+mod exchange;
+mod finish;
+mod handler;
+mod heartbeat;
+mod job;
+mod listen;
+mod measure;
+mod operate;
+mod outcome;
+mod queues;
+mod retention;
+mod run;
+mod running;
+mod schedule;
+mod slots;
+mod wake;
+mod worker;
+mod workers;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, backoff_window};
+pub use context::{CancelReason, JobContext, RecordError, Recorded};
+pub use enqueue::{EnqueueError, EnqueueOptions, Enqueued, enqueue, enqueue_many, enqueue_raw};
+pub use handler::{Handler, Registry};
+pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
+pub use operate::{
+    ActionOutcome, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter, JobRecord,
+    OperateError, WhyNotRunning, cancel_job, count_jobs, job_actions, job_attempts, list_jobs,
+    load_job, retry_job, why_not_running,
+};
+pub use outcome::Outcome;
+pub use queues::{QueueStatus, list_queues, pause_queue, resume_queue};
+pub use retention::delete_finished;
+pub use schedule::{
+    ScheduleRecord, disable_schedule, enable_schedule, list_schedules, record_tick, tick,
+};
+pub use wake::{CHANNEL, Waker, notify_workers};
+pub use worker::{
+    ConfigError, DrainReport, QueueWorker, QueueWorkerBuilder, WorkerConfig, WorkerError,
+};
+pub use workers::{WorkerRecord, list_workers};

@@ -1,0 +1,119 @@
+//! When a worker looks for work: at a notification, at its poll, and when its own retries fall due.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rand::RngExt as _;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{measure, wake::CHANNEL};
+
+/// A lost listener is tried again this soon; polling carries on meanwhile.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// The signal the exchange loops wait for.
+#[derive(Debug, Default)]
+pub(crate) struct LookSignal {
+    wanted: AtomicBool,
+    changed: Notify,
+    due: Mutex<BinaryHeap<Reverse<Instant>>>,
+    due_changed: Notify,
+}
+
+impl LookSignal {
+    /// Says that there may be work.
+    pub(crate) fn look(&self) {
+        self.wanted.store(true, Ordering::Release);
+        self.changed.notify_one();
+    }
+
+    /// Takes the wish to look; the caller then looks.
+    pub(crate) fn take(&self) -> bool {
+        self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Waits until somebody has said so, or until a run has ended.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Wakes one loop without asking it to claim.
+    pub(crate) fn nudge(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Looks when a job this worker has put off falls due, sooner than the next poll would.
+    pub(crate) fn look_after(&self, delay: Duration) {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        due.push(Reverse(Instant::now() + delay));
+        drop(due);
+        self.due_changed.notify_one();
+    }
+
+    /// Returns when the earliest put-off job falls due, dropping those that already have.
+    fn next_due(&self) -> Option<Instant> {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        while due.peek().is_some_and(|at| at.0 <= now) {
+            due.pop();
+        }
+        due.peek().map(|at| at.0)
+    }
+}
+
+/// Asks to look at each poll, jittered so that workers started together drift apart, and whenever
+/// a put-off job falls due. Never returns.
+pub(crate) async fn poll(signal: &LookSignal, every: Duration) {
+    loop {
+        let pause = rand::rng().random_range(every / 2..=every);
+        let poll_at = Instant::now() + pause;
+        let wake_at = signal.next_due().map_or(poll_at, |due| due.min(poll_at));
+        tokio::select! {
+            () = tokio::time::sleep_until(wake_at) => {
+                measure::looked(if wake_at == poll_at { "poll" } else { "due" });
+                signal.look();
+            }
+            () = signal.due_changed.notified() => {}
+        }
+    }
+}
+
+/// Asks to look at each notification, on a connection of its own. Never returns: where listening
+/// fails it keeps trying, and polling bounds what that costs.
+pub(crate) async fn listen(signal: &LookSignal, options: PgConnectOptions) {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options);
+    loop {
+        if let Err(error) = listen_once(signal, &pool).await {
+            tracing::warn!(%error, "listening for jobs failed; the poll goes on");
+        }
+        let pause = RECONNECT.mul_f64(rand::rng().random_range(0.5..1.5));
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn listen_once(signal: &LookSignal, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    // Whatever was notified before the LISTEN took effect is found by looking now.
+    signal.look();
+    while listener.try_recv().await?.is_some() {
+        measure::looked("notify");
+        signal.look();
+    }
+    Ok(())
+}

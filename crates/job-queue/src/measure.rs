@@ -1,0 +1,35 @@
+//! The metrics of the queue. Labels are kinds and words of this crate, never ids.
+
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+
+pub(crate) fn claimed(kind: &'static str, waited: Duration) {
+    counter!("carrel_jobs_claimed_total", "kind" => kind).increment(1);
+    histogram!("carrel_job_wait_seconds", "kind" => kind).record(waited.as_secs_f64());
+}
+
+pub(crate) fn finished(kind: &'static str, outcome: &'static str, took: Duration) {
+    counter!("carrel_jobs_finished_total", "kind" => kind, "outcome" => outcome).increment(1);
+    histogram!("carrel_job_run_seconds", "kind" => kind).record(took.as_secs_f64());
+}
+
+pub(crate) fn stale(kind: &'static str) {
+    counter!("carrel_jobs_stale_total", "kind" => kind).increment(1);
+}
+
+pub(crate) fn leases_lost(count: usize) {
+    counter!("carrel_job_leases_lost_total").increment(count as u64);
+}
+
+pub(crate) fn parked(count: usize) {
+    counter!("carrel_jobs_crash_parked_total").increment(count as u64);
+}
+
+pub(crate) fn looked(cause: &'static str) {
+    counter!("carrel_job_looks_total", "cause" => cause).increment(1);
+}
+
+pub(crate) fn exchange_failed() {
+    counter!("carrel_job_exchange_failures_total").increment(1);
+}

@@ -1,0 +1,14 @@
+//! What operators see and do. Every write leaves a row in `job_actions`.
+
+mod act;
+mod explain;
+mod read;
+
+pub(crate) use act::append_action;
+pub use act::{
+    ActionOutcome, JobAction, JobActionRecord, OperateError, cancel_job, job_actions, retry_job,
+};
+pub use explain::{WhyNotRunning, why_not_running};
+pub use read::{
+    AttemptRecord, JobCount, JobFilter, JobRecord, count_jobs, job_attempts, list_jobs, load_job,
+};

@@ -1,0 +1,233 @@
+//! Retrying and cancelling by hand.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use session_identity::JobId;
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use crate::JobState;
+
+/// Who does something to a job, and why.
+#[derive(Clone, Debug)]
+pub struct JobAction {
+    /// The actor as stored, such as `staff:dana`.
+    pub actor: String,
+    /// The reason, for whoever reads the log.
+    pub reason: Option<String>,
+}
+
+/// What became of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionOutcome {
+    /// The job is ready again.
+    Requeued,
+    /// The job is cancelled.
+    Cancelled,
+    /// The job runs; its handler learns within one heartbeat that it should stop.
+    CancelRequested,
+    /// The job was already as asked; nothing changed.
+    Unchanged,
+}
+
+/// Why an operator's act was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// There is no such job (any more).
+    #[error("find job {id}")]
+    NotFound {
+        /// The id asked for.
+        id: JobId,
+    },
+    /// There is no such schedule; workers make them at their first tick.
+    #[error("find the schedule {name}")]
+    ScheduleNotFound {
+        /// The name asked for.
+        name: String,
+    },
+    /// The job's state does not allow it.
+    #[error("{verb} job {id}: it is {state}")]
+    Refused {
+        /// What was asked.
+        verb: &'static str,
+        /// The job.
+        id: JobId,
+        /// Its state, one of [`JobState`]'s words.
+        state: String,
+    },
+    /// Another live job has the same deduplication key.
+    #[error("retry job {id}: job {holder} is live with the same key")]
+    KeyTaken {
+        /// The job.
+        id: JobId,
+        /// The job that has the key.
+        holder: JobId,
+    },
+    /// The database refused.
+    #[error("act on a job")]
+    Database(#[from] sqlx::Error),
+}
+
+/// One row of `job_actions`.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobActionRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What, such as `job.retry`.
+    pub verb: String,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Particulars.
+    pub detail: Option<Value>,
+}
+
+struct Locked {
+    state: String,
+    key: Option<String>,
+}
+
+/// Makes a dead or cancelled job ready again, with fresh attempts and crashes.
+///
+/// # Errors
+/// [`OperateError::Refused`] for a job that is live or done, [`OperateError::KeyTaken`] if another
+/// live job does the same, [`OperateError::NotFound`].
+pub async fn retry_job(
+    connection: &mut PgConnection,
+    id: JobId,
+    action: &JobAction,
+) -> Result<ActionOutcome, OperateError> {
+    let mut transaction = connection.begin().await?;
+    let job = lock_job(&mut transaction, id).await?;
+    if ![JobState::Dead, JobState::Cancelled]
+        .iter()
+        .any(|state| state.as_str() == job.state)
+    {
+        return Err(OperateError::Refused {
+            verb: "retry",
+            id,
+            state: job.state,
+        });
+    }
+    if let Some(holder) = find_key_holder(&mut transaction, job.key.as_deref()).await? {
+        return Err(OperateError::KeyTaken { id, holder });
+    }
+    // The token stays: the next claim takes a larger one, so runs of before remain fenced off.
+    sqlx::query!(
+        "UPDATE jobs SET state = 'ready', run_at = now(), attempt = 0, crash_count = 0,
+                cancel_requested_at = NULL, finished_at = NULL
+         WHERE id = $1",
+        id.as_uuid(),
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let detail = json!({ "from": job.state });
+    append_action(&mut transaction, Some(id), "job.retry", action, &detail).await?;
+    transaction.commit().await?;
+    Ok(ActionOutcome::Requeued)
+}
+
+/// Cancels a ready job at once, and asks a running one to stop.
+///
+/// # Errors
+/// [`OperateError::Refused`] for a job that is done or dead, [`OperateError::NotFound`].
+pub async fn cancel_job(
+    connection: &mut PgConnection,
+    id: JobId,
+    action: &JobAction,
+) -> Result<ActionOutcome, OperateError> {
+    let mut transaction = connection.begin().await?;
+    let job = lock_job(&mut transaction, id).await?;
+    let outcome = match JobState::from_stored(&job.state) {
+        Some(JobState::Ready) => ActionOutcome::Cancelled,
+        Some(JobState::Running) => ActionOutcome::CancelRequested,
+        Some(JobState::Cancelled) => return Ok(ActionOutcome::Unchanged),
+        _ => {
+            return Err(OperateError::Refused {
+                verb: "cancel",
+                id,
+                state: job.state,
+            });
+        }
+    };
+    sqlx::query!(
+        "UPDATE jobs SET
+            cancel_requested_at = COALESCE(cancel_requested_at, now()),
+            state = CASE WHEN state = 'ready' THEN 'cancelled' ELSE state END,
+            finished_at = CASE WHEN state = 'ready' THEN now() END
+         WHERE id = $1",
+        id.as_uuid(),
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let detail = json!({ "from": job.state });
+    append_action(&mut transaction, Some(id), "job.cancel", action, &detail).await?;
+    transaction.commit().await?;
+    Ok(outcome)
+}
+
+/// Lists what operators did to a job, oldest first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn job_actions(
+    connection: &mut PgConnection,
+    id: JobId,
+) -> Result<Vec<JobActionRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        JobActionRecord,
+        "SELECT at, verb, actor, reason, detail FROM job_actions WHERE job_id = $1 ORDER BY id",
+        id.as_uuid(),
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Appends to `job_actions`, in the transaction of the change it tells of.
+pub(crate) async fn append_action(
+    connection: &mut PgConnection,
+    job: Option<JobId>,
+    verb: &str,
+    action: &JobAction,
+    detail: &Value,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO job_actions (job_id, verb, actor, reason, detail) VALUES ($1, $2, $3, $4, $5)",
+        job.map(|id| id.as_uuid()),
+        verb,
+        action.actor,
+        action.reason,
+        detail,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Locks the row: between the answer and the change no worker may claim or finish it.
+async fn lock_job(connection: &mut PgConnection, id: JobId) -> Result<Locked, OperateError> {
+    sqlx::query_as!(
+        Locked,
+        "SELECT state, idempotency_key AS key FROM jobs WHERE id = $1 FOR UPDATE",
+        id.as_uuid(),
+    )
+    .fetch_optional(connection)
+    .await?
+    .ok_or(OperateError::NotFound { id })
+}
+
+async fn find_key_holder(
+    connection: &mut PgConnection,
+    key: Option<&str>,
+) -> Result<Option<JobId>, sqlx::Error> {
+    let holder: Option<Uuid> = sqlx::query_scalar!(
+        "SELECT id FROM jobs WHERE idempotency_key = $1 AND state IN ('ready', 'running')",
+        key,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(holder.map(JobId::from_uuid))
+}

@@ -1,0 +1,105 @@
+//! The runs this worker owns: what the heartbeat renews and the drain waits for.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use session_identity::JobId;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{CancelReason, JobContext};
+
+/// Every run from its claim until its end is answered.
+#[derive(Debug)]
+pub(crate) struct RunningJobs {
+    runs: Mutex<HashMap<(JobId, i64), JobContext>>,
+    count: watch::Sender<usize>,
+}
+
+/// What one heartbeat got back for one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beat {
+    pub(crate) job_id: JobId,
+    pub(crate) run_token: i64,
+    pub(crate) cancel_requested: bool,
+}
+
+impl RunningJobs {
+    pub(crate) fn new() -> Self {
+        Self {
+            runs: Mutex::default(),
+            count: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn insert(&self, context: JobContext) {
+        let mut runs = self.lock();
+        runs.insert((context.job_id, context.run_token), context);
+        self.count.send_replace(runs.len());
+    }
+
+    pub(crate) fn remove(&self, job_id: JobId, run_token: i64) {
+        let mut runs = self.lock();
+        runs.remove(&(job_id, run_token));
+        self.count.send_replace(runs.len());
+    }
+
+    /// Lists ids and tokens in one order, as the set-based beat takes them.
+    pub(crate) fn keys(&self) -> (Vec<Uuid>, Vec<i64>) {
+        self.lock()
+            .keys()
+            .map(|(id, token)| (id.as_uuid(), *token))
+            .unzip()
+    }
+
+    pub(crate) fn cancel_all(&self, reason: CancelReason) {
+        for context in self.lock().values() {
+            context.cancel(reason);
+        }
+    }
+
+    /// Cancels the runs that asked for it and those that were beaten for but not answered.
+    ///
+    /// A run that ended meanwhile is no longer in the map and so is not called lost; one whose end
+    /// is under way is cancelled without effect. Returns how many leases were lost.
+    pub(crate) fn apply_beats(&self, sent: &(Vec<Uuid>, Vec<i64>), answered: &[Beat]) -> usize {
+        let runs = self.lock();
+        for beat in answered.iter().filter(|beat| beat.cancel_requested) {
+            if let Some(context) = runs.get(&(beat.job_id, beat.run_token)) {
+                context.cancel(CancelReason::Requested);
+            }
+        }
+        let kept: std::collections::HashSet<_> = answered
+            .iter()
+            .map(|beat| (beat.job_id, beat.run_token))
+            .collect();
+        let lost = sent.0.iter().zip(&sent.1).filter_map(|(id, token)| {
+            let key = (JobId::from_uuid(*id), *token);
+            runs.get(&key).filter(|_| !kept.contains(&key))
+        });
+        let mut count = 0;
+        for context in lost.filter(|context| context.cancel_reason().is_none()) {
+            context.cancel(CancelReason::LeaseLost);
+            count += 1;
+        }
+        count
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Waits until no run is owned any more.
+    pub(crate) async fn wait_until_empty(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives in `self`, so the channel cannot close during the wait.
+        count.wait_for(|count| *count == 0).await.ok();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(JobId, i64), JobContext>> {
+        // Nothing can panic while the map is held, and each change is complete in itself.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,348 @@
+//! A worker: its settings, its tasks and its drain.
+
+use std::{sync::Arc, time::Duration};
+
+use session_identity::WorkerIncarnation;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::{
+    CancelReason, Registry, apalis,
+    claim::{ClaimTerms, WorkerIdentity},
+    exchange::{self, Exchanger},
+    heartbeat::Heartbeat,
+    listen::{self, LookSignal},
+    run::Runner,
+    running::RunningJobs,
+    slots::Slots,
+    workers,
+};
+
+/// How a worker works. [`WorkerConfig::new`] has the values design and tests agree on.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// The worker's name, for people; restarts may share it, their incarnations differ.
+    pub name: String,
+    /// The host it runs on, for people.
+    pub host: String,
+    /// The build it runs, for people.
+    pub build: String,
+    /// The queues to claim from; empty means those of the registered kinds.
+    pub queues: Vec<String>,
+    /// Jobs run at once.
+    pub slots: usize,
+    /// How long a claim holds without a heartbeat.
+    pub lease: Duration,
+    /// How often leases are renewed; at most a third of the lease.
+    pub heartbeat: Duration,
+    /// The longest pause between two looks for work, at most 1 s: what a lost notification costs.
+    pub poll: Duration,
+    /// Statements that finish and claim in flight at once, each on a connection of its own.
+    pub loops: usize,
+    /// How long a drain waits before it cancels what still runs.
+    pub drain_grace: Duration,
+    /// How long a cancelled run may take before it is dropped at its next await.
+    pub cancel_grace: Duration,
+}
+
+impl WorkerConfig {
+    /// Returns the usual settings under the given name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            host: "unknown".to_owned(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            queues: Vec::new(),
+            slots: 20,
+            lease: Duration::from_secs(20),
+            heartbeat: Duration::from_secs(5),
+            poll: Duration::from_secs(1),
+            loops: 2,
+            drain_grace: Duration::from_secs(20),
+            cancel_grace: Duration::from_secs(5),
+        }
+    }
+
+    fn check(&self, registry: &Registry) -> Result<(), ConfigError> {
+        let refuse = |field, rule| Err(ConfigError { field, rule });
+        if registry.is_empty() {
+            return refuse("registry", "has at least one kind");
+        }
+        if self.slots == 0 || self.loops == 0 {
+            return refuse("slots", "and loops are at least 1");
+        }
+        if self.heartbeat.is_zero() || self.heartbeat * 3 > self.lease {
+            return refuse(
+                "heartbeat",
+                "is above zero and at most a third of the lease",
+            );
+        }
+        if self.poll.is_zero() || self.poll > Duration::from_secs(1) {
+            return refuse("poll", "is above zero and at most 1 s");
+        }
+        Ok(())
+    }
+}
+
+/// A setting that breaks its rule.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("configure the worker: {field} {rule}")]
+pub struct ConfigError {
+    /// The setting.
+    pub field: &'static str,
+    /// The rule, to be read after the setting's name.
+    pub rule: &'static str,
+}
+
+/// Why a worker ended other than by its drain.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The settings were refused before anything started.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The heartbeat thread could not be started.
+    #[error("start the heartbeat thread")]
+    Heartbeat(#[source] std::io::Error),
+    /// The worker runtime ended on its own. Database errors never do this.
+    #[error("keep the worker runtime going")]
+    Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a worker did in its life, told when its drain is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct DrainReport {
+    /// Runs whose end was written, the released ones included.
+    pub recorded: u64,
+    /// Runs given back at the drain without an attempt being charged.
+    pub released: u64,
+    /// Runs whose end was refused because another run owned the job.
+    pub stale: u64,
+    /// Runs whose end could not be written before the drain gave up; their leases will run out.
+    pub unanswered: u64,
+}
+
+/// Claims jobs of the registered kinds and runs them until told to stop.
+#[derive(Debug)]
+pub struct QueueWorker {
+    pool: PgPool,
+    registry: Registry,
+    config: WorkerConfig,
+    identity: WorkerIdentity,
+    listen: Listen,
+}
+
+/// Where a worker listens for notifications.
+#[derive(Clone, Debug)]
+enum Listen {
+    /// Through the same server and settings as the pool.
+    Pool,
+    /// Through its own settings, for set-ups with a pooler in between.
+    Own(Box<PgConnectOptions>),
+}
+
+/// Collects what a worker needs.
+#[derive(Debug)]
+pub struct QueueWorkerBuilder {
+    worker: QueueWorker,
+}
+
+impl QueueWorkerBuilder {
+    /// Listens through the given settings instead of the pool's: a transaction-mode pooler cannot
+    /// carry LISTEN.
+    #[must_use]
+    pub fn listen_with(mut self, options: PgConnectOptions) -> Self {
+        self.worker.listen = Listen::Own(Box::new(options));
+        self
+    }
+
+    /// Finishes the worker; nothing is started or connected yet.
+    pub fn build(self) -> QueueWorker {
+        self.worker
+    }
+}
+
+impl QueueWorker {
+    /// Starts to describe a worker. The pool is used for its settings: the worker makes
+    /// `loops + 2` connections of its own, so that handlers cannot starve it of one.
+    pub fn builder(pool: PgPool, registry: Registry, config: WorkerConfig) -> QueueWorkerBuilder {
+        let identity = WorkerIdentity {
+            incarnation: WorkerIncarnation::generate(),
+            name: config.name.as_str().into(),
+        };
+        QueueWorkerBuilder {
+            worker: Self {
+                pool,
+                registry,
+                config,
+                identity,
+                listen: Listen::Pool,
+            },
+        }
+    }
+
+    /// Returns the id of this start of the worker.
+    pub const fn incarnation(&self) -> WorkerIncarnation {
+        self.identity.incarnation
+    }
+
+    /// Works until `shutdown` is cancelled, then drains: stops claiming, gives back what has not
+    /// started, waits, cancels, and releases what is left without charging an attempt.
+    ///
+    /// Database errors pause and retry; they never end the worker.
+    ///
+    /// # Errors
+    /// [`WorkerError`], before anything was claimed, or if the worker runtime itself fails.
+    ///
+    /// Cancellation: dropping the future drops the handlers at their next await; their leases run
+    /// out and other workers take the jobs. Cancel `shutdown` instead.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<DrainReport, WorkerError> {
+        self.config.check(&self.registry)?;
+        let parts = Parts::new(&self);
+        let heartbeat = Heartbeat::start(
+            parts.running.clone(),
+            self.pool.connect_options(),
+            workers::Registration::new(&self.identity, &self.config, &parts.terms, &self.registry),
+            &self.config,
+        )
+        .map_err(WorkerError::Heartbeat)?;
+        let _looking = self.start_looking(&parts.signal);
+        let (deliveries, inbox) = tokio::sync::mpsc::channel(self.config.slots);
+        let exchanger = Exchanger::new(&self, &parts, deliveries);
+        let tally = exchanger.tally();
+        let loops = exchanger.start(self.config.loops);
+        let drain = AbortOnDropHandle::new(tokio::spawn(drain_on(
+            shutdown,
+            parts.clone(),
+            heartbeat.draining(),
+            self.config.clone(),
+        )));
+        let ended = apalis::run(&self.config.name, inbox, &parts).await;
+        if ended.is_err() {
+            parts.draining.cancel();
+            parts.giving_up.cancel();
+        }
+        exchange::join(loops).await;
+        drop(drain);
+        heartbeat.stop().await;
+        ended.map_err(|error| WorkerError::Runtime(error.into()))?;
+        Ok(tally.report(parts.slots.unanswered()))
+    }
+
+    fn start_looking(&self, signal: &Arc<LookSignal>) -> [AbortOnDropHandle<()>; 2] {
+        let options = match &self.listen {
+            Listen::Pool => PgConnectOptions::clone(&self.pool.connect_options()),
+            Listen::Own(options) => PgConnectOptions::clone(options),
+        };
+        let (polled, listened, every) = (signal.clone(), signal.clone(), self.config.poll);
+        [
+            AbortOnDropHandle::new(tokio::spawn(
+                async move { listen::poll(&polled, every).await },
+            )),
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                listen::listen(&listened, options).await;
+            })),
+        ]
+    }
+
+    pub(crate) fn connect_options(&self) -> Arc<PgConnectOptions> {
+        self.pool.connect_options()
+    }
+
+    pub(crate) const fn config(&self) -> &WorkerConfig {
+        &self.config
+    }
+
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) const fn identity(&self) -> &WorkerIdentity {
+        &self.identity
+    }
+}
+
+/// What the tasks of one worker share.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) running: Arc<RunningJobs>,
+    pub(crate) signal: Arc<LookSignal>,
+    pub(crate) terms: Arc<ClaimTerms>,
+    pub(crate) runner: Runner,
+    pub(crate) slots: Arc<Slots>,
+    /// Cancelled when claiming must stop.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when handlers still running are dropped and released.
+    pub(crate) dropping: CancellationToken,
+    /// Cancelled when outcomes still unanswered are given up.
+    pub(crate) giving_up: CancellationToken,
+}
+
+impl Parts {
+    fn new(worker: &QueueWorker) -> Self {
+        let config = &worker.config;
+        let queues = if config.queues.is_empty() {
+            worker.registry.queues()
+        } else {
+            config.queues.clone()
+        };
+        // The runner gives up at deadline + cancel_grace; the fence leaves as long again for its
+        // answer to arrive before the lease ends by itself.
+        let fence = config.cancel_grace * 2 + Duration::from_secs(1);
+        let (draining, dropping) = (CancellationToken::new(), CancellationToken::new());
+        Self {
+            running: Arc::new(RunningJobs::new()),
+            signal: Arc::default(),
+            terms: Arc::new(ClaimTerms::new(
+                &worker.registry,
+                queues,
+                config.lease,
+                fence,
+            )),
+            runner: Runner::new(
+                worker.registry.clone(),
+                config.cancel_grace,
+                draining.clone(),
+                dropping.clone(),
+            ),
+            slots: Arc::new(Slots::new(config.slots, config.loops)),
+            draining,
+            dropping,
+            giving_up: CancellationToken::new(),
+        }
+    }
+}
+
+/// Walks a drain through its stages once `shutdown` is cancelled.
+async fn drain_on(
+    shutdown: CancellationToken,
+    parts: Parts,
+    announced: CancellationToken,
+    config: WorkerConfig,
+) {
+    shutdown.cancelled().await;
+    tracing::info!(worker = %config.name, running = parts.running.len(), "draining");
+    announced.cancel();
+    parts.draining.cancel();
+    let empty = || parts.running.wait_until_empty();
+    if tokio::time::timeout(config.drain_grace, empty())
+        .await
+        .is_ok()
+    {
+        return;
+    }
+    parts.running.cancel_all(CancelReason::Shutdown);
+    if tokio::time::timeout(config.cancel_grace, empty())
+        .await
+        .is_ok()
+    {
+        return;
+    }
+    parts.dropping.cancel();
+    // What is left now waits only for the database; its leases decide if it does not answer.
+    if tokio::time::timeout(config.cancel_grace, empty())
+        .await
+        .is_err()
+    {
+        parts.giving_up.cancel();
+    }
+}

@@ -1,0 +1,145 @@
+//! The workers' own rows: for people. Nothing decides by them; leases do.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use session_identity::WorkerIncarnation;
+use sqlx::PgConnection;
+
+use crate::{
+    Registry, WorkerConfig,
+    claim::{ClaimTerms, WorkerIdentity},
+};
+
+/// What a worker says about itself.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    identity: WorkerIdentity,
+    host: String,
+    build: String,
+    queues: Vec<String>,
+    kinds: Vec<&'static str>,
+    slots: i32,
+}
+
+impl Registration {
+    pub(crate) fn new(
+        identity: &WorkerIdentity,
+        config: &WorkerConfig,
+        terms: &ClaimTerms,
+        registry: &Registry,
+    ) -> Self {
+        Self {
+            identity: identity.clone(),
+            host: config.host.clone(),
+            build: config.build.clone(),
+            queues: terms.queues.clone(),
+            kinds: registry.kinds().map(|kind| kind.0).collect(),
+            slots: i32::try_from(config.slots).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// Says that the worker lives; makes its row if there is none.
+    pub(crate) async fn seen(
+        &self,
+        connection: &mut PgConnection,
+        draining: bool,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END)
+             ON CONFLICT (incarnation) DO UPDATE SET
+                seen_at = now(),
+                draining_at = COALESCE(workers.draining_at, EXCLUDED.draining_at)",
+            self.identity.incarnation.as_uuid(),
+            &*self.identity.name,
+            self.host,
+            self.build,
+            &self.queues,
+            &self.kinds as &[&str],
+            self.slots,
+            draining,
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Says that the worker has ended by itself.
+    pub(crate) async fn stopped(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "UPDATE workers SET seen_at = now(), stopped_at = now(),
+                    draining_at = COALESCE(draining_at, now())
+             WHERE incarnation = $1",
+            self.identity.incarnation.as_uuid(),
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// One row of `workers`, with the number of leases it holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkerRecord {
+    /// This start of the worker.
+    pub incarnation: WorkerIncarnation,
+    /// The worker's name.
+    pub name: String,
+    /// The host it runs on.
+    pub host: String,
+    /// The build it runs.
+    pub build: String,
+    /// The queues it claims from.
+    pub queues: Vec<String>,
+    /// The kinds it handles.
+    pub kinds: Vec<String>,
+    /// Jobs it runs at once.
+    pub slots: i32,
+    /// Jobs whose lease it holds.
+    pub running: i64,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Its last heartbeat.
+    pub seen_at: DateTime<Utc>,
+    /// How long ago that was, in seconds by the database clock.
+    pub seen_seconds_ago: f64,
+    /// When it stopped claiming.
+    pub draining_at: Option<DateTime<Utc>>,
+    /// When it ended by itself; a killed worker has none.
+    pub stopped_at: Option<DateTime<Utc>>,
+}
+
+/// Lists the latest workers, newest first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn list_workers(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<WorkerRecord>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT w.*, extract(epoch FROM now() - w.seen_at)::float8 AS "seen_seconds_ago!",
+                  (SELECT count(*) FROM jobs j
+                   WHERE j.state = 'running' AND j.lease_owner = w.incarnation) AS "running!"
+           FROM workers w ORDER BY w.started_at DESC, w.incarnation LIMIT $1"#,
+        limit,
+    )
+    .fetch_all(connection)
+    .await?;
+    let record = rows.into_iter().map(|row| WorkerRecord {
+        incarnation: WorkerIncarnation::from_uuid(row.incarnation),
+        name: row.name,
+        host: row.host,
+        build: row.build,
+        queues: row.queues,
+        kinds: row.kinds,
+        slots: row.slots,
+        running: row.running,
+        started_at: row.started_at,
+        seen_at: row.seen_at,
+        seen_seconds_ago: row.seen_seconds_ago,
+        draining_at: row.draining_at,
+        stopped_at: row.stopped_at,
+    });
+    Ok(record.collect())
+}

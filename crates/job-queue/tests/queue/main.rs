@@ -1,0 +1,12 @@
+//! The queue against a real PostgreSQL, through its public API only.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
+mod drain;
+mod enqueue;
+mod faults;
+mod operate;
+mod outcomes;
+mod schedules;
+mod support;
+mod wake_up;
