@@ -1,0 +1,86 @@
+use std::io;
+
+use carrel_keeper::frames::{KeeperFrame, Open, Opened, RefusalCode, Superseded, WindowSize};
+
+use super::Terminal;
+use crate::run::client::Client;
+use crate::run::handshake::Handshake;
+use crate::run::input::InputQueue;
+use crate::run::ring::OutputRing;
+use crate::run::shell::Shell;
+
+impl Terminal {
+    /// Decides about a stream's OPEN: fences, starts a shell where none lives, replays.
+    pub(in crate::run) fn admit(&mut self, handshake: Handshake) {
+        let Handshake {
+            socket,
+            decoder,
+            open,
+        } = handshake;
+        if open.epoch < self.highest_epoch {
+            let message = format!("attach epoch {} has been seen", self.highest_epoch);
+            self.turn_away(socket, RefusalCode::StaleEpoch, message);
+            return;
+        }
+        self.highest_epoch = open.epoch;
+        self.close_client(Some(KeeperFrame::Superseded(Superseded {
+            epoch: open.epoch,
+        })));
+        // Fenced, or sent again by its owner from `in_off`.
+        self.input.discard();
+        if let Err(error) = self.ensure_shell(&open) {
+            self.turn_away(socket, RefusalCode::ShellFailed, error.to_string());
+            return;
+        }
+        self.hold = None;
+        let opened = self.opened(&open);
+        let mut client = Client::new(socket, decoder, opened.replay_from, opened.in_off);
+        client.say(&KeeperFrame::Opened(opened));
+        self.client = Some(client);
+    }
+
+    /// Starts a shell unless one lives, or one died whose end nobody was told and `open` resumes.
+    fn ensure_shell(&mut self, open: &Open) -> io::Result<()> {
+        let size = WindowSize {
+            cols: open.cols,
+            rows: open.rows,
+        };
+        let resumes = open
+            .resume
+            .is_some_and(|resume| resume.shell_epoch == self.shell_epoch);
+        match (&self.shell, self.exit) {
+            (Some(shell), None) => shell.resize(size),
+            (Some(_), Some(_)) if resumes && !self.exit_told => {}
+            _ => {
+                self.shell = Some(Shell::start(&self.args, size)?);
+                self.shell_epoch += 1;
+                self.ring = OutputRing::default();
+                self.input = InputQueue::default();
+                self.exit = None;
+                self.exit_told = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn opened(&self, open: &Open) -> Opened {
+        let resume = open
+            .resume
+            .filter(|resume| resume.shell_epoch == self.shell_epoch);
+        let wanted = resume.map_or(0, |resume| resume.out_off);
+        let held = self.ring.start()..=self.ring.end();
+        let replay_from = if held.contains(&wanted) {
+            wanted
+        } else {
+            self.ring.start()
+        };
+        Opened {
+            shell_epoch: self.shell_epoch,
+            out_off: self.ring.end(),
+            in_off: self.input.written(),
+            replay_from,
+            truncated: replay_from != wanted,
+            alive: self.exit.is_none(),
+        }
+    }
+}
