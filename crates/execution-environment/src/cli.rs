@@ -1,0 +1,40 @@
+//! The command tree, which `carrel` nests unchanged.
+
+mod create;
+mod destroy;
+mod errors;
+mod exams;
+mod status;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+
+pub use create::CreateArgs;
+pub use destroy::DestroyArgs;
+pub use exams::ExamsCommand;
+pub use status::{StatusArgs, View};
+
+/// Works on the environment of one session.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Creates the environment of a session, or adopts the one that is there
+    Create(CreateArgs),
+    /// Shows the environment of a session as the database or the runtime sees it
+    Status(StatusArgs),
+    /// Destroys the environment of a session and confirms that it is gone
+    Destroy(DestroyArgs),
+    /// Applies and shows exam definitions
+    #[command(subcommand)]
+    Exams(ExamsCommand),
+}
+
+impl RunCommand for Command {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        match self {
+            Self::Create(args) => create::run(args, globals).await,
+            Self::Status(args) => status::run(args, globals).await,
+            Self::Destroy(args) => destroy::run(args, globals).await,
+            Self::Exams(command) => command.run(globals).await,
+        }
+    }
+}

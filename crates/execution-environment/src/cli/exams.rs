@@ -1,0 +1,174 @@
+//! `exams`: definitions in, versions out.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Subcommand, ValueEnum};
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use serde_json::json;
+use session_identity::{Actor, UserId};
+
+use super::errors;
+use crate::{ExamDefinition, FieldError, RuntimeKind, apply_exam, list_exams, load_exam};
+
+/// Applies and shows exam definitions.
+#[derive(Debug, Subcommand)]
+pub enum ExamsCommand {
+    /// Stores a definition as the next version of its exam, unless the latest is the same
+    Apply {
+        /// The definition, a JSON file; - reads standard input
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+        /// Replaces the definition's image
+        #[arg(long, value_name = "REFERENCE")]
+        image: Option<String>,
+        /// Whose decision this is, for the record
+        #[arg(long, value_name = "USER", value_parser = staff)]
+        by: Option<UserId>,
+        /// The runtime that must be able to run it
+        #[arg(long, value_enum, default_value_t = Runtime::Engine)]
+        runtime: Runtime,
+    },
+    /// Checks a definition and writes nothing
+    Validate {
+        /// The definition, a JSON file; - reads standard input
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+        /// The runtime that must be able to run it
+        #[arg(long, value_enum, default_value_t = Runtime::Engine)]
+        runtime: Runtime,
+    },
+    /// Lists the latest version of every exam
+    List,
+    /// Shows one version of an exam
+    Show {
+        /// The exam
+        name: String,
+        /// The version; the latest when left out
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..))]
+        exam_version: Option<i32>,
+    },
+}
+
+/// Names a runtime on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// A container engine on one host.
+    Engine,
+    /// A Kubernetes cluster.
+    Kubernetes,
+}
+
+fn staff(text: &str) -> Result<UserId, String> {
+    UserId::parse(text).map_err(|error| error.to_string())
+}
+
+impl RunCommand for ExamsCommand {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        match self {
+            Self::Apply {
+                file,
+                image,
+                by,
+                runtime,
+            } => {
+                let mut definition = read(&file)?;
+                definition.image = image.unwrap_or(definition.image);
+                apply(globals, &check(definition, runtime)?, by).await
+            }
+            Self::Validate { file, runtime } => {
+                let definition = check(read(&file)?, runtime)?;
+                Ok(Document::new(
+                    "execution-environment/exams-validate.v1",
+                    json!({ "valid": true, "exam": definition }),
+                ))
+            }
+            Self::List => list(globals).await,
+            Self::Show { name, exam_version } => show(globals, &name, exam_version).await,
+        }
+    }
+}
+
+/// Larger than any definition; the parser's own limit decides.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+fn read(file: &Path) -> Result<ExamDefinition, CliError> {
+    let unreadable = |error: std::io::Error| {
+        CliError::usage("file", format!("cannot read {}: {error}", file.display()))
+    };
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin()
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
+    } else {
+        let opened = std::fs::File::open(file).map_err(unreadable)?;
+        opened
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
+    }
+    ExamDefinition::parse(&text).map_err(errors::fields)
+}
+
+fn check(definition: ExamDefinition, runtime: Runtime) -> Result<ExamDefinition, CliError> {
+    let kind = match runtime {
+        Runtime::Engine => RuntimeKind::Engine,
+        Runtime::Kubernetes => RuntimeKind::Kubernetes,
+    };
+    let faults: Vec<FieldError> = definition
+        .validate()
+        .into_iter()
+        .chain(definition.unsupported_on(kind))
+        .collect();
+    if faults.is_empty() {
+        Ok(definition)
+    } else {
+        Err(errors::fields(faults))
+    }
+}
+
+async fn apply(
+    globals: &GlobalArgs,
+    definition: &ExamDefinition,
+    by: Option<UserId>,
+) -> Result<Document, CliError> {
+    let actor = by.map_or(Actor::System("cli"), Actor::Staff);
+    let pool = globals.connect().await?;
+    let mut conn = pool.acquire().await?;
+    let applied = apply_exam(&mut conn, definition, &actor)
+        .await
+        .map_err(errors::apply)?;
+    Ok(Document::new(
+        "execution-environment/exams-apply.v1",
+        applied,
+    ))
+}
+
+async fn list(globals: &GlobalArgs) -> Result<Document, CliError> {
+    let pool = globals.connect().await?;
+    let mut conn = pool.acquire().await?;
+    let exams = list_exams(&mut conn).await.map_err(errors::store)?;
+    Ok(Document::new(
+        "execution-environment/exams-list.v1",
+        json!({ "exams": exams }),
+    ))
+}
+
+async fn show(
+    globals: &GlobalArgs,
+    name: &str,
+    version: Option<i32>,
+) -> Result<Document, CliError> {
+    let pool = globals.connect().await?;
+    let mut conn = pool.acquire().await?;
+    let exam = load_exam(&mut conn, name, version)
+        .await
+        .map_err(errors::store)?;
+    let wanted = version.map_or_else(|| name.to_owned(), |version| format!("{name} v{version}"));
+    let exam = exam.ok_or_else(|| {
+        CliError::not_found(format!("no exam {wanted}")).next("see the names with `exams list`")
+    })?;
+    Ok(Document::new("execution-environment/exams-show.v1", exam))
+}

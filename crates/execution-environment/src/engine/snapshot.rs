@@ -1,0 +1,71 @@
+//! Evidence before destruction: status and the end of the log.
+
+use std::time::Duration;
+
+use bollard::query_parameters::LogsOptionsBuilder;
+use failure_classification::Signal;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use super::{EngineRuntime, inspect};
+use crate::{RuntimeError, RuntimeUid};
+
+const OPERATION: &str = "snapshot";
+/// Evidence must not hold up a destruction.
+const LIMIT: Duration = Duration::from_secs(5);
+const LINES: &str = "50";
+const BYTES: usize = 16 * 1024;
+
+pub(super) async fn snapshot(
+    runtime: &EngineRuntime,
+    uid: &RuntimeUid,
+) -> Result<Value, RuntimeError> {
+    let taken = tokio::time::timeout(LIMIT, take(runtime, uid)).await;
+    taken.unwrap_or_else(|_| {
+        let signal = Signal::RuntimeUnavailable {
+            operation: OPERATION.to_owned(),
+            status: None,
+            message: format!("no snapshot within {} s", LIMIT.as_secs()),
+            retry_after_ms: None,
+        };
+        Err(RuntimeError::new(OPERATION, signal))
+    })
+}
+
+async fn take(runtime: &EngineRuntime, uid: &RuntimeUid) -> Result<Value, RuntimeError> {
+    let found = inspect::inspect_uid(runtime, OPERATION, uid).await?;
+    let state = found.state.unwrap_or_default();
+    Ok(json!({
+        "uid": uid,
+        "phase": inspect::phase(&state),
+        "started_at": state.started_at,
+        "finished_at": state.finished_at,
+        "log_tail": log_tail(runtime, uid).await,
+    }))
+}
+
+/// The keeper's diagnostics; terminal output never goes there. A log that cannot be read is part
+/// of the evidence, not a failure.
+async fn log_tail(runtime: &EngineRuntime, uid: &RuntimeUid) -> String {
+    let options = LogsOptionsBuilder::default()
+        .stdout(true)
+        .stderr(true)
+        .tail(LINES)
+        .build();
+    let mut pieces = runtime.docker.logs(uid.as_str(), Some(options));
+    let mut tail = String::new();
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(piece) => tail.push_str(&piece.to_string()),
+            Err(error) => {
+                tail.extend(["(log not readable: ", &error.to_string(), ")"]);
+                break;
+            }
+        }
+    }
+    let surplus = tail.len().saturating_sub(BYTES);
+    let start = (surplus..=tail.len())
+        .find(|at| tail.is_char_boundary(*at))
+        .unwrap_or(tail.len());
+    tail.split_off(start)
+}

@@ -1,0 +1,78 @@
+//! The proof of isolation: what was found inside and admitted outside, against the declaration.
+
+mod judge;
+mod protection;
+
+use carrel_keeper::VerifyReport;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use judge::{DESCRIPTORS, PROCESSES_PER_USER, judge};
+pub use protection::Protection;
+
+use crate::ExamDefinition;
+
+/// Holds what one verification found, from inside and from the runtime.
+///
+/// Shape: `{"inside": …, "admitted": …}`, stored as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IsolationReport {
+    /// What `keeper verify` found under the candidate's own security context.
+    pub inside: VerifyReport,
+    /// What the runtime says it applied, read back from it after creation.
+    pub admitted: Admitted,
+}
+
+/// Describes what a runtime applied, in words that fit any runtime.
+///
+/// Only what cannot be seen from inside, or is worth seeing from both sides. Each runtime fills it
+/// from its own object as that object is, not as it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// Whether it runs with the host's privileges.
+    pub privileged: bool,
+    /// Namespaces shared with the host, such as `pid`.
+    pub shared_namespaces: Vec<String>,
+    /// The mount targets that are neither the keeper's nor a scratch volume.
+    pub foreign_mounts: Vec<String>,
+    /// Whether the keeper's file cannot be written through its mount.
+    pub keeper_read_only: bool,
+    /// Host devices that were added.
+    pub devices: Vec<String>,
+    /// Bytes of memory and swap together; `None` when not limited.
+    pub memory_and_swap_bytes: Option<u64>,
+    /// Open files a process may have, hard; `None` when the runtime's default applies.
+    pub open_files: Option<u64>,
+    /// Processes a user may have, hard; `None` when the runtime's default applies.
+    pub processes: Option<u64>,
+    /// Whether the runtime would start it again after it ended.
+    pub restarts: bool,
+    /// Whether the runtime bounds what it keeps of the output; `None` when it does not tell, as
+    /// Podman's Docker-compatible API does not.
+    pub log_bounded: Option<bool>,
+}
+
+/// Names one protection that is missing, or not proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IsolationGap {
+    /// Which protection.
+    pub protection: Protection,
+    /// What was declared.
+    pub expected: String,
+    /// What was found instead.
+    pub found: String,
+}
+
+impl IsolationReport {
+    /// Writes the report, the declaration it was judged by and the verdict as one document.
+    ///
+    /// Shape: `{"inside", "admitted", "declared", "gaps"}`; the `evidence` of an environment.
+    pub fn evidence(&self, exam: &ExamDefinition) -> Value {
+        json!({
+            "inside": self.inside,
+            "admitted": self.admitted,
+            "declared": exam,
+            "gaps": judge(self, exam),
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! Compares what was found with what was declared. Pure; unknown counts as missing.
+
+use carrel_keeper::VerifyReport;
+use carrel_keeper::report::DeviceNode;
+
+use super::{Admitted, IsolationGap, IsolationReport, Protection};
+use crate::{ExamDefinition, scratch_volumes};
+
+/// Open files a process may have. Many machines' own hard limit is not above a few thousand.
+pub const DESCRIPTORS: u64 = 2048;
+/// Processes one user may have; the pids limit of the environment is below it.
+pub const PROCESSES_PER_USER: u64 = 4096;
+
+/// Message queues are no storage: the kernel bounds them per user (819,200 bytes by default).
+const MESSAGE_QUEUES: &str = "mqueue";
+
+/// Lists every protection that is weaker than declared; empty means that isolation is proven.
+///
+/// Pure: the same report and definition always give the same gaps, in the order of
+/// [`Protection::ALL`].
+pub fn judge(report: &IsolationReport, exam: &ExamDefinition) -> Vec<IsolationGap> {
+    Protection::ALL
+        .into_iter()
+        .filter_map(|protection| {
+            let (expected, found) = check(protection, report, exam)?;
+            Some(IsolationGap {
+                protection,
+                expected,
+                found,
+            })
+        })
+        .collect()
+}
+
+type Gap = Option<(String, String)>;
+
+fn check(protection: Protection, report: &IsolationReport, exam: &ExamDefinition) -> Gap {
+    let IsolationReport { inside, admitted } = report;
+    match protection {
+        Protection::OrdinaryUser => ordinary_user(inside, exam),
+        Protection::NoCapabilities => no_capabilities(inside, admitted),
+        Protection::NoNewPrivileges => must(
+            inside.no_new_privs == Some(true),
+            "set",
+            &inside.no_new_privs,
+        ),
+        Protection::SeccompFilter => must(
+            inside.seccomp_mode == Some(2),
+            "mode 2",
+            &inside.seccomp_mode,
+        ),
+        Protection::ReadOnlyRoot => must(
+            inside.root_read_only == Some(true),
+            "read-only",
+            &inside.root_read_only,
+        ),
+        Protection::BoundedScratch => bounded_scratch(inside, exam),
+        Protection::NoNetwork => no_network(inside, exam),
+        Protection::MemoryLimit => memory_limit(inside, admitted, exam),
+        Protection::CpuLimit => at_most(
+            inside.limits.cpu_quota_millis,
+            exam.limits.cpu_millis.into(),
+        ),
+        Protection::PidsLimit => at_most(inside.limits.pids, exam.limits.pids.into()),
+        Protection::ResourceLimits => at_most(admitted.open_files, DESCRIPTORS)
+            .or_else(|| at_most(admitted.processes, PROCESSES_PER_USER)),
+        Protection::KeeperFirst => must(
+            inside.pid1_is_keeper,
+            "keeper is process 1",
+            &inside.pid1_is_keeper,
+        ),
+        Protection::KeeperReadOnly => must(
+            admitted.keeper_read_only,
+            "mounted read-only",
+            &admitted.keeper_read_only,
+        ),
+        Protection::NoDevices => no_devices(inside, admitted),
+        Protection::NoForeignMounts => none(&admitted.foreign_mounts),
+        Protection::OwnNamespaces => none(&admitted.shared_namespaces),
+        Protection::UserNamespace => user_namespace(inside, exam),
+        Protection::NoPlatformToken => must(
+            !inside.service_account_token,
+            "none",
+            &inside.service_account_token,
+        ),
+        Protection::NoRestart => must(!admitted.restarts, "never restarted", &admitted.restarts),
+        Protection::BoundedLog => must(
+            admitted.log_bounded != Some(false),
+            "bounded",
+            &admitted.log_bounded,
+        ),
+    }
+}
+
+fn must(holds: bool, expected: &str, found: &impl std::fmt::Debug) -> Gap {
+    (!holds).then(|| (expected.to_owned(), format!("{found:?}")))
+}
+
+/// No limit, and a limit nobody could read, are both weaker than the declared one.
+fn at_most(found: Option<u64>, declared: u64) -> Gap {
+    must(
+        found.is_some_and(|found| found <= declared),
+        &format!("at most {declared}"),
+        &found,
+    )
+}
+
+fn none(found: &[String]) -> Gap {
+    must(found.is_empty(), "none", &found)
+}
+
+fn ordinary_user(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
+    let user = &exam.user;
+    let only_own_group = inside.groups.iter().all(|group| *group == user.gid);
+    must(
+        inside.uid == user.uid && inside.gid == user.gid && only_own_group && user.uid != 0,
+        &format!("{}:{}", user.uid, user.gid),
+        &(inside.uid, inside.gid, &inside.groups),
+    )
+}
+
+/// The bounding set too: with it empty, not even a set-user-id program gains anything.
+fn no_capabilities(inside: &VerifyReport, admitted: &Admitted) -> Gap {
+    let sets = &inside.capabilities;
+    let empty = [
+        &sets.effective,
+        &sets.permitted,
+        &sets.inheritable,
+        &sets.bounding,
+        &sets.ambient,
+    ]
+    .into_iter()
+    .all(|set| {
+        set.as_deref()
+            .is_some_and(|set| !set.is_empty() && set.bytes().all(|digit| digit == b'0'))
+    });
+    must(empty && !admitted.privileged, "none", sets)
+}
+
+fn bounded_scratch(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
+    let declared = scratch_volumes(exam);
+    let unbounded: Vec<String> = inside
+        .writable_paths
+        .iter()
+        .filter(|found| found.fstype.as_deref() != Some(MESSAGE_QUEUES))
+        .filter(|found| {
+            let declared = declared.iter().find(|volume| volume.path == found.path);
+            !declared.is_some_and(|volume| {
+                found
+                    .size_bytes
+                    .is_some_and(|size| size <= volume.size_bytes)
+            })
+        })
+        .map(|found| {
+            format!(
+                "{} ({}, {:?} bytes)",
+                found.path,
+                found.fstype.as_deref().unwrap_or("?"),
+                found.size_bytes
+            )
+        })
+        .collect();
+    must(
+        unbounded.is_empty(),
+        "declared scratch volumes of declared size",
+        &unbounded,
+    )
+}
+
+/// Without egress only loopback may exist at all, so that nothing depends on which targets a
+/// probe happened to try.
+fn no_network(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
+    let network = &inside.network;
+    let answered: Vec<&str> = network
+        .reachable
+        .iter()
+        .filter(|probe| probe.ok)
+        .map(|probe| probe.target.as_str())
+        .collect();
+    if exam.egress.is_empty() {
+        let others: Vec<&str> = network
+            .interfaces
+            .iter()
+            .map(|one| one.name.as_str())
+            .filter(|name| *name != "lo")
+            .collect();
+        let beyond: Vec<&str> = answered
+            .into_iter()
+            .filter(|target| !is_loopback(target))
+            .collect();
+        return must(
+            others.is_empty() && beyond.is_empty(),
+            "loopback only",
+            &(others, beyond),
+        );
+    }
+    let beyond: Vec<&str> = answered
+        .into_iter()
+        .filter(|target| !exam.egress.iter().any(|allowed| allowed == target))
+        .collect();
+    must(beyond.is_empty(), "declared destinations only", &beyond)
+}
+
+/// In a network namespace of its own, loopback leads nowhere else.
+fn is_loopback(target: &str) -> bool {
+    target.starts_with("127.") || target.starts_with("[::1]") || target.starts_with("localhost:")
+}
+
+fn memory_limit(inside: &VerifyReport, admitted: &Admitted, exam: &ExamDefinition) -> Gap {
+    let declared = exam.limits.memory_bytes();
+    at_most(inside.limits.memory_bytes, declared)
+        .or_else(|| at_most(admitted.memory_and_swap_bytes, declared))
+}
+
+fn no_devices(inside: &VerifyReport, admitted: &Admitted) -> Gap {
+    let mut found: Vec<String> = inside
+        .device_nodes
+        .iter()
+        .filter(|node| !is_harmless(node))
+        .map(|node| node.path.clone())
+        .collect();
+    found.extend(admitted.devices.iter().cloned());
+    must(
+        found.is_empty(),
+        "null, zero, full, random, urandom and terminals",
+        &found,
+    )
+}
+
+/// What every container has: null, zero, full, random, urandom, tty, console, ptmx and the
+/// terminals below `/dev/pts`, each at its own place.
+fn is_harmless(node: &DeviceNode) -> bool {
+    const ORDINARY: [(&str, u32, u32); 8] = [
+        ("/dev/null", 1, 3),
+        ("/dev/zero", 1, 5),
+        ("/dev/full", 1, 7),
+        ("/dev/random", 1, 8),
+        ("/dev/urandom", 1, 9),
+        ("/dev/tty", 5, 0),
+        ("/dev/ptmx", 5, 2),
+        ("/dev/pts/ptmx", 5, 2),
+    ];
+    let terminal = |path: &str| path == "/dev/console" || path.starts_with("/dev/pts/");
+    node.kind == "char"
+        && (ORDINARY.contains(&(node.path.as_str(), node.major, node.minor))
+            || (terminal(&node.path) && (node.major == 136 || (node.major, node.minor) == (5, 1))))
+}
+
+fn user_namespace(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
+    if !exam.user_namespaces {
+        return None;
+    }
+    let mapped = inside.uid_map.as_ref().is_some_and(|map| {
+        !map.is_empty() && map.iter().all(|range| range.inside != range.outside)
+    });
+    must(mapped, "ids mapped away from the host's", &inside.uid_map)
+}
+
+#[cfg(test)]
+mod tests;

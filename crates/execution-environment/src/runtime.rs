@@ -1,0 +1,177 @@
+//! The seam between Carrel and whatever runs environments.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use failure_classification::Signal;
+use serde::Serialize;
+use serde_json::Value;
+use session_identity::InstallId;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    EnvironmentSpec, ExamDefinition, IsolationReport, OwnerLabels, RuntimeError, RuntimeKind,
+    RuntimeName, RuntimeUid,
+};
+
+/// Makes, observes, proves, enters and destroys environments.
+///
+/// Every call is bounded in time by the implementation, reads uncached, and may be repeated or
+/// cancelled at any point: an object left behind by a cancelled [`create`](Self::create) is adopted
+/// by the next call with the same specification. Nothing here decides anything about a session.
+#[async_trait]
+pub trait EnvironmentRuntime: Send + Sync + Debug {
+    /// Says which runtime this is.
+    fn kind(&self) -> RuntimeKind;
+
+    /// Makes the environment of one attempt and starts it, or adopts the one that is there.
+    ///
+    /// Idempotent per (session, attempt): of any number of callers one creates, the others adopt.
+    /// An adopted environment that has already stopped is not started again. What the runtime
+    /// reports later (a slow image, an early exit) comes from [`observe`](Self::observe).
+    ///
+    /// Errors: `name_conflict` when the name is borne by something whose labels differ.
+    async fn create(&self, spec: &EnvironmentSpec) -> Result<Created, RuntimeError>;
+
+    /// Reads what there is under a name, uncached.
+    async fn observe(&self, name: &RuntimeName) -> Result<Observation, RuntimeError>;
+
+    /// Runs `keeper verify` inside and reads back what the runtime admitted.
+    ///
+    /// The report is judged by [`judge`](crate::judge). Errors: `vanished` when the uid is not
+    /// there, `exec_target_missing` when it does not run.
+    async fn verify(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+        exam: &ExamDefinition,
+    ) -> Result<IsolationReport, RuntimeError>;
+
+    /// Takes status and the end of the log as evidence, within 5 s.
+    async fn snapshot(&self, name: &RuntimeName, uid: &RuntimeUid) -> Result<Value, RuntimeError>;
+
+    /// Destroys and confirms by an uncached read. What is absent is [`Destroyed::Gone`].
+    ///
+    /// With a uid, only exactly that one is destroyed: another under the same name is
+    /// `name_conflict`. Without one, only what bears labels of ours that fit the name.
+    async fn destroy(
+        &self,
+        name: &RuntimeName,
+        uid: Option<&RuntimeUid>,
+    ) -> Result<Destroyed, RuntimeError>;
+
+    /// Lists everything that bears the labels of one install, running or not.
+    async fn list(&self, install_id: InstallId) -> Result<Vec<Listed>, RuntimeError>;
+
+    /// Runs `keeper attach` inside and hands over its streams; the bytes are keeper frames.
+    ///
+    /// Dropping both halves ends the stream, and with it the attach process. The end of the reader
+    /// proves nothing about the shell: only the keeper's own EXIT frame does.
+    async fn attach(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+        request: &AttachRequest,
+    ) -> Result<AttachStreams, RuntimeError>;
+}
+
+/// Answers a creation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// The name it has.
+    pub name: RuntimeName,
+    /// The uid the runtime gave it.
+    pub uid: RuntimeUid,
+    /// Whether it was there already.
+    pub adopted: bool,
+}
+
+/// Tells what there is under a name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Observation {
+    /// Nothing.
+    Absent,
+    /// Something whose labels are ours.
+    Present(Observed),
+}
+
+/// Describes an environment as the runtime sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Observed {
+    /// Its uid; decisions are made for this one only.
+    pub uid: RuntimeUid,
+    /// Whose it is.
+    pub labels: OwnerLabels,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// Says how far an environment is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Not yet running.
+    Pending {
+        /// What keeps it from running, where the runtime says so.
+        signal: Option<Signal>,
+    },
+    /// Its first process runs.
+    Running,
+    /// Its first process has ended; it never runs again.
+    Stopped {
+        /// Exit code, where there was one.
+        exit_code: Option<i32>,
+        /// Whether the kernel killed it for its memory limit.
+        oom_killed: bool,
+        /// What the runtime said, bounded.
+        message: Option<String>,
+    },
+}
+
+/// Tells how a destruction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destroyed {
+    /// An uncached read found nothing any more.
+    Gone,
+    /// It is still there; ask again later.
+    StillThere,
+}
+
+/// Describes one of an install's environments in a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its name.
+    pub name: RuntimeName,
+    /// Its uid.
+    pub uid: RuntimeUid,
+    /// Whose it is.
+    pub labels: OwnerLabels,
+    /// When the runtime made it, by the runtime's clock; for people, not for decisions.
+    pub created_at: Option<DateTime<Utc>>,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// Asks for a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttachRequest {
+    /// The fencing token from the database; the keeper refuses an older one.
+    pub epoch: i64,
+}
+
+/// Carries keeper frames to and from an environment.
+pub struct AttachStreams {
+    /// What the keeper sends.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What the keeper gets.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+}
+
+impl Debug for AttachStreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AttachStreams")
+    }
+}

@@ -1,0 +1,365 @@
+//! The statements against a real database.
+
+use execution_environment::{
+    ApplyError, EnvironmentSpec, EnvironmentState, ExamDefinition, RuntimeKind, RuntimeUid,
+    apply_exam, begin_attempt, begin_destroy, count_not_gone, find_not_gone, forget_sightings,
+    insert_environment, install_id, list_exams, load_environment, load_environments, load_exam,
+    record_created, record_gone, record_signal, record_snapshot, record_up, sight_orphan,
+};
+use serde_json::json;
+use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId, UserId};
+use sqlx::{PgConnection, PgPool};
+
+const ACTOR: Actor = Actor::System("test");
+
+fn exam() -> ExamDefinition {
+    ExamDefinition::parse(include_str!("exam.json")).expect("the sample is sound")
+}
+
+fn uid(text: &str) -> RuntimeUid {
+    RuntimeUid::from_runtime(text)
+}
+
+/// Writes a session with an absent environment and returns what its first attempt would be.
+async fn session(conn: &mut PgConnection) -> EnvironmentSpec {
+    let exam = exam();
+    apply_exam(conn, &exam, &ACTOR)
+        .await
+        .expect("the fixture is written");
+    let (session_id, environment_id) = (
+        ExamSessionId::generate(),
+        ExecutionEnvironmentId::generate(),
+    );
+    let user_id = format!("u-{session_id}");
+    sqlx::query!(
+        "INSERT INTO exam_sessions (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
+         VALUES ($1, $2, $3, $4, 1, now() + interval '60 s', now() + interval '1 h')",
+        session_id.as_uuid(),
+        user_id,
+        environment_id.as_uuid(),
+        exam.name
+    )
+    .execute(&mut *conn)
+    .await
+    .expect("the fixture is written");
+    insert_environment(conn, environment_id, session_id)
+        .await
+        .expect("the fixture is written");
+    let install_id = install_id(conn).await.expect("the fixture is written");
+    let user_id = UserId::parse(&user_id).expect("the fixture is written");
+    EnvironmentSpec {
+        install_id,
+        session_id,
+        user_id,
+        environment_id,
+        attempt: 1,
+        exam,
+        deadline: None,
+    }
+}
+
+async fn begin(conn: &mut PgConnection, spec: &EnvironmentSpec, from: i32) -> bool {
+    let name = spec.runtime_name();
+    begin_attempt(
+        conn,
+        spec.session_id,
+        from,
+        RuntimeKind::Engine,
+        &name,
+        spec,
+    )
+    .await
+    .expect("the fixture is written")
+    .is_some()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_same_definition_is_one_version_and_another_is_the_next(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let mut exam = exam();
+    let first = apply_exam(&mut conn, &exam, &ACTOR).await.unwrap();
+    let again = apply_exam(&mut conn, &exam, &ACTOR).await.unwrap();
+    assert_eq!(
+        (first.version, first.created, again.version, again.created),
+        (1, true, 1, false)
+    );
+    let original = exam.clone();
+    exam.title = "Another".to_owned();
+    assert_eq!(
+        apply_exam(&mut conn, &exam, &ACTOR).await.unwrap().version,
+        2
+    );
+    assert_eq!(
+        load_exam(&mut conn, &exam.name, None)
+            .await
+            .unwrap()
+            .unwrap()
+            .definition,
+        exam
+    );
+    assert_eq!(
+        load_exam(&mut conn, &exam.name, Some(1))
+            .await
+            .unwrap()
+            .unwrap()
+            .definition,
+        original
+    );
+    assert_eq!(
+        load_exam(&mut conn, &exam.name, Some(3)).await.unwrap(),
+        None
+    );
+    let listed = list_exams(&mut conn).await.unwrap();
+    assert_eq!(
+        (
+            listed.len(),
+            listed[0].version,
+            listed[0].applied_by.as_str()
+        ),
+        (1, 2, "system:test")
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn racing_appliers_of_one_definition_make_one_version(pool: PgPool) {
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                apply_exam(&mut pool.acquire().await.unwrap(), &exam(), &ACTOR)
+                    .await
+                    .unwrap()
+            })
+        })
+        .collect();
+    let mut created = 0;
+    for task in tasks {
+        let applied = task.await.unwrap();
+        assert_eq!(applied.version, 1);
+        created += i32::from(applied.created);
+    }
+    assert_eq!(created, 1);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_faulty_definition_and_a_past_window_write_nothing(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let mut faulty = exam();
+    faulty.limits.pids = 0;
+    let mut past = exam();
+    let ends_at = "2020-01-01T00:00:00Z".parse().unwrap();
+    past.clock = execution_environment::ClockPolicy::Window {
+        starts_at: None,
+        ends_at,
+    };
+    for (exam, field) in [(faulty, "limits.pids"), (past, "clock.ends_at")] {
+        match apply_exam(&mut conn, &exam, &ACTOR).await {
+            Err(ApplyError::Invalid(faults)) => assert_eq!(faults[0].field, field),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(list_exams(&mut conn).await.unwrap(), []);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_environment_lives_from_absent_to_gone(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let spec = session(&mut conn).await;
+    let id = spec.session_id;
+    assert_eq!(
+        load_environment(&mut conn, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .state,
+        EnvironmentState::Absent
+    );
+    assert_eq!(count_not_gone(&mut conn).await.unwrap(), 0);
+    assert!(begin(&mut conn, &spec, 0).await);
+    assert!(
+        record_created(&mut conn, id, 1, &uid("a"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        record_signal(&mut conn, id, 1, &json!({ "kind": "not_ready" }))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let up = record_up(&mut conn, id, 1, &uid("a"), &json!({ "gaps": [] }))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (up.state, up.runtime_name),
+        (EnvironmentState::Up, Some(spec.runtime_name()))
+    );
+    assert_eq!(
+        serde_json::from_value::<EnvironmentSpec>(up.spec.unwrap()).unwrap(),
+        spec
+    );
+    assert_eq!(count_not_gone(&mut conn).await.unwrap(), 1);
+    assert_eq!(find_not_gone(&mut conn, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        record_gone(&mut conn, id).await.unwrap(),
+        None,
+        "gone before destroying"
+    );
+    let destroying = begin_destroy(&mut conn, id).await.unwrap().unwrap();
+    assert_eq!(
+        begin_destroy(&mut conn, id).await.unwrap().unwrap(),
+        destroying,
+        "a second one changes nothing"
+    );
+    record_snapshot(&mut conn, id, &json!(1))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        record_snapshot(&mut conn, id, &json!(2))
+            .await
+            .unwrap()
+            .unwrap()
+            .snapshot,
+        Some(json!(1))
+    );
+    let gone = record_gone(&mut conn, id).await.unwrap().unwrap();
+    assert_eq!(
+        record_gone(&mut conn, id).await.unwrap().unwrap(),
+        gone,
+        "a second one changes nothing"
+    );
+    assert_eq!(count_not_gone(&mut conn).await.unwrap(), 0);
+    assert!(!begin(&mut conn, &spec, 1).await, "what is gone came back");
+    assert_eq!(
+        load_environments(&mut conn, &[id, ExamSessionId::generate()])
+            .await
+            .unwrap(),
+        [gone]
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn of_racing_attempts_one_begins(pool: PgPool) {
+    let spec = session(&mut pool.acquire().await.unwrap()).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (pool, spec) = (pool.clone(), spec.clone());
+            tokio::spawn(async move { begin(&mut pool.acquire().await.unwrap(), &spec, 0).await })
+        })
+        .collect();
+    let mut begun = 0;
+    for task in tasks {
+        begun += i32::from(task.await.unwrap());
+    }
+    assert_eq!(begun, 1);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_older_attempt_and_another_uid_write_nothing(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let spec = session(&mut conn).await;
+    let id = spec.session_id;
+    assert!(begin(&mut conn, &spec, 0).await);
+    assert!(
+        record_created(&mut conn, id, 1, &uid("a"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        record_created(&mut conn, id, 1, &uid("b")).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        record_up(&mut conn, id, 1, &uid("b"), &json!({}))
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(
+        begin(
+            &mut conn,
+            &EnvironmentSpec {
+                attempt: 2,
+                ..spec.clone()
+            },
+            1
+        )
+        .await
+    );
+    assert_eq!(
+        load_environment(&mut conn, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .runtime_uid,
+        None
+    );
+    assert_eq!(
+        record_created(&mut conn, id, 1, &uid("a")).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        record_signal(&mut conn, id, 1, &json!({})).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        record_up(&mut conn, id, 1, &uid("a"), &json!({}))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_was_never_created_is_gone_at_once(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let spec = session(&mut conn).await;
+    let gone = begin_destroy(&mut conn, spec.session_id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(gone.state, EnvironmentState::Gone);
+    assert!(!begin(&mut conn, &spec, 0).await);
+    assert_eq!(
+        begin_destroy(&mut conn, ExamSessionId::generate())
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_orphan_keeps_its_first_sighting_until_it_is_none(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let first = sight_orphan(&mut conn, RuntimeKind::Engine, &uid("a"))
+        .await
+        .unwrap();
+    let second = sight_orphan(&mut conn, RuntimeKind::Engine, &uid("a"))
+        .await
+        .unwrap();
+    assert_eq!(first.first_seen, second.first_seen);
+    assert!(first.age.is_zero() && second.age > first.age);
+    assert_eq!(
+        forget_sightings(&mut conn, RuntimeKind::Engine, &[uid("a")])
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        forget_sightings(&mut conn, RuntimeKind::Engine, &[])
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(
+        sight_orphan(&mut conn, RuntimeKind::Engine, &uid("a"))
+            .await
+            .unwrap()
+            .age
+            .is_zero()
+    );
+}
