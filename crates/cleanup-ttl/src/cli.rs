@@ -1,0 +1,206 @@
+//! The verbs of `cleanup-ttl`.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use serde::Serialize;
+use session_identity::{Actor, ExamSessionId};
+use session_lifecycle::cli::cli_error;
+use session_lifecycle::{EndingKind, Provenance, SessionState, load_session};
+use sqlx::PgConnection;
+
+use crate::{
+    Deadline, DeadlineKind, ExpiryPolicy, SweepError, Verdict, database_now, expire_due, judge,
+    next_deadline, preview_due,
+};
+
+/// Says when a session's time is over, and ends those whose time is.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show a session's next deadline and what happens at it.
+    Check(CheckArgs),
+    /// End every session whose time is over. Environments are torn down by the worker.
+    Sweep(SweepArgs),
+}
+
+/// Names one session.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The session's id.
+    #[arg(long, value_name = "ID")]
+    session_id: ExamSessionId,
+}
+
+/// Says how to sweep.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Say what would end, and end nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl RunCommand for Command {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        match self {
+            Self::Check(args) => check(globals, args.session_id).await,
+            Self::Sweep(args) if args.dry_run => preview(globals).await,
+            Self::Sweep(_) => sweep(globals).await,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    session_id: ExamSessionId,
+    state: SessionState,
+    server_time: DateTime<Utc>,
+    deadline: Option<Deadline>,
+    remaining_ms: Option<i64>,
+    verdict: Verdict,
+    next: &'static str,
+}
+
+async fn check(globals: &GlobalArgs, session_id: ExamSessionId) -> Result<Document, CliError> {
+    let mut conn = globals.connect().await?.acquire().await?;
+    let session = load_session(&mut conn, session_id)
+        .await
+        .map_err(|error| failed(error.into()))?
+        .ok_or_else(|| {
+            let mut told = CliError::not_found(format!("there is no session {session_id}"));
+            told.field = Some("session-id".to_owned());
+            "session.not_found".clone_into(&mut told.code);
+            told
+        })?;
+    let server_time = database_now(&mut conn).await.map_err(failed)?;
+    let deadline = next_deadline(&session);
+    let verdict = judge(&session, server_time);
+    let next = what_next(&verdict);
+    let checked = Checked {
+        session_id,
+        state: session.state,
+        server_time,
+        deadline,
+        remaining_ms: deadline.map(|next| (next.at - server_time).num_milliseconds()),
+        verdict,
+        next,
+    };
+    let text = format!("{session_id} {}: {next}\n", session.state);
+    Ok(Document::new("cleanup-ttl/check.v1", checked).with_text(text))
+}
+
+fn what_next(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Final => "it has ended; nothing happens any more",
+        Verdict::Expire { .. } => "its time is over; the next sweep ends it",
+        Verdict::StartupMissed { .. } => "it was not ready in time; the next sweep fails it",
+        Verdict::Wait { next } => match next.kind {
+            DeadlineKind::Startup => "it must be ready by its deadline, else it fails",
+            DeadlineKind::End | DeadlineKind::AbsoluteEnd => "it ends at its deadline",
+        },
+    }
+}
+
+/// One session that ended or would end.
+#[derive(Serialize)]
+struct Ended {
+    session_id: ExamSessionId,
+    ending: EndingKind,
+}
+
+#[derive(Serialize)]
+struct Swept {
+    dry_run: bool,
+    ended: Vec<Ended>,
+}
+
+async fn preview(globals: &GlobalArgs) -> Result<Document, CliError> {
+    let mut conn = globals.connect().await?.acquire().await?;
+    let policy = ExpiryPolicy {
+        batch: i64::MAX,
+        ..ExpiryPolicy::default()
+    };
+    let due = preview_due(&mut conn, &policy).await.map_err(failed)?;
+    let ended = due
+        .into_iter()
+        .map(|(session_id, ending)| Ended { session_id, ending });
+    Ok(told(true, ended.collect()))
+}
+
+/// Sweeps batch by batch, each in its own transaction, until a batch is not full.
+async fn sweep(globals: &GlobalArgs) -> Result<Document, CliError> {
+    let policy = ExpiryPolicy::default();
+    let mut conn = globals.connect().await?.acquire().await?;
+    let mut ended = Vec::new();
+    loop {
+        let batch = sweep_batch(&mut conn, &policy).await?;
+        let full = i64::try_from(batch.len()).is_ok_and(|length| length >= policy.batch);
+        ended.extend(batch);
+        if !full {
+            return Ok(told(false, ended));
+        }
+    }
+}
+
+async fn sweep_batch(
+    conn: &mut PgConnection,
+    policy: &ExpiryPolicy,
+) -> Result<Vec<Ended>, CliError> {
+    let provenance = Provenance {
+        actor: Actor::System("cli"),
+        cause: "sweep:expired".into(),
+        job_id: None,
+        trace: None,
+    };
+    let mut tx = sqlx::Connection::begin(conn).await?;
+    let expired = expire_due(&mut tx, policy, &provenance)
+        .await
+        .map_err(failed)?;
+    tx.commit().await?;
+    let ended = |done: crate::Expired| Ended {
+        session_id: done.session.id,
+        ending: done.ending,
+    };
+    Ok(expired.into_iter().map(ended).collect())
+}
+
+fn told(dry_run: bool, mut ended: Vec<Ended>) -> Document {
+    ended.sort_by_key(|done| done.session_id);
+    let verb = if dry_run { "would end" } else { "ended" };
+    let text = format!("{verb} {} sessions\n", ended.len());
+    Document::new("cleanup-ttl/sweep.v1", Swept { dry_run, ended }).with_text(text)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err calls")]
+fn failed(error: SweepError) -> CliError {
+    cli_error(error.class(), error.code(), &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_malformed_and_a_missing_id_are_usage_errors() {
+        let kind = |words: &[&str]| Cli::try_parse_from(words).unwrap_err().kind();
+        let malformed = kind(&["cleanup-ttl", "check", "--session-id", "0198"]);
+        assert_eq!(malformed, ErrorKind::ValueValidation);
+        assert_eq!(
+            kind(&["cleanup-ttl", "check"]),
+            ErrorKind::MissingRequiredArgument
+        );
+    }
+}

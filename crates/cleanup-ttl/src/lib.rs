@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod deadline;
+mod due;
+mod error;
+mod plan;
+mod policy;
+mod store;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use deadline::{Deadline, DeadlineKind, Verdict, ending_kind, judge, next_deadline};
+pub use due::{Expired, expire_due, preview_due};
+pub use error::SweepError;
+pub use plan::{
+    Deletion, DeletionCause, KnownSession, ListedEnvironment, Orphan, OrphanCause, Refusal,
+    SweepInput, SweepPlan, plan,
+};
+pub use policy::{ExpiryPolicy, OrphanDecision};
+pub use store::{any_session, database_now, load_known_sessions};

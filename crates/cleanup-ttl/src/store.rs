@@ -1,0 +1,81 @@
+//! What the planning functions need to know of the rows. This crate owns no table and only reads.
+
+use chrono::{DateTime, Utc};
+use execution_environment::{EnvironmentState, RuntimeUid};
+use session_identity::ExamSessionId;
+use session_lifecycle::LoadError;
+use sqlx::PgConnection;
+
+use crate::error::SweepError;
+use crate::plan::KnownSession;
+
+/// Reads the only clock that decides.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn database_now(conn: &mut PgConnection) -> Result<DateTime<Utc>, SweepError> {
+    Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
+        .fetch_one(conn)
+        .await?)
+}
+
+/// Tells whether the database knows any session at all, ended ones included.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn any_session(conn: &mut PgConnection) -> Result<bool, SweepError> {
+    Ok(
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM exam_sessions) AS "any!""#)
+            .fetch_one(conn)
+            .await?,
+    )
+}
+
+/// Loads what is known of the `listed` sessions, and of every session whose environment should be
+/// there although it may not be listed.
+///
+/// Call it *after* the runtime has been listed: a row precedes its environment, so an environment
+/// without a row is never a creation in flight.
+///
+/// # Errors
+/// [`SweepError`] if the database fails or a row contradicts the schema.
+pub async fn load_known_sessions(
+    conn: &mut PgConnection,
+    listed: &[ExamSessionId],
+) -> Result<Vec<KnownSession>, SweepError> {
+    let ids: Vec<_> = listed.iter().map(ExamSessionId::as_uuid).collect();
+    let rows = sqlx::query!(
+        r#"
+        -- The second half is what the partial index execution_environments_not_gone holds.
+        SELECT s.id AS "id!: ExamSessionId", s.state AS "state!",
+               v.state AS "environment_state!: EnvironmentState", v.attempt AS "attempt!",
+               v.runtime_uid AS "runtime_uid?: RuntimeUid"
+        FROM exam_sessions AS s JOIN execution_environments AS v ON v.session_id = s.id
+        WHERE s.id = ANY ($1)
+        UNION
+        SELECT s.id, s.state, v.state, v.attempt, v.runtime_uid
+        FROM execution_environments AS v JOIN exam_sessions AS s ON s.id = v.session_id
+        WHERE v.state NOT IN ('absent', 'gone') AND s.state NOT IN ('terminated', 'failed')
+        "#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let state = row.state.parse().map_err(|_| LoadError::Inconsistent {
+                table: "exam_sessions",
+                column: "state",
+                session_id: row.id,
+                value: row.state.clone(),
+            })?;
+            Ok(KnownSession {
+                session_id: row.id,
+                state,
+                environment_state: row.environment_state,
+                attempt: row.attempt,
+                runtime_uid: row.runtime_uid,
+            })
+        })
+        .collect()
+}
