@@ -1,0 +1,56 @@
+//! Who was admitted or denied, with the true reason.
+
+use session_identity::{ExamSessionId, Role, UserId};
+use sqlx::PgConnection;
+
+use crate::authorize::{Action, Decision};
+
+/// One line of the access log.
+#[derive(Debug, Clone)]
+pub struct AccessEntry<'a> {
+    /// The session named; it need not exist.
+    pub session_id: ExamSessionId,
+    /// Who wanted to.
+    pub user_id: &'a UserId,
+    /// In which role.
+    pub role: Role,
+    /// What they wanted.
+    pub action: Action,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// More than the decision says, such as what is wrong with a ticket.
+    pub detail: Option<&'a str>,
+    /// The epoch taken, for an attach.
+    pub epoch: Option<i64>,
+}
+
+/// Appends to the access log.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn append_access(
+    conn: &mut PgConnection,
+    entry: &AccessEntry<'_>,
+) -> Result<(), sqlx::Error> {
+    let (code, decided) = match entry.decision {
+        Decision::Allowed => (None, None),
+        Decision::Denied(denial) => (Some(denial.code.as_str()), Some(denial.detail)),
+    };
+    sqlx::query!(
+        r#"
+        INSERT INTO access_log (session_id, user_id, role, action, allowed, code, detail, epoch)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "#,
+        entry.session_id.as_uuid(),
+        entry.user_id.as_str(),
+        entry.role.as_str(),
+        entry.action.as_str(),
+        entry.decision.is_allowed(),
+        code,
+        entry.detail.or(decided),
+        entry.epoch,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
