@@ -1,0 +1,198 @@
+//! Admitting a terminal: ticket, decision, epoch and first activation in one transaction.
+
+use environment_access::{
+    AccessEntry, Action, Decision, Denial, Redeem, RedeemError, TicketDenial, append_access,
+    authorize, load_facts, redeem_ticket, take_epoch,
+};
+use execution_environment::{EnvironmentState, RuntimeName, RuntimeUid, load_environment};
+use job_queue::enqueue;
+use secrecy::SecretString;
+use session_identity::{ExamSessionId, ExecutionEnvironmentId, Principal, TerminalProcessId};
+use session_lifecycle::{SessionState, load_session};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{ActivateSession, StepError, follow_up::signed};
+
+/// Somebody wants a terminal.
+#[derive(Debug)]
+pub struct AttachAttempt {
+    /// Which session.
+    pub session_id: ExamSessionId,
+    /// Who, by their login.
+    pub principal: Principal,
+    /// The page's origin.
+    pub origin: String,
+    /// The ticket from their first frame.
+    pub ticket: SecretString,
+    /// The terminal process that asks.
+    pub process_id: TerminalProcessId,
+    /// The W3C trace of the connection.
+    pub trace: Option<String>,
+}
+
+/// They may have it.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// The fencing token of this attach: every older one is superseded from now on.
+    pub epoch: i64,
+    /// Which environment.
+    pub environment_id: ExecutionEnvironmentId,
+    /// Its name in the runtime.
+    pub name: RuntimeName,
+    /// Its uid in the runtime.
+    pub uid: RuntimeUid,
+    /// Whether this attach starts the exam's clock.
+    pub first: bool,
+}
+
+/// They may not. The caller tells them no more than the public answer of the denial.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachRefusal {
+    /// The ticket is no good.
+    #[error("admit a terminal: the ticket is not good")]
+    Ticket(TicketDenial),
+    /// The session is not theirs, not ready or over.
+    #[error("admit a terminal: {}", .0.detail)]
+    Denied(Denial),
+    /// The session may be attached to, yet its environment is not there.
+    #[error("admit a terminal: the environment is not up")]
+    NotUp,
+    /// A step below failed.
+    #[error(transparent)]
+    Other(StepError),
+}
+
+impl<E: Into<StepError>> From<E> for AttachRefusal {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Uses up the ticket, decides, takes the next epoch and, at the first attach, enqueues the
+/// activation: all of it or nothing. Denials are written to the access log.
+///
+/// The caller wakes the workers when [`Admitted::first`] is set.
+///
+/// # Errors
+/// [`AttachRefusal`]; no epoch was taken then.
+pub async fn admit_attach(
+    pool: &PgPool,
+    attempt: &AttachAttempt,
+) -> Result<Admitted, AttachRefusal> {
+    let mut transaction = pool.begin().await?;
+    match admit(&mut transaction, attempt).await {
+        Ok(admitted) => {
+            log(
+                &mut transaction,
+                attempt,
+                &Decision::Allowed,
+                Some(admitted.epoch),
+            )
+            .await?;
+            transaction.commit().await?;
+            Ok(admitted)
+        }
+        Err(AttachRefusal::Denied(denial)) => {
+            // The ticket stays used: it was good, only the session was not.
+            log(
+                &mut transaction,
+                attempt,
+                &Decision::Denied(denial.clone()),
+                None,
+            )
+            .await?;
+            transaction.commit().await?;
+            Err(AttachRefusal::Denied(denial))
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+async fn admit(
+    conn: &mut PgConnection,
+    attempt: &AttachAttempt,
+) -> Result<Admitted, AttachRefusal> {
+    redeem(conn, attempt).await?;
+    let facts = load_facts(conn, attempt.session_id).await?;
+    if let Decision::Denied(denial) = authorize(facts.as_ref(), &attempt.principal, Action::Attach)
+    {
+        return Err(AttachRefusal::Denied(denial));
+    }
+    let (name, uid, environment_id) = place(conn, attempt.session_id).await?;
+    let login = &attempt.principal.login_id;
+    let epoch = take_epoch(conn, attempt.session_id, attempt.process_id, login).await?;
+    let first = activate_if_ready(conn, attempt).await?;
+    Ok(Admitted {
+        epoch,
+        environment_id,
+        name,
+        uid,
+        first,
+    })
+}
+
+async fn redeem(conn: &mut PgConnection, attempt: &AttachAttempt) -> Result<(), AttachRefusal> {
+    let redeem = Redeem {
+        secret: attempt.ticket.clone(),
+        session_id: attempt.session_id,
+        user_id: attempt.principal.user_id.clone(),
+        login_id: attempt.principal.login_id.clone(),
+        origin: attempt.origin.clone(),
+    };
+    match redeem_ticket(conn, &redeem).await {
+        Ok(_) => Ok(()),
+        Err(RedeemError::Denied(denial)) => Err(AttachRefusal::Ticket(denial)),
+        Err(RedeemError::Database(error)) => Err(error.into()),
+    }
+}
+
+async fn place(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+) -> Result<(RuntimeName, RuntimeUid, ExecutionEnvironmentId), AttachRefusal> {
+    let environment = load_environment(conn, session_id).await?;
+    let environment = environment.filter(|row| row.state == EnvironmentState::Up);
+    let environment = environment.ok_or(AttachRefusal::NotUp)?;
+    match (environment.runtime_name, environment.runtime_uid) {
+        (Some(name), Some(uid)) => Ok((name, uid, environment.id)),
+        _ => Err(AttachRefusal::NotUp),
+    }
+}
+
+async fn activate_if_ready(
+    conn: &mut PgConnection,
+    attempt: &AttachAttempt,
+) -> Result<bool, AttachRefusal> {
+    let session = load_session(conn, attempt.session_id).await?;
+    if session.is_none_or(|session| session.state != SessionState::Ready) {
+        return Ok(false);
+    }
+    let job = ActivateSession {
+        session_id: attempt.session_id,
+    };
+    let options = signed(
+        &attempt.principal.actor().to_string(),
+        attempt.trace.clone(),
+    );
+    enqueue(conn, &job, &options).await?;
+    Ok(true)
+}
+
+async fn log(
+    conn: &mut PgConnection,
+    attempt: &AttachAttempt,
+    decision: &Decision,
+    epoch: Option<i64>,
+) -> Result<(), AttachRefusal> {
+    let entry = AccessEntry {
+        session_id: attempt.session_id,
+        user_id: &attempt.principal.user_id,
+        role: attempt.principal.role,
+        action: Action::Attach,
+        decision,
+        detail: None,
+        epoch,
+    };
+    append_access(conn, &entry).await?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! `carrel sessions …`, and the `orchestrator` binary.
+
+mod args;
+mod create;
+mod duration;
+mod extend;
+mod failure;
+mod list;
+mod story;
+mod terminate;
+mod wait;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+
+pub use args::{AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor};
+pub use duration::parse_duration;
+
+/// The use cases, as a binary of their own.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Requests, shows, extends and ends exam sessions
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+}
+
+impl RunCommand for Command {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        let Self::Sessions(command) = self;
+        command.run(globals).await
+    }
+}
+
+/// Requests, shows, extends and ends exam sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// Lists sessions, newest first, one page at a time
+    List(ListArgs),
+    /// Tells the whole story of a session
+    #[command(visible_alias = "explain")]
+    Show(ShowArgs),
+    /// Requests a session, or finds the one that the candidate has
+    Create(CreateArgs),
+    /// Gives a session more time
+    Extend(ExtendArgs),
+    /// Ends a session now, for good
+    Terminate(TerminateArgs),
+    /// Waits until a session is ready, running or ended
+    Wait(WaitArgs),
+}
+
+impl RunCommand for SessionsCommand {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        match self {
+            Self::List(args) => list::run(args, globals).await,
+            Self::Show(args) => story::run(&args, globals).await,
+            Self::Create(args) => create::run(args, globals).await,
+            Self::Extend(args) => extend::run(args, globals).await,
+            Self::Terminate(args) => terminate::run(args, globals).await,
+            Self::Wait(args) => wait::run(&args, globals).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    const ID: &str = "01982f6e-0000-7000-8000-000000000001";
+
+    fn kind(words: &[&str]) -> ErrorKind {
+        let all = ["orchestrator", "sessions"].iter().chain(words);
+        Cli::try_parse_from(all).unwrap_err().kind()
+    }
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_malformed_value_is_a_usage_error() {
+        for words in [
+            &["show", "0198"][..],
+            &["show", ""],
+            &["list", "--state", "done"],
+            &["list", "--user", "a b"],
+            &["list", "--after", "7"],
+            &["list", "--limit", "0"],
+            &["create", "--user-id", "", "--exam", "x"],
+            &["create", "--user-id", "u", "--exam", ""],
+            &["create", "--user-id", "u", "--exam", "x", "--exam-version", "0"],
+            &["create", "--user-id", "u", "--exam", "x", "--idempotency-key", ""],
+            &["extend", ID, "--by", "5", "--reason", "r", "--as", "dana"],
+            &["extend", ID, "--by", "5m", "--reason", " ", "--as", "dana"],
+            &["extend", ID, "--by", "5m", "--reason", "r", "--as", "d a"],
+            &["terminate", "x", "--reason", "r", "--as", "dana"],
+            &["wait", ID, "--for", "ready", "--timeout", "0s"],
+        ] {
+            let found = kind(words);
+            let expected = [ErrorKind::ValueValidation, ErrorKind::InvalidValue];
+            assert!(expected.contains(&found), "{words:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_changes_a_session_says_who_they_are_and_why() {
+        for words in [
+            &["extend", ID, "--by", "5m", "--reason", "r"][..],
+            &["extend", ID, "--by", "5m", "--as", "dana"],
+            &["terminate", ID, "--reason", "r"],
+            &["terminate", ID, "--as", "dana"],
+        ] {
+            assert_eq!(kind(words), ErrorKind::MissingRequiredArgument, "{words:?}");
+        }
+    }
+}

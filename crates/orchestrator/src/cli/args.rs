@@ -1,0 +1,161 @@
+//! What each verb takes.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
+use session_lifecycle::SessionState;
+
+use super::parse_duration;
+
+/// Which sessions, and which page of them.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only sessions in this state; may be given more than once
+    #[arg(long, value_name = "STATE")]
+    pub(super) state: Vec<SessionState>,
+    /// Only this candidate's
+    #[arg(long, value_name = "USER_ID", value_parser = user)]
+    pub(super) user: Option<UserId>,
+    /// Only of this exam
+    #[arg(long, value_name = "NAME", value_parser = exam)]
+    pub(super) exam: Option<String>,
+    /// Sessions on a page, 1 to 500
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
+    pub(super) limit: i64,
+    /// Goes on after this session: the `next_cursor` of the page before
+    #[arg(long, value_name = "SESSION_ID")]
+    pub(super) after: Option<ExamSessionId>,
+}
+
+/// Which session.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The session's id
+    #[arg(value_name = "SESSION_ID")]
+    pub(super) id: ExamSessionId,
+}
+
+/// Whose session, of which exam.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The candidate
+    #[arg(long, value_name = "USER_ID", value_parser = user)]
+    pub(super) user_id: UserId,
+    /// The exam
+    #[arg(long, value_name = "NAME", value_parser = exam)]
+    pub(super) exam: String,
+    /// Its version; the newest when left out
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) exam_version: Option<i32>,
+    /// Repeating the request with the same key finds the same session
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(super) idempotency_key: Option<String>,
+    /// The operator's user id; kept as `staff:<user id>`
+    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", default_value = "cli", value_parser = user)]
+    pub(super) actor: UserId,
+}
+
+/// How much more time, who grants it and why.
+#[derive(Debug, Args)]
+pub struct ExtendArgs {
+    /// The session's id
+    #[arg(value_name = "SESSION_ID")]
+    pub(super) id: ExamSessionId,
+    /// How much more, such as 5m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) by: Duration,
+    #[command(flatten)]
+    pub(super) author: AuthorArgs,
+    /// Repeating the extension with the same key moves the deadline once
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(super) idempotency_key: Option<String>,
+}
+
+/// Who ends it and why.
+#[derive(Debug, Args)]
+pub struct TerminateArgs {
+    /// The session's id
+    #[arg(value_name = "SESSION_ID")]
+    pub(super) id: ExamSessionId,
+    #[command(flatten)]
+    pub(super) author: AuthorArgs,
+    /// The session's id once more: ending an exam cannot be undone
+    #[arg(long, value_name = "SESSION_ID")]
+    pub(super) confirm: Option<ExamSessionId>,
+}
+
+/// For what to wait, and how long.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// The session's id
+    #[arg(value_name = "SESSION_ID")]
+    pub(super) id: ExamSessionId,
+    /// What to wait for
+    #[arg(long = "for", value_enum)]
+    pub(super) what: WaitFor,
+    /// How long at most
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+}
+
+/// What a session may be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    /// It can be attached to.
+    Ready,
+    /// The candidate has attached.
+    Running,
+    /// It is terminated or failed.
+    Ended,
+}
+
+/// Who does it and why; both are kept.
+#[derive(Debug, Args)]
+pub struct AuthorArgs {
+    /// The operator's user id; kept as `staff:<user id>`
+    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = user)]
+    pub(super) actor: UserId,
+    /// Why, for whoever reads the story
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) reason: String,
+}
+
+/// Names whoever sits at this command line: operators are trusted by their access to the database.
+pub(super) fn operator(user_id: UserId) -> Principal {
+    Principal {
+        user_id,
+        role: Role::Operator,
+        login_id: LoginId::new("cli"),
+    }
+}
+
+fn user(text: &str) -> Result<UserId, String> {
+    UserId::parse(text).map_err(|error| error.to_string())
+}
+
+fn exam(text: &str) -> Result<String, String> {
+    bounded(text, 63)
+}
+
+fn key(text: &str) -> Result<String, String> {
+    bounded(text, 255)
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    bounded(text, 500)
+}
+
+fn bounded(text: &str, most: usize) -> Result<String, String> {
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if length > most {
+        return Err(format!("it has {length} characters, allowed are {most}"));
+    }
+    if text.contains(char::is_control) {
+        return Err("it holds a control character".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod attach;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod end;
+mod error;
+mod extend;
+mod follow_up;
+mod jobs;
+mod request;
+mod sweep;
+mod verdict;
+mod work;
+
+pub use attach::{AttachAttempt, AttachRefusal, Admitted, admit_attach};
+pub use end::{EndError, EndRequest, EndedBy, end_session};
+pub use error::StepError;
+pub use extend::extend_session;
+pub use jobs::{
+    ActivateSession, DestroyEnvironment, ENVIRONMENT_QUEUE, ObserveEnvironment,
+    ProvisionEnvironment, SESSION_QUEUE, TerminateSession,
+};
+pub use request::{RequestError, Requested, SessionRequest, request_session};
+pub use sweep::{SweepLoop, SweepReport, Sweeps};
+pub use verdict::{MAX_ATTEMPTS_PER_SESSION, Verdict, decide};
+pub use work::{Workshop, registry};

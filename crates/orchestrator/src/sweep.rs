@@ -1,0 +1,36 @@
+//! Sweeps: recurring looks at the whole, each safe in any number of workers.
+
+mod expired;
+mod runtime;
+mod schedule;
+mod stuck;
+
+pub use schedule::{SweepLoop, Sweeps};
+
+use serde::Serialize;
+
+/// What one pass of a sweep found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SweepReport {
+    /// Sessions ended because their time was over.
+    pub expired: usize,
+    /// Sessions failed because they did not become ready in time.
+    pub stuck: usize,
+    /// Sessions failed because their environment was lost.
+    pub lost: usize,
+    /// Environments whose destruction was enqueued anew.
+    pub teardowns: usize,
+    /// Environments without an owner that were deleted.
+    pub deleted: usize,
+    /// Environments without an owner that were seen and not deleted yet.
+    pub quarantined: usize,
+    /// Why nothing was deleted, when the plan looked wrong.
+    pub refusal: Option<serde_json::Value>,
+}
+
+impl SweepReport {
+    /// Tells whether the pass left everything as it was.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,216 @@
+//! Compares what the runtime has with what the rows say: lost environments, orphans, leftovers.
+
+use std::collections::{HashMap, HashSet};
+
+use cleanup_ttl::{
+    ExpiryPolicy, KnownSession, ListedEnvironment, SweepInput, SweepPlan, any_session,
+    load_known_sessions, plan,
+};
+use execution_environment::{
+    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, forget_sightings,
+    install_id, load_environment, sight_orphan,
+};
+use failure_classification::{Phase as SessionPhase, Signal, classify};
+use job_queue::enqueue;
+use serde_json::json;
+use session_identity::{Actor, ExamSessionId};
+use session_lifecycle::{
+    Advance, Cause, Expected, Provenance, SessionState, TransitionError, advance, load_session,
+};
+
+use super::SweepReport;
+use crate::{
+    DestroyEnvironment, StepError, Workshop,
+    follow_up::{after_end, signed},
+    work::failure,
+};
+
+/// Looks at everything the runtime has of ours and settles each difference under its row's lock.
+pub(super) async fn sweep(
+    workshop: &Workshop,
+    policy: &ExpiryPolicy,
+) -> Result<SweepReport, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let install_id = install_id(&mut connection).await?;
+    drop(connection);
+    // The runtime is listed first and the rows are read after: a row is written before its
+    // environment is made, so what has no row by then was not just being created.
+    let listed = workshop.runtime.list(install_id).await?;
+    let mut connection = workshop.pool.acquire().await?;
+    let sessions: Vec<_> = listed
+        .iter()
+        .map(|listed| listed.labels.session_id)
+        .collect();
+    let known = load_known_sessions(&mut connection, &sessions).await?;
+    let stopped = stopped(&listed, &known);
+    let input = SweepInput {
+        install_id,
+        any_session: any_session(&mut connection).await?,
+        listed: listed.iter().map(ListedEnvironment::from).collect(),
+        known,
+    };
+    drop(connection);
+    let plan = plan(&input, policy);
+    let mut report = SweepReport {
+        refusal: plan.refusal.as_ref().map(|refusal| json!(refusal)),
+        ..SweepReport::default()
+    };
+    let suspects: HashSet<_> = plan.recheck.iter().copied().chain(stopped).collect();
+    for session_id in suspects {
+        report.lost += usize::from(recheck(workshop, session_id).await?);
+    }
+    report.teardowns = tear_down(workshop, &plan.teardowns).await?;
+    delete(workshop, &plan, policy, &mut report).await?;
+    Ok(report)
+}
+
+/// Environments that have stopped although their session lives.
+fn stopped(listed: &[Listed], known: &[KnownSession]) -> Vec<ExamSessionId> {
+    let live: HashSet<_> = known
+        .iter()
+        .filter(|row| !row.state.is_terminal())
+        .map(|row| row.session_id)
+        .collect();
+    listed
+        .iter()
+        .filter(|listed| matches!(listed.phase, Phase::Stopped { .. }))
+        .map(|listed| listed.labels.session_id)
+        .filter(|session_id| live.contains(session_id))
+        .collect()
+}
+
+/// Judges one suspect by a fresh look of its own. A list may be stale; this look is not.
+async fn recheck(workshop: &Workshop, session_id: ExamSessionId) -> Result<bool, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let environment = load_environment(&mut connection, session_id).await?;
+    drop(connection);
+    let up = environment.filter(|environment| environment.state == EnvironmentState::Up);
+    let Some(environment) = up else {
+        return Ok(false);
+    };
+    let Some(name) = &environment.runtime_name else {
+        return Ok(false);
+    };
+    let observation = workshop.runtime.observe(name).await?;
+    match lost(&environment, &observation) {
+        Some(signal) => fail(workshop, session_id, &signal).await,
+        None => Ok(false),
+    }
+}
+
+fn lost(environment: &EnvironmentRecord, observation: &Observation) -> Option<Signal> {
+    let expected = environment.runtime_uid.as_ref();
+    let vanished = |found_uid| Signal::Vanished {
+        expected_uid: expected.map(ToString::to_string),
+        found_uid,
+    };
+    match observation {
+        Observation::Absent => Some(vanished(None)),
+        Observation::Present(found) if Some(&found.uid) != expected => {
+            Some(vanished(Some(found.uid.to_string())))
+        }
+        Observation::Present(found) => match &found.phase {
+            Phase::Stopped {
+                exit_code,
+                oom_killed,
+                message,
+            } => Some(Signal::Exited {
+                exit_code: *exit_code,
+                oom_killed: *oom_killed,
+                message: message.clone().unwrap_or_default(),
+            }),
+            Phase::Running | Phase::Pending { .. } => None,
+        },
+    }
+}
+
+/// A lost environment is never silently made anew: it held a candidate's work.
+async fn fail(
+    workshop: &Workshop,
+    session_id: ExamSessionId,
+    signal: &Signal,
+) -> Result<bool, StepError> {
+    let mut transaction = workshop.pool.begin().await?;
+    let session = load_session(&mut transaction, session_id).await?;
+    let Some(session) = session else {
+        return Ok(false);
+    };
+    let usable = matches!(session.state, SessionState::Ready | SessionState::Running);
+    if !usable {
+        return Ok(false);
+    }
+    let classified = classify(signal, SessionPhase::AfterReady);
+    let step = Advance::Fail(failure(&classified, json!({ "signal": signal })));
+    let by = Provenance {
+        actor: Actor::System("sweep"),
+        cause: Cause::new("sweep:runtime"),
+        job_id: None,
+        trace: None,
+    };
+    match advance(
+        &mut transaction,
+        session_id,
+        Expected::AnyVersion,
+        step,
+        &by,
+    )
+    .await
+    {
+        Ok(_) => {}
+        Err(TransitionError::Refused { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    after_end(&mut transaction, session_id, &signed("system:sweep", None)).await?;
+    transaction.commit().await?;
+    workshop.waker.wake();
+    Ok(true)
+}
+
+async fn tear_down(workshop: &Workshop, sessions: &[ExamSessionId]) -> Result<usize, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let mut enqueued = 0;
+    for session_id in sessions.iter().copied() {
+        let job = DestroyEnvironment { session_id };
+        let answer = enqueue(&mut connection, &job, &signed("system:sweep", None)).await?;
+        enqueued += usize::from(matches!(answer, job_queue::Enqueued::New(_)));
+    }
+    if enqueued > 0 {
+        workshop.waker.wake();
+    }
+    Ok(enqueued)
+}
+
+async fn delete(
+    workshop: &Workshop,
+    plan: &SweepPlan,
+    policy: &ExpiryPolicy,
+    report: &mut SweepReport,
+) -> Result<(), StepError> {
+    let kind = workshop.runtime.kind();
+    let mut known_for = HashMap::new();
+    let mut connection = workshop.pool.acquire().await?;
+    for orphan in &plan.orphans {
+        let sighting = sight_orphan(&mut connection, kind, &orphan.uid).await?;
+        known_for.insert(orphan.uid.clone(), sighting.age);
+    }
+    let seen: Vec<_> = plan
+        .orphans
+        .iter()
+        .map(|orphan| orphan.uid.clone())
+        .collect();
+    if plan.refusal.is_none() {
+        forget_sightings(&mut connection, kind, &seen).await?;
+    }
+    drop(connection);
+    let deletions = plan.deletions(&known_for, policy);
+    report.quarantined = plan.orphans.len();
+    for deletion in &deletions {
+        let destroyed = workshop
+            .runtime
+            .destroy(&deletion.name, Some(&deletion.uid))
+            .await?;
+        report.deleted += usize::from(destroyed == Destroyed::Gone);
+    }
+    report.quarantined = report.quarantined.saturating_sub(report.deleted);
+    Ok(())
+}

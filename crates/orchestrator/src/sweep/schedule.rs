@@ -1,0 +1,134 @@
+//! When each sweep runs: a tick belongs to one worker, whichever moves its row first.
+
+use std::time::Duration;
+
+use cleanup_ttl::ExpiryPolicy;
+use job_queue::{record_tick, tick};
+use serde_json::json;
+use session_identity::WorkerIncarnation;
+use tokio_util::sync::CancellationToken;
+
+use super::{SweepReport, expired, runtime, stuck};
+use crate::{StepError, Workshop};
+
+/// How often each sweep runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweeps {
+    /// Ends what is due.
+    pub expired: Duration,
+    /// Fails what did not become ready.
+    pub stuck: Duration,
+    /// Compares runtime and rows.
+    pub runtime: Duration,
+    /// How much at a time, and when an orphan may go.
+    pub policy: ExpiryPolicy,
+}
+
+impl Default for Sweeps {
+    fn default() -> Self {
+        Self {
+            expired: Duration::from_secs(1),
+            stuck: Duration::from_secs(5),
+            runtime: Duration::from_secs(15),
+            policy: ExpiryPolicy::default(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sweep {
+    Expired,
+    Stuck,
+    Runtime,
+}
+
+impl Sweep {
+    const ALL: [Self; 3] = [Self::Expired, Self::Stuck, Self::Runtime];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "sweep_expired",
+            Self::Stuck => "sweep_stuck",
+            Self::Runtime => "sweep_runtime",
+        }
+    }
+
+    const fn every(self, sweeps: &Sweeps) -> Duration {
+        match self {
+            Self::Expired => sweeps.expired,
+            Self::Stuck => sweeps.stuck,
+            Self::Runtime => sweeps.runtime,
+        }
+    }
+
+    async fn run(self, workshop: &Workshop, sweeps: &Sweeps) -> Result<SweepReport, StepError> {
+        match self {
+            Self::Expired => expired::sweep(workshop, &sweeps.policy).await,
+            Self::Stuck => stuck::sweep(workshop, &sweeps.policy).await,
+            Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
+        }
+    }
+}
+
+/// Runs the sweeps of one worker until it is told to stop.
+#[derive(Debug)]
+pub struct SweepLoop {
+    workshop: Workshop,
+    sweeps: Sweeps,
+    worker: WorkerIncarnation,
+}
+
+impl SweepLoop {
+    /// Makes the loop of a worker.
+    pub fn new(workshop: Workshop, sweeps: Sweeps, worker: WorkerIncarnation) -> Self {
+        Self {
+            workshop,
+            sweeps,
+            worker,
+        }
+    }
+
+    /// Asks for each tick four times a period, so that a missed one is late by a quarter at most.
+    /// A sweep that fails is logged and runs again at its next tick. Dropping this is safe.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
+        let [expired, stuck, runtime] = each;
+        tokio::join!(expired, stuck, runtime);
+    }
+
+    async fn repeat(&self, sweep: Sweep, shutdown: &CancellationToken) {
+        let pause = sweep.every(&self.sweeps) / 4;
+        while shutdown
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
+            if let Err(error) = self.once(sweep).await {
+                tracing::warn!(
+                    sweep = sweep.name(),
+                    error = error.chain(),
+                    "a sweep failed"
+                );
+            }
+        }
+    }
+
+    async fn once(&self, sweep: Sweep) -> Result<(), StepError> {
+        let mut connection = self.workshop.pool.acquire().await?;
+        let every = sweep.every(&self.sweeps);
+        if !tick(&mut connection, sweep.name(), every, self.worker).await? {
+            return Ok(());
+        }
+        drop(connection);
+        let report = sweep.run(&self.workshop, &self.sweeps).await?;
+        if let Some(refusal) = &report.refusal {
+            tracing::error!(sweep = sweep.name(), %refusal, "nothing was deleted: the plan looks wrong");
+        }
+        if !report.is_empty() {
+            tracing::info!(sweep = sweep.name(), report = %json!(report), "swept");
+            let mut connection = self.workshop.pool.acquire().await?;
+            record_tick(&mut connection, sweep.name(), &json!(report)).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! What to do about a signal before a session is ready: pure, so that every case can be tested.
+
+use std::time::Duration;
+
+use failure_classification::{Classified, RetryRule};
+
+/// How many environments may be tried for one session inside its startup budget.
+pub const MAX_ATTEMPTS_PER_SESSION: i32 = 3;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Keep this attempt and look again.
+    LookAgain,
+    /// Destroy this attempt, confirm it, and make another.
+    NewAttempt,
+    /// The session has failed with this code.
+    Fail,
+}
+
+/// Decides about a classified signal of attempt `attempt` that has persisted for `persisted`.
+///
+/// A new attempt is only made while the startup budget lasts and attempts are left; a signal that
+/// may pass by itself is waited for until the budget ends.
+pub fn decide(
+    classified: &Classified,
+    attempt: i32,
+    persisted: Duration,
+    budget_left: bool,
+) -> Verdict {
+    if !budget_left {
+        return Verdict::Fail;
+    }
+    if persisted < classified.window {
+        return Verdict::LookAgain;
+    }
+    match classified.retry {
+        RetryRule::Wait => Verdict::LookAgain,
+        RetryRule::Once if attempt < 2 => Verdict::NewAttempt,
+        RetryRule::WithinBudget if attempt < MAX_ATTEMPTS_PER_SESSION => Verdict::NewAttempt,
+        RetryRule::Never | RetryRule::Once | RetryRule::WithinBudget => Verdict::Fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use failure_classification::{Phase, Signal, classify};
+
+    use super::*;
+
+    fn verdict(signal: &Signal, attempt: i32, seconds: u64, budget_left: bool) -> Verdict {
+        let classified = classify(signal, Phase::BeforeReady);
+        decide(
+            &classified,
+            attempt,
+            Duration::from_secs(seconds),
+            budget_left,
+        )
+    }
+
+    #[test]
+    fn a_missing_image_fails_at_once() {
+        let signal = Signal::ImageMissing {
+            image: "x".into(),
+            message: String::new(),
+        };
+        assert_eq!(verdict(&signal, 1, 60, true), Verdict::Fail);
+    }
+
+    #[test]
+    fn an_early_exit_is_tried_once_more() {
+        let signal = Signal::Exited {
+            exit_code: Some(1),
+            oom_killed: false,
+            message: String::new(),
+        };
+        assert_eq!(verdict(&signal, 1, 60, true), Verdict::NewAttempt);
+        assert_eq!(verdict(&signal, 2, 60, true), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_vanished_environment_is_replaced_until_attempts_run_out() {
+        let signal = Signal::Vanished {
+            expected_uid: None,
+            found_uid: None,
+        };
+        assert_eq!(verdict(&signal, 1, 60, true), Verdict::NewAttempt);
+        assert_eq!(verdict(&signal, 2, 60, true), Verdict::NewAttempt);
+        assert_eq!(
+            verdict(&signal, MAX_ATTEMPTS_PER_SESSION, 60, true),
+            Verdict::Fail
+        );
+    }
+
+    #[test]
+    fn a_full_cluster_is_waited_for() {
+        let signal = Signal::Unschedulable {
+            message: String::new(),
+        };
+        assert_eq!(verdict(&signal, 1, 0, true), Verdict::LookAgain);
+    }
+
+    #[test]
+    fn nothing_is_tried_past_the_budget() {
+        let signal = Signal::Vanished {
+            expected_uid: None,
+            found_uid: None,
+        };
+        assert_eq!(verdict(&signal, 1, 60, false), Verdict::Fail);
+    }
+}

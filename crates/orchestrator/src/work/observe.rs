@@ -1,0 +1,263 @@
+//! `observe_environment`: looks at an attempt until it is proven or classified.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use execution_environment::{
+    EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationReport, Observation, Phase,
+    RuntimeName, RuntimeUid, judge, record_up,
+};
+use failure_classification::Signal;
+use job_queue::{Handler, JobContext, Outcome};
+use session_lifecycle::{Advance, Expected, SessionRecord, advance};
+
+use super::{
+    Workshop,
+    outcome::{provenance, settle},
+    provision::still_wanted,
+    setback::{self, Attempt},
+};
+use crate::{ObserveEnvironment, StepError};
+
+/// A pending environment is looked at this often within one run, and not through the table: that
+/// would cost a claim each time.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Then the slot is given to others.
+const LOOKS: u32 = 40;
+
+pub(super) struct Observe(pub(super) Workshop);
+
+#[async_trait]
+impl Handler<ObserveEnvironment> for Observe {
+    async fn run(&self, job: ObserveEnvironment, context: &JobContext) -> Outcome {
+        settle(context, observe(&self.0, (&job).into(), context).await)
+    }
+}
+
+/// What is to be looked at.
+struct Subject {
+    session: SessionRecord,
+    name: RuntimeName,
+    uid: Option<RuntimeUid>,
+    spec: EnvironmentSpec,
+}
+
+async fn observe(
+    workshop: &Workshop,
+    attempt: Attempt,
+    context: &JobContext,
+) -> Result<Outcome, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let wanted = still_wanted(&mut connection, &attempt).await?;
+    drop(connection);
+    let Some((session, environment)) = wanted else {
+        return Ok(Outcome::Done);
+    };
+    let Some(subject) = subject(session, environment, attempt) else {
+        let reason = "the stored description of the attempt cannot be read".to_owned();
+        return Ok(Outcome::Dead {
+            class: "inconsistent".to_owned(),
+            reason,
+        });
+    };
+    for _ in 0..LOOKS {
+        if context.cancellation.is_cancelled() {
+            break;
+        }
+        match workshop.runtime.observe(&subject.name).await {
+            Err(error) => return setback::after_error(workshop, attempt, context, error).await,
+            Ok(observation) => match signal_in(&observation, subject.uid.as_ref()) {
+                Looked::Pending => tokio::time::sleep(LOOK).await,
+                Looked::Running(uid) => {
+                    return prove(workshop, &subject, &uid, attempt, context).await;
+                }
+                Looked::Setback(signal) => {
+                    return setback::after_signal(workshop, attempt, context, &signal, "").await;
+                }
+            },
+        }
+    }
+    Ok(Outcome::Snooze { after: LOOK })
+}
+
+fn subject(
+    session: SessionRecord,
+    environment: EnvironmentRecord,
+    attempt: Attempt,
+) -> Option<Subject> {
+    Some(Subject {
+        session,
+        name: RuntimeName::for_attempt(attempt.session_id, attempt.attempt),
+        uid: environment.runtime_uid,
+        spec: serde_json::from_value(environment.spec?).ok()?,
+    })
+}
+
+enum Looked {
+    Pending,
+    Running(RuntimeUid),
+    Setback(Signal),
+}
+
+/// Reads an observation. Whatever carries another uid is not the environment that was made.
+fn signal_in(observation: &Observation, expected: Option<&RuntimeUid>) -> Looked {
+    let vanished = |found: Option<&RuntimeUid>| {
+        Looked::Setback(Signal::Vanished {
+            expected_uid: expected.map(ToString::to_string),
+            found_uid: found.map(ToString::to_string),
+        })
+    };
+    let Observation::Present(observed) = observation else {
+        return vanished(None);
+    };
+    if expected != Some(&observed.uid) {
+        return vanished(Some(&observed.uid));
+    }
+    match &observed.phase {
+        Phase::Running => Looked::Running(observed.uid.clone()),
+        Phase::Pending { signal: None } => Looked::Pending,
+        Phase::Pending {
+            signal: Some(signal),
+        } => Looked::Setback(signal.clone()),
+        Phase::Stopped {
+            exit_code,
+            oom_killed,
+            message,
+        } => Looked::Setback(Signal::Exited {
+            exit_code: *exit_code,
+            oom_killed: *oom_killed,
+            message: message.clone().unwrap_or_default(),
+        }),
+    }
+}
+
+/// Proves the isolation from inside; only proof makes a session ready.
+async fn prove(
+    workshop: &Workshop,
+    subject: &Subject,
+    uid: &RuntimeUid,
+    attempt: Attempt,
+    context: &JobContext,
+) -> Result<Outcome, StepError> {
+    let exam = &subject.spec.exam;
+    let report = match workshop.runtime.verify(&subject.name, uid, exam).await {
+        Ok(report) => report,
+        Err(error) => return setback::after_error(workshop, attempt, context, error).await,
+    };
+    let gaps = judge(&report, exam);
+    if !gaps.is_empty() {
+        let signal = unproven(&gaps);
+        let evidence = report.evidence(exam).to_string();
+        return setback::after_signal(workshop, attempt, context, &signal, &evidence).await;
+    }
+    become_ready(workshop, subject, uid, &report, attempt, context).await
+}
+
+fn unproven(gaps: &[IsolationGap]) -> Signal {
+    let gaps = gaps
+        .iter()
+        .map(|gap| {
+            format!(
+                "{:?}: declared {}, found {}",
+                gap.protection, gap.expected, gap.found
+            )
+        })
+        .collect();
+    Signal::IsolationUnproven { gaps, place: None }
+}
+
+async fn become_ready(
+    workshop: &Workshop,
+    subject: &Subject,
+    uid: &RuntimeUid,
+    report: &IsolationReport,
+    attempt: Attempt,
+    context: &JobContext,
+) -> Result<Outcome, StepError> {
+    let mut transaction = workshop.pool.begin().await?;
+    let (step, by) = (Advance::ToReady, provenance(context));
+    advance(
+        &mut transaction,
+        subject.session.id,
+        Expected::AnyVersion,
+        step,
+        &by,
+    )
+    .await?;
+    let evidence = report.evidence(&subject.spec.exam);
+    let up = record_up(
+        &mut transaction,
+        attempt.session_id,
+        attempt.attempt,
+        uid,
+        &evidence,
+    )
+    .await?;
+    if up.is_none() {
+        // The attempt was replaced meanwhile; its successor is looked at by a job of its own.
+        return Ok(Outcome::Done);
+    }
+    context.record(&mut transaction, &Outcome::Done).await?;
+    transaction.commit().await?;
+    Ok(Outcome::AlreadyRecorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use execution_environment::{Observed, OwnerLabels, UserHash};
+    use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
+
+    use super::*;
+
+    fn present(uid: &str, phase: Phase) -> Observation {
+        Observation::Present(Observed {
+            uid: RuntimeUid::from_runtime(uid),
+            labels: OwnerLabels {
+                install_id: InstallId::generate(),
+                session_id: ExamSessionId::generate(),
+                environment_id: ExecutionEnvironmentId::generate(),
+                attempt: 1,
+                user_hash: UserHash::of(&UserId::parse("u").unwrap()),
+            },
+            phase,
+        })
+    }
+
+    #[test]
+    fn only_the_uid_that_was_made_counts_as_running() {
+        let ours = RuntimeUid::from_runtime("a");
+        let seen = |observation| signal_in(&observation, Some(&ours));
+        assert!(matches!(
+            seen(present("a", Phase::Running)),
+            Looked::Running(_)
+        ));
+        for other in [present("b", Phase::Running), Observation::Absent] {
+            assert!(matches!(
+                seen(other),
+                Looked::Setback(Signal::Vanished { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_stopped_environment_is_an_exit_and_a_quiet_one_is_waited_for() {
+        let ours = RuntimeUid::from_runtime("a");
+        let stopped = Phase::Stopped {
+            exit_code: Some(3),
+            oom_killed: true,
+            message: None,
+        };
+        let looked = signal_in(&present("a", stopped), Some(&ours));
+        assert!(matches!(
+            looked,
+            Looked::Setback(Signal::Exited {
+                exit_code: Some(3),
+                oom_killed: true,
+                ..
+            })
+        ));
+        let quiet = signal_in(&present("a", Phase::Pending { signal: None }), Some(&ours));
+        assert!(matches!(quiet, Looked::Pending));
+    }
+}

@@ -1,0 +1,192 @@
+//! `provision_environment`: creates one attempt of a session's environment.
+
+use async_trait::async_trait;
+use execution_environment::{
+    Destroyed, EnvironmentRecord, EnvironmentSpec, EnvironmentState, RuntimeName, begin_attempt,
+    install_id, load_environment, load_exam, record_created,
+};
+use job_queue::{Handler, JobContext, Outcome, enqueue};
+use session_lifecycle::{
+    Advance, Expected, SessionRecord, SessionState, advance, load_session, lock_session,
+};
+use sqlx::PgConnection;
+
+use super::{
+    Workshop,
+    outcome::{WORKER, provenance, settle},
+    setback,
+};
+use crate::{ObserveEnvironment, ProvisionEnvironment, StepError, follow_up::signed};
+
+/// Waits this long for an older attempt to be gone before it looks again.
+const OLDER_ATTEMPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+pub(super) struct Provision(pub(super) Workshop);
+
+#[async_trait]
+impl Handler<ProvisionEnvironment> for Provision {
+    async fn run(&self, job: ProvisionEnvironment, context: &JobContext) -> Outcome {
+        settle(context, provision(&self.0, &job, context).await)
+    }
+}
+
+async fn provision(
+    workshop: &Workshop,
+    job: &ProvisionEnvironment,
+    context: &JobContext,
+) -> Result<Outcome, StepError> {
+    if !older_attempt_is_gone(workshop, job).await? {
+        return Ok(Outcome::Snooze {
+            after: OLDER_ATTEMPT_PAUSE,
+        });
+    }
+    let Some(spec) = begin(workshop, job, context).await? else {
+        return Ok(Outcome::Done);
+    };
+    // No transaction is open here: the runtime may take its time, and a worker that dies now
+    // leaves a name that the next run adopts.
+    let created = match workshop.runtime.create(&spec).await {
+        Ok(created) => created,
+        Err(error) => return setback::after_error(workshop, job.into(), context, error).await,
+    };
+    let mut transaction = workshop.pool.begin().await?;
+    let recorded =
+        record_created(&mut transaction, job.session_id, job.attempt, &created.uid).await?;
+    if recorded.is_none() {
+        // The session ended while its environment was being made: nobody else knows this one.
+        drop(transaction);
+        workshop
+            .runtime
+            .destroy(&created.name, Some(&created.uid))
+            .await?;
+        return Ok(Outcome::Done);
+    }
+    let next = ObserveEnvironment {
+        session_id: job.session_id,
+        attempt: job.attempt,
+    };
+    enqueue(
+        &mut transaction,
+        &next,
+        &signed(WORKER, context.traceparent.clone()),
+    )
+    .await?;
+    context.record(&mut transaction, &Outcome::Done).await?;
+    transaction.commit().await?;
+    workshop.waker.wake();
+    Ok(Outcome::AlreadyRecorded)
+}
+
+/// A new attempt begins only when the one before it is confirmed gone: never two at once.
+async fn older_attempt_is_gone(
+    workshop: &Workshop,
+    job: &ProvisionEnvironment,
+) -> Result<bool, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let Some(environment) = load_environment(&mut connection, job.session_id).await? else {
+        return Ok(true);
+    };
+    drop(connection);
+    let older = environment.attempt < job.attempt && environment.attempt > 0;
+    if !older || environment.state != EnvironmentState::Creating {
+        return Ok(true);
+    }
+    let name = RuntimeName::for_attempt(job.session_id, environment.attempt);
+    let destroyed = workshop
+        .runtime
+        .destroy(&name, environment.runtime_uid.as_ref())
+        .await?;
+    Ok(destroyed == Destroyed::Gone)
+}
+
+/// Writes the intent before the runtime hears of it, so that nothing exists without a row. Gives
+/// `None` when there is nothing to create any more.
+async fn begin(
+    workshop: &Workshop,
+    job: &ProvisionEnvironment,
+    context: &JobContext,
+) -> Result<Option<EnvironmentSpec>, StepError> {
+    let mut transaction = workshop.pool.begin().await?;
+    let Some(session) = lock_session(&mut transaction, job.session_id).await? else {
+        return Ok(None);
+    };
+    let session = match session.state {
+        SessionState::Created => {
+            let step = Advance::ToInitializing;
+            let expected = Expected::Version(session.version);
+            advance(
+                &mut transaction,
+                session.id,
+                expected,
+                step,
+                &provenance(context),
+            )
+            .await?
+        }
+        SessionState::Initializing => session,
+        SessionState::Ready
+        | SessionState::Running
+        | SessionState::Terminated
+        | SessionState::Failed => return Ok(None),
+    };
+    let Some(environment) = load_environment(&mut transaction, job.session_id).await? else {
+        return Ok(None);
+    };
+    let spec = describe(&mut transaction, &session, job.attempt).await?;
+    let spec = match spec {
+        Some(spec) if is_ours(&mut transaction, workshop, job, &environment, &spec).await? => spec,
+        Some(_) | None => return Ok(None),
+    };
+    transaction.commit().await?;
+    Ok(Some(spec))
+}
+
+/// Takes the attempt, or finds that an earlier run of this job took it.
+async fn is_ours(
+    conn: &mut PgConnection,
+    workshop: &Workshop,
+    job: &ProvisionEnvironment,
+    environment: &EnvironmentRecord,
+    spec: &EnvironmentSpec,
+) -> Result<bool, StepError> {
+    if environment.attempt == job.attempt {
+        return Ok(environment.state == EnvironmentState::Creating);
+    }
+    let (kind, name) = (workshop.runtime.kind(), spec.runtime_name());
+    let from = job.attempt - 1;
+    let begun = begin_attempt(conn, job.session_id, from, kind, &name, spec).await?;
+    Ok(begun.is_some())
+}
+
+async fn describe(
+    conn: &mut PgConnection,
+    session: &SessionRecord,
+    attempt: i32,
+) -> Result<Option<EnvironmentSpec>, StepError> {
+    let exam = load_exam(conn, &session.exam_name, Some(session.exam_version)).await?;
+    let install_id = install_id(conn).await?;
+    Ok(exam.map(|exam| EnvironmentSpec {
+        install_id,
+        session_id: session.id,
+        user_id: session.user_id.clone(),
+        environment_id: session.environment_id,
+        attempt,
+        exam: exam.definition,
+        deadline: Some(session.absolute_end),
+    }))
+}
+
+/// Tells whether the session still wants this attempt.
+pub(super) async fn still_wanted(
+    conn: &mut PgConnection,
+    attempt: &setback::Attempt,
+) -> Result<Option<(SessionRecord, EnvironmentRecord)>, StepError> {
+    let session = load_session(conn, attempt.session_id).await?;
+    let environment = load_environment(conn, attempt.session_id).await?;
+    let both = session.zip(environment);
+    Ok(both.filter(|(session, environment)| {
+        session.state == SessionState::Initializing
+            && environment.attempt == attempt.attempt
+            && environment.state == EnvironmentState::Creating
+    }))
+}

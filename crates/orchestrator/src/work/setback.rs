@@ -1,0 +1,194 @@
+//! What happens to a session when an attempt of its environment meets a setback before `ready`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use cleanup_ttl::database_now;
+use execution_environment::{EnvironmentRecord, RuntimeError, record_signal};
+use failure_classification::{Classified, Phase, Signal, classify};
+use job_queue::{JobContext, Outcome, enqueue};
+use serde_json::{Value, json};
+use session_identity::ExamSessionId;
+use session_lifecycle::{Advance, Expected, FailureRecord, SessionRecord, advance};
+use sqlx::PgConnection;
+
+use super::{
+    Workshop,
+    outcome::{WORKER, provenance},
+    provision::still_wanted,
+};
+use crate::{
+    ObserveEnvironment, ProvisionEnvironment, StepError, Verdict, decide,
+    error::chain,
+    follow_up::{after_end, signed},
+};
+
+/// How soon a setback that may pass is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// One attempt of one session's environment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) session_id: ExamSessionId,
+    pub(super) attempt: i32,
+}
+
+impl From<&ProvisionEnvironment> for Attempt {
+    fn from(job: &ProvisionEnvironment) -> Self {
+        Self {
+            session_id: job.session_id,
+            attempt: job.attempt,
+        }
+    }
+}
+
+impl From<&ObserveEnvironment> for Attempt {
+    fn from(job: &ObserveEnvironment) -> Self {
+        Self {
+            session_id: job.session_id,
+            attempt: job.attempt,
+        }
+    }
+}
+
+/// The runtime refused or did not answer.
+pub(super) async fn after_error(
+    workshop: &Workshop,
+    attempt: Attempt,
+    context: &JobContext,
+    error: RuntimeError,
+) -> Result<Outcome, StepError> {
+    let reason = chain(&error);
+    if !error.is_transient() {
+        return after_signal(workshop, attempt, context, &error.signal, &reason).await;
+    }
+    // The same attempt is tried again: its name makes that safe. The stuck sweep ends it with
+    // this signal when the budget is over.
+    let class = classify(&error.signal, Phase::BeforeReady)
+        .code()
+        .as_str()
+        .to_owned();
+    let mut connection = workshop.pool.acquire().await?;
+    let signal = noted(
+        &error.signal,
+        &reason,
+        None,
+        database_now(&mut connection).await?,
+    );
+    record_signal(
+        &mut connection,
+        attempt.session_id,
+        attempt.attempt,
+        &signal,
+    )
+    .await?;
+    Ok(Outcome::Retry {
+        after: None,
+        class,
+        reason,
+    })
+}
+
+/// The environment, or the place it should be in, says why it is not ready.
+pub(super) async fn after_signal(
+    workshop: &Workshop,
+    attempt: Attempt,
+    context: &JobContext,
+    signal: &Signal,
+    detail: &str,
+) -> Result<Outcome, StepError> {
+    let mut transaction = workshop.pool.begin().await?;
+    let Some((session, environment)) = still_wanted(&mut transaction, &attempt).await? else {
+        return Ok(Outcome::Done);
+    };
+    let now = database_now(&mut transaction).await?;
+    let classified = classify(signal, Phase::BeforeReady);
+    let since = since(&environment, classified.code().as_str()).unwrap_or(now);
+    let note = noted(signal, detail, Some(since), now);
+    record_signal(&mut transaction, attempt.session_id, attempt.attempt, &note).await?;
+    let persisted = (now - since).to_std().unwrap_or_default();
+    let outcome = match decide(
+        &classified,
+        attempt.attempt,
+        persisted,
+        now < session.ready_by,
+    ) {
+        Verdict::LookAgain => Outcome::Snooze { after: LOOK_AGAIN },
+        Verdict::NewAttempt => {
+            let next = ProvisionEnvironment {
+                session_id: attempt.session_id,
+                attempt: attempt.attempt + 1,
+            };
+            enqueue(
+                &mut transaction,
+                &next,
+                &signed(WORKER, context.traceparent.clone()),
+            )
+            .await?;
+            Outcome::Done
+        }
+        Verdict::Fail => {
+            fail(&mut transaction, &session, &classified, note, context).await?;
+            Outcome::Done
+        }
+    };
+    context.record(&mut transaction, &outcome).await?;
+    transaction.commit().await?;
+    workshop.waker.wake();
+    Ok(Outcome::AlreadyRecorded)
+}
+
+async fn fail(
+    conn: &mut PgConnection,
+    session: &SessionRecord,
+    classified: &Classified,
+    evidence: Value,
+    context: &JobContext,
+) -> Result<(), StepError> {
+    let step = Advance::Fail(failure(classified, evidence));
+    advance(
+        conn,
+        session.id,
+        Expected::AnyVersion,
+        step,
+        &provenance(context),
+    )
+    .await?;
+    after_end(
+        conn,
+        session.id,
+        &signed(WORKER, context.traceparent.clone()),
+    )
+    .await
+}
+
+/// Writes a verdict as the reason a session failed.
+pub(crate) fn failure(classified: &Classified, evidence: Value) -> FailureRecord {
+    FailureRecord {
+        class: classified.rule.class.as_str().to_owned(),
+        code: classified.code().as_str().to_owned(),
+        reason: classified.operator_text.clone(),
+        evidence,
+    }
+}
+
+/// The note kept beside an attempt: the signal, what was said, and since when it has been so.
+fn noted(signal: &Signal, detail: &str, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Value {
+    let code = classify(signal, Phase::BeforeReady).code();
+    json!({
+        "code": code.as_str(),
+        "signal": signal,
+        "detail": detail,
+        "since": since.unwrap_or(now),
+        "at": now,
+    })
+}
+
+/// Since when the last note has had this code.
+fn since(environment: &EnvironmentRecord, code: &str) -> Option<DateTime<Utc>> {
+    let note = environment.last_signal.as_ref()?;
+    if note.get("code")?.as_str()? != code {
+        return None;
+    }
+    note.get("since")?.as_str()?.parse().ok()
+}
