@@ -1,0 +1,93 @@
+//! The worker's settings: each a flag and an environment variable.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+use command_line::DatabaseArgs;
+use execution_environment::engine::EngineArgs;
+use job_queue::WorkerConfig;
+use telemetry::TelemetryArgs;
+
+/// Claims jobs and does the work: provisions environments, moves sessions, sweeps.
+#[derive(Debug, Parser)]
+#[command(name = "carrel-worker", version)]
+pub struct WorkerArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// Where environments run
+    #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t = RuntimeChoice::Engine)]
+    pub runtime: RuntimeChoice,
+
+    /// The container engine.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    /// Address of metrics and probes
+    #[arg(long, env = "CARREL_ADMIN_LISTEN", default_value = "127.0.0.1:9092")]
+    pub admin_listen: SocketAddr,
+
+    /// What this worker is called; each start is an incarnation of its own whatever the name
+    #[arg(long, env = "CARREL_WORKER_NAME", default_value = "worker")]
+    pub name: String,
+
+    /// Jobs run at once
+    #[arg(
+        long,
+        env = "CARREL_WORKER_SLOTS",
+        default_value_t = 12,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub slots: u16,
+
+    /// Logging.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// The runtimes a worker can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeChoice {
+    /// A Docker-compatible engine on this host.
+    Engine,
+}
+
+impl WorkerArgs {
+    pub(crate) fn queue_config(&self) -> WorkerConfig {
+        WorkerConfig {
+            host: host_name(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            slots: usize::from(self.slots),
+            ..WorkerConfig::new(&self.name)
+        }
+    }
+}
+
+/// The kernel's name of this host, for people who read `workers`.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() {
+        "unknown".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_a_command_line() {
+        WorkerArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn a_worker_without_slots_is_refused() {
+        assert!(WorkerArgs::try_parse_from(["carrel-worker", "--slots", "0"]).is_err());
+    }
+}

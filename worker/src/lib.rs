@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod process;
+
+pub use args::WorkerArgs;
+pub use process::{BuildError, RunError, Worker};

@@ -1,0 +1,166 @@
+//! The process: the queue's worker, the sweeps and the admin port, which live and end together.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use command_line::CliError;
+use execution_environment::engine::{EngineConfig, EngineConfigError, EngineRuntime};
+use job_queue::{DrainReport, QueueWorker, Waker, WorkerError};
+use orchestrator::{SweepLoop, Sweeps, Workshop, registry};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
+use tokio_util::sync::CancellationToken;
+
+use crate::WorkerArgs;
+
+/// Why the process could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database was not named well.
+    #[error(transparent)]
+    Database(#[from] CliError),
+    /// The engine was not named well.
+    #[error(transparent)]
+    Engine(#[from] EngineConfigError),
+    /// Environments cannot be made without the keeper.
+    #[error("no keeper was named: give --keeper-path or set CARREL_KEEPER")]
+    NoKeeper,
+    /// The admin port could not be opened.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+}
+
+/// Why the process stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The queue's worker ended.
+    #[error(transparent)]
+    Queue(#[from] WorkerError),
+    /// The signals could not be listened for.
+    #[error("listen for SIGTERM and SIGINT")]
+    Signals(#[source] std::io::Error),
+}
+
+/// The process, with its admin port open and nothing running yet.
+#[derive(Debug)]
+pub struct Worker {
+    queue: QueueWorker,
+    sweeps: SweepLoop,
+    pool: PgPool,
+    admin: AdminServer,
+    metrics: MetricsHandle,
+}
+
+impl Worker {
+    /// Checks the settings and opens the admin port. Neither the database nor the engine need
+    /// answer yet: what cannot be reached is tried again, for as long as the process lives.
+    ///
+    /// # Errors
+    /// [`BuildError`], naming the setting at fault.
+    pub async fn build(args: WorkerArgs, metrics: MetricsHandle) -> Result<Self, BuildError> {
+        if args.engine.keeper_path.is_none() {
+            return Err(BuildError::NoKeeper);
+        }
+        let config = args.queue_config();
+        let options = args.database.options()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(args.database.max_connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(options);
+        let runtime = EngineRuntime::connect(&EngineConfig::from(args.engine))?;
+        let workshop = Workshop {
+            pool: pool.clone(),
+            runtime: Arc::new(runtime),
+            waker: Waker::new(pool.clone()),
+        };
+        let queue = QueueWorker::builder(pool.clone(), registry(&workshop), config).build();
+        let sweeps = SweepLoop::new(workshop, Sweeps::default(), queue.incarnation());
+        let admin = AdminServer::bind(args.admin_listen).await?;
+        Ok(Self {
+            queue,
+            sweeps,
+            pool,
+            admin,
+            metrics,
+        })
+    }
+
+    /// Returns the address of metrics and probes.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Works until the token is cancelled, then drains: nothing new is claimed, what runs may end.
+    ///
+    /// # Errors
+    /// [`RunError`] when a part ended by itself.
+    pub async fn run(self, stop: CancellationToken) -> Result<DrainReport, RunError> {
+        let Self {
+            queue,
+            sweeps,
+            pool,
+            admin,
+            metrics,
+        } = self;
+        tracing::info!(incarnation = %queue.incarnation(), admin = %admin.address(), "the worker works");
+        let ended = CancellationToken::new();
+        let readiness = move || readiness(pool.clone());
+        let serve = admin.run(metrics, readiness, ended.clone().cancelled_owned());
+        let work = async {
+            let (drained, ()) = tokio::join!(
+                async {
+                    let drained = queue.run(stop.clone()).await;
+                    // Should the queue end by itself, the sweeps must not keep the process alive.
+                    stop.cancel();
+                    drained
+                },
+                Box::pin(sweeps.run(stop.clone()))
+            );
+            ended.cancel();
+            drained
+        };
+        let (drained, ()) = tokio::join!(work, serve);
+        Ok(drained?)
+    }
+
+    /// Works until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// As [`Worker::run`].
+    pub async fn run_until_stopped(self) -> Result<DrainReport, RunError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+        let stop = CancellationToken::new();
+        let cancel = stop.clone();
+        let listen = async move {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+            }
+            cancel.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            drained = self.run(stop) => drained,
+            () = listen => unreachable!("the listener only ever cancels"),
+        }
+    }
+}
+
+/// Ready means that a job could be claimed: the database answers and has Carrel's schema.
+fn readiness(pool: PgPool) -> BoxFuture<Readiness> {
+    Box::pin(async move {
+        match sqlx::query_scalar!(r#"SELECT to_regclass('jobs') IS NOT NULL AS "known!""#)
+            .fetch_one(&pool)
+            .await
+        {
+            Ok(true) => Readiness::Ready,
+            Ok(false) => Readiness::NotReady {
+                reason: "the schema is missing: carrel migrate up".to_owned(),
+            },
+            Err(error) => Readiness::NotReady {
+                reason: format!("the database does not answer: {error}"),
+            },
+        }
+    })
+}
