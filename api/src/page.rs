@@ -1,0 +1,105 @@
+//! The candidate's page: built files, and one document for every exam's address.
+
+use std::path::{Path, PathBuf};
+
+use actix_files::NamedFile;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Compress;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::problem::ApiError;
+use crate::problem_code::ProblemCode;
+use crate::state::ApiState;
+use crate::unmatched;
+
+/// Names of built assets carry a hash of their content, so they never change.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Everything else is asked for anew, and answered 304 when it is the same.
+const FRESH: &str = "no-cache";
+
+/// The folder of a built page.
+#[derive(Debug, Clone)]
+pub(crate) struct PageFiles(PathBuf);
+
+/// Reports a folder that holds no page.
+#[derive(Debug, thiserror::Error)]
+#[error("find index.html in {} (--page-dir, CARREL_PAGE_DIR): build the page first", folder.display())]
+pub struct PageError {
+    /// The folder that was named.
+    pub folder: PathBuf,
+}
+
+impl PageFiles {
+    /// Accepts a folder that holds a built page.
+    pub(crate) fn find(folder: &Path) -> Result<Self, PageError> {
+        if folder.join("index.html").is_file() {
+            Ok(Self(folder.to_owned()))
+        } else {
+            Err(PageError {
+                folder: folder.to_owned(),
+            })
+        }
+    }
+}
+
+/// Registers the page's routes. File names are matched letter by letter, so no path can climb.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    let route = |pattern: &str| web::resource(pattern).wrap(Compress::default());
+    config
+        .service(route("/exam/{session_id}").get(index))
+        .service(route(r"/assets/{file:[A-Za-z0-9_][A-Za-z0-9._-]*}").get(asset))
+        .service(route(r"/{file:[A-Za-z0-9_-]+\.(?:ico|png|svg|txt|webmanifest)}").get(beside));
+}
+
+/// Answers every exam's address with the same document: whether the session exists is asked by the
+/// page, of a route that answers missing and foreign alike.
+async fn index(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let page = state.page.as_ref().ok_or_else(not_built)?;
+    open(&page.0.join("index.html"), FRESH, &request).await
+}
+
+/// Answers a file that the document loads.
+async fn asset(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    file: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let page = state.page.as_ref().ok_or_else(not_built)?;
+    open(
+        &page.0.join("assets").join(file.as_str()),
+        FOR_EVER,
+        &request,
+    )
+    .await
+}
+
+/// Answers a file beside the document, such as an icon.
+async fn beside(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    file: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let page = state.page.as_ref().ok_or_else(not_built)?;
+    open(&page.0.join(file.as_str()), FRESH, &request).await
+}
+
+async fn open(
+    path: &Path,
+    caching: &'static str,
+    request: &HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let unknown = |_| unmatched::unknown(request);
+    let file = NamedFile::open_async(path).await.map_err(unknown)?;
+    let mut response = file.prefer_utf8(true).into_response(request);
+    let caching = HeaderValue::from_static(caching);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, caching);
+    Ok(response)
+}
+
+fn not_built() -> ApiError {
+    ApiError::new(ProblemCode::RouteUnknown, "this process serves no page")
+        .next("build the page and name its folder with --page-dir")
+}
