@@ -1,0 +1,210 @@
+//! Re-proving, for as long as they last, that the attached terminals may stay attached.
+//!
+//! Three ways, each enough alone: every gate shuts by itself at its deadline; a notification
+//! makes the row be read at once; and one statement each 2 s reads the rows of all terminals of
+//! this process, so that a lost notification costs 2 s and no more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use environment_access::{beat_terminals, current_epochs};
+use session_identity::ExamSessionId;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::state::GatewayState;
+
+/// How often all terminals are read.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+/// Polls between two proofs of life in the database: every 10 s.
+const POLLS_PER_BEAT: u32 = 5;
+/// A read that takes longer has failed.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+/// Without an answer for so long, operators are told…
+const ALERT_AFTER: Duration = Duration::from_secs(10);
+/// …and after so long typed bytes wait, until the database answers again.
+const FREEZE_AFTER: Duration = Duration::from_mins(1);
+/// Pause before listening anew.
+const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Hints that wait to be read; beyond it a poll of everything does as well.
+const HINTS: usize = 1024;
+const CHANNEL: &str = "carrel_sessions";
+
+/// Runs until `stopped`.
+pub(crate) async fn run(state: Arc<GatewayState>, stopped: CancellationToken) {
+    let (hints, hinted) = mpsc::channel(HINTS);
+    let listening = listen(state.clone(), hints);
+    let watching = watch_over(&state, hinted);
+    tokio::select! {
+        () = stopped.cancelled() => {}
+        () = listening => {}
+        () = watching => {}
+    }
+}
+
+/// What a notification asks for.
+enum Hint {
+    /// One session.
+    Session(ExamSessionId),
+    /// Everything: notifications may have been lost.
+    Everything,
+}
+
+async fn watch_over(state: &GatewayState, mut hinted: mpsc::Receiver<Hint>) {
+    let mut poll = interval(POLL_EVERY);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut doubt = Doubt::new(state.frozen.clone());
+    for turn in 1_u32.. {
+        let sessions = tokio::select! {
+            hint = hinted.recv() => hinted_sessions(state, hint, &mut hinted),
+            _ = poll.tick() => attached_sessions(state),
+        };
+        if sessions.is_empty() {
+            doubt.answered();
+            continue;
+        }
+        match timeout(READ_WITHIN, read(state, &sessions)).await {
+            Ok(Ok(())) => doubt.answered(),
+            Ok(Err(error)) => doubt.failed(&error),
+            Err(_) => doubt.failed(&"the database did not answer in time"),
+        }
+        if turn.is_multiple_of(POLLS_PER_BEAT) {
+            beat(state).await;
+        }
+    }
+}
+
+/// Every session hinted at by now, as far as it is attached here: one read for a burst.
+fn hinted_sessions(
+    state: &GatewayState,
+    first: Option<Hint>,
+    more: &mut mpsc::Receiver<Hint>,
+) -> Vec<ExamSessionId> {
+    let mut sessions = Vec::new();
+    let mut next = first;
+    while let Some(hint) = next {
+        match hint {
+            Hint::Everything => return attached_sessions(state),
+            Hint::Session(id) => {
+                if state.registry.get(id).is_some() && !sessions.contains(&id) {
+                    sessions.push(id);
+                }
+            }
+        }
+        next = more.try_recv().ok();
+    }
+    sessions
+}
+
+fn attached_sessions(state: &GatewayState) -> Vec<ExamSessionId> {
+    state
+        .registry
+        .all()
+        .iter()
+        .map(|attached| attached.session_id)
+        .collect()
+}
+
+async fn read(state: &GatewayState, sessions: &[ExamSessionId]) -> Result<(), sqlx::Error> {
+    let mut conn = state.pool.acquire().await?;
+    let asked_at = Instant::now();
+    for authority in current_epochs(&mut conn, sessions).await? {
+        if let Some(attached) = state.registry.get(authority.session_id) {
+            attached.obey(&authority, asked_at);
+        }
+    }
+    Ok(())
+}
+
+/// Says in the database that the attaches are alive. Nothing depends on it but what operators see.
+async fn beat(state: &GatewayState) {
+    let attached: Vec<_> = state
+        .registry
+        .all()
+        .iter()
+        .map(|it| (it.session_id, it.epoch))
+        .collect();
+    let beating = async {
+        let mut conn = state.pool.acquire().await?;
+        beat_terminals(&mut conn, state.process_id, &attached).await
+    };
+    if let Ok(Err(error)) = timeout(READ_WITHIN, beating).await {
+        tracing::debug!(%error, "the terminals could not be marked alive");
+    }
+}
+
+/// Turns notifications into hints, for ever.
+async fn listen(state: Arc<GatewayState>, hints: mpsc::Sender<Hint>) {
+    loop {
+        if let Err(error) = listen_once(&state.pool, &hints).await {
+            tracing::warn!(%error, "notifications are not heard; polling goes on");
+        }
+        sleep(LISTEN_AGAIN_AFTER).await;
+    }
+}
+
+async fn listen_once(pool: &PgPool, hints: &mpsc::Sender<Hint>) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    // What was said before listening began is read now.
+    hint(hints, Hint::Everything);
+    loop {
+        let hint_now = match listener.try_recv().await? {
+            Some(notification) => match notification.payload().parse() {
+                Ok(id) => Hint::Session(id),
+                Err(_) => continue,
+            },
+            // The connection was lost and made anew.
+            None => Hint::Everything,
+        };
+        hint(hints, hint_now);
+    }
+}
+
+/// A full channel is no loss: what it holds is read soon, and the poll reads everything.
+fn hint(hints: &mpsc::Sender<Hint>, hint: Hint) {
+    hints.try_send(hint).ok();
+}
+
+/// How long the database has been silent, and what follows from it.
+struct Doubt {
+    since: Option<Instant>,
+    alerted: bool,
+    frozen: watch::Sender<bool>,
+}
+
+impl Doubt {
+    const fn new(frozen: watch::Sender<bool>) -> Self {
+        Self {
+            since: None,
+            alerted: false,
+            frozen,
+        }
+    }
+
+    fn answered(&mut self) {
+        if self.alerted {
+            tracing::info!("the database answers again");
+        }
+        self.since = None;
+        self.alerted = false;
+        self.frozen
+            .send_if_modified(|frozen| std::mem::replace(frozen, false));
+    }
+
+    fn failed(&mut self, error: &dyn std::fmt::Display) {
+        let silent = self.since.get_or_insert_with(Instant::now).elapsed();
+        tracing::debug!(%error, "the terminals' authority could not be read");
+        if silent >= ALERT_AFTER && !self.alerted {
+            self.alerted = true;
+            tracing::error!(%error, "the terminals' authority cannot be read for 10 s");
+        }
+        if silent >= FREEZE_AFTER {
+            self.frozen
+                .send_if_modified(|frozen| !std::mem::replace(frozen, true));
+        }
+    }
+}

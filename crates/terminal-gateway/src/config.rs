@@ -1,0 +1,75 @@
+//! The settings after they were checked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use command_line::CliError;
+use environment_access::{KeyError, Origins, TokenConfig};
+use execution_environment::EnvironmentRuntime;
+use execution_environment::engine::{EngineConfig, EngineConfigError, EngineRuntime};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use thiserror::Error;
+
+use crate::args::GatewayArgs;
+
+/// A request that waits longer for a connection is better told to come back.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Holds everything that `build` needs.
+#[derive(Debug)]
+pub struct GatewayConfig {
+    /// The database. It need not answer yet: the process starts and says that it is not ready.
+    pub pool: PgPool,
+    /// Who may sign logins.
+    pub tokens: TokenConfig,
+    /// The page origins that may attach.
+    pub origins: Origins,
+    /// What runs the environments.
+    pub runtime: Arc<dyn EnvironmentRuntime>,
+    /// Where terminals are reached; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where metrics and probes answer; port 0 takes a free one.
+    pub admin_listen: SocketAddr,
+    /// Terminals served at most.
+    pub max_terminals: usize,
+    /// Threads that serve them; `None` for one a processor.
+    pub workers: Option<usize>,
+}
+
+/// Reports settings that do not fit together or cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// There is no database address, or it does not parse.
+    #[error("read the database's address (--database-url, CARREL_DATABASE_URL)")]
+    Database(#[source] CliError),
+    /// The keys for logins cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The container engine cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineConfigError),
+}
+
+impl TryFrom<GatewayArgs> for GatewayConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: GatewayArgs) -> Result<Self, ConfigError> {
+        let options = args.database.options().map_err(ConfigError::Database)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(args.database.max_connections)
+            .acquire_timeout(ACQUIRE_WITHIN)
+            .connect_lazy_with(options.application_name("carrel-terminal"));
+        Ok(Self {
+            pool,
+            tokens: args.tokens.try_into()?,
+            origins: Origins::new(args.page_origins),
+            runtime: Arc::new(EngineRuntime::connect(&EngineConfig::from(args.engine))?),
+            listen: args.listen,
+            admin_listen: args.admin_listen,
+            max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),
+            workers: args.workers.map(usize::from),
+        })
+    }
+}

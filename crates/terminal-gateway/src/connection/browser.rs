@@ -1,0 +1,198 @@
+//! The browser's end of a connection.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_ws::{
+    AggregatedMessage, AggregatedMessageStream, CloseReason, Message, ProtocolError, Session,
+};
+use bytes::Bytes;
+use environment_access::wire::{ClientFrame, CloseCode, Notice, NoticeCode, ServerFrame};
+use futures_util::Sink as _;
+
+use crate::socket::SocketDuplicate;
+
+/// How long a client has to take the Close frame when its session is over.
+const CUT_WITHIN: Duration = Duration::from_millis(250);
+/// The same when nothing hurries: a slow network may still be carrying output.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The browser's end of a connection.
+pub(crate) struct Browser {
+    pub(super) session: Session,
+    pub(super) messages: AggregatedMessageStream,
+    duplicate: Option<SocketDuplicate>,
+}
+
+/// What a browser sent.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A frame of the protocol.
+    Frame(ClientFrame),
+    /// A WebSocket ping, to be answered with the same bytes.
+    Ping(Bytes),
+    /// A WebSocket pong.
+    Pong,
+    /// The connection has ended.
+    Gone,
+    /// Something that ends the connection with this code.
+    Refused(CloseCode),
+}
+
+impl Browser {
+    /// Takes over an upgraded connection.
+    pub(crate) fn new(
+        session: Session,
+        messages: AggregatedMessageStream,
+        duplicate: Option<SocketDuplicate>,
+    ) -> Self {
+        Self {
+            session,
+            messages,
+            duplicate,
+        }
+    }
+
+    /// Closes with a code. Returns when the client has gone, at the latest after a while.
+    ///
+    /// A client that stopped reading would keep the Close frame waiting for ever, and with it
+    /// megabytes in the kernel: its socket is cut.
+    pub(crate) async fn close(mut self, code: CloseCode) {
+        let over = is_final(code);
+        let patience = if over { CUT_WITHIN } else { LEAVE_WITHIN };
+        let until = tokio::time::Instant::now() + patience;
+        let messages = &mut self.messages;
+        let goodbye = async {
+            say_goodbye(self.session, code).await;
+            while !matches!(hear(messages).await, Heard::Gone) {}
+        };
+        let gone = tokio::time::timeout_at(until, goodbye).await.is_ok();
+        if over {
+            // The response may have ended here and still lie in a buffer; at this moment it ends.
+            tokio::time::sleep_until(until).await;
+        }
+        if let Some(duplicate) = self.duplicate.filter(|_| over || !gone) {
+            duplicate.cut();
+        }
+    }
+}
+
+/// Whether nothing may reach the client after a moment, whatever its network does.
+const fn is_final(code: CloseCode) -> bool {
+    matches!(
+        code,
+        CloseCode::SessionEnded | CloseCode::Revoked | CloseCode::LoginExpired
+    )
+}
+
+async fn say_goodbye(mut session: Session, code: CloseCode) {
+    if code == CloseCode::SessionEnded {
+        let notice = Notice {
+            code: NoticeCode::EndingIn,
+            text: "terminal.ended".to_owned(),
+            args: [("remaining_ms".to_owned(), 0.into())].into(),
+        };
+        // Fails only when the connection has gone.
+        session
+            .binary(ServerFrame::Notice(notice).encode())
+            .await
+            .ok();
+    }
+    let reason = CloseReason {
+        code: code.number().into(),
+        description: Some(code.as_str().to_owned()),
+    };
+    session.close(Some(reason)).await.ok();
+}
+
+/// Waits for what the browser sends next. Nothing is lost when it is cancelled.
+pub(super) async fn hear(messages: &mut AggregatedMessageStream) -> Heard {
+    match messages.recv().await {
+        Some(Ok(AggregatedMessage::Binary(bytes))) => match ClientFrame::decode(&bytes) {
+            Ok(frame) => Heard::Frame(frame),
+            Err(error) => {
+                tracing::info!(reason = %error, "a browser broke the protocol");
+                Heard::Refused(error.close_code())
+            }
+        },
+        Some(Ok(AggregatedMessage::Text(_))) => Heard::Refused(CloseCode::Text),
+        Some(Ok(AggregatedMessage::Ping(bytes))) => Heard::Ping(bytes),
+        Some(Ok(AggregatedMessage::Pong(_))) => Heard::Pong,
+        Some(Ok(AggregatedMessage::Close(_))) | None => Heard::Gone,
+        Some(Err(error)) => broken(&error),
+    }
+}
+
+/// Waits until one message can be handed to the connection.
+pub(super) async fn room(session: &mut Session) -> Result<(), actix_ws::Closed> {
+    poll_fn(|cx| Pin::new(&mut *session).poll_ready(cx)).await
+}
+
+/// Hands one message over, after [`room`].
+pub(super) fn put(session: &mut Session, message: Message) -> Result<(), actix_ws::Closed> {
+    Pin::new(session).start_send(message)
+}
+
+/// The close code of a broken WebSocket; a connection that broke off has none.
+fn broken(error: &ProtocolError) -> Heard {
+    let ProtocolError::Io(io) = error else {
+        return Heard::Refused(match error {
+            ProtocolError::Overflow => CloseCode::TooBig,
+            _ => CloseCode::Protocol,
+        });
+    };
+    match io
+        .get_ref()
+        .and_then(|source| source.downcast_ref::<PayloadError>())
+    {
+        Some(PayloadError::Overflow) => Heard::Refused(CloseCode::TooBig),
+        Some(_) => Heard::Gone,
+        // Reserved bits, or text that is not UTF-8.
+        None if io.kind() == std::io::ErrorKind::InvalidData => Heard::Refused(CloseCode::Protocol),
+        // The fragments of one message together are too long.
+        None => Heard::Refused(CloseCode::TooBig),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn code(error: &ProtocolError) -> Option<CloseCode> {
+        match broken(error) {
+            Heard::Refused(code) => Some(code),
+            Heard::Gone => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_way_to_break_the_websocket_has_its_code() {
+        let io = |error: io::Error| ProtocolError::Io(error);
+        let payload = |error: PayloadError| io(io::Error::other(error));
+        let table = [
+            (ProtocolError::UnmaskedFrame, Some(CloseCode::Protocol)),
+            (ProtocolError::InvalidOpcode(3), Some(CloseCode::Protocol)),
+            (ProtocolError::InvalidLength(126), Some(CloseCode::Protocol)),
+            (
+                ProtocolError::ContinuationStarted,
+                Some(CloseCode::Protocol),
+            ),
+            (ProtocolError::Overflow, Some(CloseCode::TooBig)),
+            (payload(PayloadError::Overflow), Some(CloseCode::TooBig)),
+            (payload(PayloadError::Incomplete(None)), None),
+            (
+                io(io::Error::new(io::ErrorKind::InvalidData, "rsv")),
+                Some(CloseCode::Protocol),
+            ),
+            (io(io::Error::other("fragments")), Some(CloseCode::TooBig)),
+        ];
+        for (error, expected) in table {
+            assert_eq!(code(&error), expected, "{error}");
+        }
+    }
+}

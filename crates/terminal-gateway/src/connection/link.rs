@@ -1,0 +1,105 @@
+//! Whether the leg is up, and when to open it anew.
+
+use std::time::{Duration, Instant};
+
+/// First pause before opening a lost leg anew, doubled each time…
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// …up to this one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A leg that stays down for so long ends the connection: the browser starts over.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
+
+/// Whether the leg is up.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    down_since: Option<Instant>,
+    failures: u32,
+}
+
+/// What to do about a lost leg.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum AfterLoss {
+    /// Open it anew after a pause.
+    Reopen {
+        /// The pause.
+        pause: Duration,
+        /// Whether the page should be told by now.
+        worth_telling: bool,
+    },
+    /// End the connection.
+    GiveUp,
+}
+
+impl Link {
+    /// Whether commands can be sent.
+    pub(super) const fn is_up(&self) -> bool {
+        self.down_since.is_none()
+    }
+
+    /// Notes that the leg is open again; says whether the page had been told that it was not.
+    pub(super) fn opened(&mut self) -> bool {
+        let told = self.failures > 1;
+        *self = Self::default();
+        told
+    }
+
+    /// Notes that the leg was lost or could not be opened. `jitter` is random, from 0 to 1.
+    pub(super) fn lost(&mut self, now: Instant, jitter: f64) -> AfterLoss {
+        let since = *self.down_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= GIVE_UP_AFTER {
+            return AfterLoss::GiveUp;
+        }
+        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
+        self.failures += 1;
+        let pause = doubled.min(LONGEST_PAUSE).mul_f64(jitter.clamp(0.0, 1.0));
+        // One quick repair is nobody's business.
+        AfterLoss::Reopen {
+            pause,
+            worth_telling: self.failures == 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_then_it_gives_up() {
+        let start = Instant::now();
+        let mut link = Link::default();
+        let mut told = 0;
+        let mut longest = Duration::ZERO;
+        for second in 0..60 {
+            match link.lost(start + Duration::from_secs(second), 1.0) {
+                AfterLoss::Reopen {
+                    pause,
+                    worth_telling,
+                } => {
+                    assert!(pause >= longest && pause <= LONGEST_PAUSE);
+                    longest = pause;
+                    told += u32::from(worth_telling);
+                }
+                AfterLoss::GiveUp => panic!("too early, at {second}"),
+            }
+        }
+        assert_eq!((longest, told), (LONGEST_PAUSE, 1));
+        assert_eq!(link.lost(start + GIVE_UP_AFTER, 1.0), AfterLoss::GiveUp);
+    }
+
+    #[test]
+    fn an_opened_leg_starts_over() {
+        let start = Instant::now();
+        let mut link = Link::default();
+        link.lost(start, 1.0);
+        assert!(!link.is_up());
+        assert!(!link.opened(), "nobody was told");
+        assert!(link.is_up());
+        let later = start + Duration::from_hours(1);
+        let first = AfterLoss::Reopen {
+            pause: FIRST_PAUSE,
+            worth_telling: false,
+        };
+        assert_eq!(link.lost(later, 1.0), first);
+    }
+}

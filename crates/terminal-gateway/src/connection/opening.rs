@@ -1,0 +1,177 @@
+//! From an admitted HELLO to an opened leg.
+
+use std::time::Duration;
+
+use carrel_keeper::frames::{Opened, RefusalCode, Resume};
+use environment_access::wire::{ClientFrame, CloseCode, Hello};
+
+use super::browser::{Browser, Heard, hear};
+use super::pace::ScreenSize;
+use crate::leg::{Leg, LegEnd, LegEvent, LegSpec};
+
+/// How long the keeper may take to answer, the exec included.
+const OPEN_WITHIN: Duration = Duration::from_secs(15);
+
+/// An opened leg and what is known of it.
+pub(super) struct OpenedLeg {
+    pub(super) leg: Leg,
+    pub(super) spec: LegSpec,
+    pub(super) opened: Opened,
+    /// The size the shell has.
+    pub(super) size: ScreenSize,
+    /// The size the browser has by now.
+    pub(super) wanted: ScreenSize,
+    /// Whether the browser continues a screen it has, byte for byte.
+    pub(super) continues: bool,
+}
+
+/// Opens the leg, or says with which code the connection ends.
+pub(super) async fn open(
+    browser: &mut Browser,
+    spec: LegSpec,
+    hello: &Hello,
+) -> Result<OpenedLeg, CloseCode> {
+    let size = ScreenSize {
+        columns: hello.columns,
+        rows: hello.rows,
+    };
+    let mut wanted = size;
+    let resume = hello.resume.map(|place| Resume {
+        shell_epoch: place.epoch,
+        out_off: place.output_offset,
+    });
+    let mut leg = Leg::start(spec.clone(), size, resume, Duration::ZERO);
+    let deadline = tokio::time::sleep(OPEN_WITHIN);
+    let mut deadline = std::pin::pin!(deadline);
+    let gate = spec.gate.clone();
+    let mut shut = std::pin::pin!(gate.wait_shut());
+    let opened = loop {
+        tokio::select! {
+            biased;
+            code = &mut shut => return Err(code),
+            event = leg.events.recv() => match event {
+                Some(LegEvent::Opened(opened)) => break opened,
+                Some(LegEvent::Ended(end)) => return Err(refusal(&end)),
+                Some(_) => {}
+                None => return Err(CloseCode::Internal),
+            },
+            heard = hear(&mut browser.messages) => before_welcome(&heard, &mut wanted)?,
+            () = &mut deadline => return Err(CloseCode::ExecFailed),
+        }
+    };
+    if resume.is_some_and(|place| place.shell_epoch != opened.shell_epoch) {
+        return Err(CloseCode::CannotResume);
+    }
+    let continues = resume.is_some() && !opened.truncated;
+    Ok(OpenedLeg {
+        leg,
+        spec,
+        opened,
+        size,
+        wanted,
+        continues,
+    })
+}
+
+/// A client may resize and ping before WELCOME, and nothing else. Its ping is answered after.
+fn before_welcome(heard: &Heard, size: &mut ScreenSize) -> Result<(), CloseCode> {
+    match heard {
+        Heard::Frame(ClientFrame::Resize { columns, rows }) => {
+            *size = ScreenSize {
+                columns: *columns,
+                rows: *rows,
+            };
+            Ok(())
+        }
+        Heard::Frame(ClientFrame::Ping { .. } | ClientFrame::Ignored { .. })
+        | Heard::Ping(_)
+        | Heard::Pong => Ok(()),
+        Heard::Frame(ClientFrame::Detach(_)) | Heard::Gone => Err(CloseCode::GoingAway),
+        Heard::Frame(_) => Err(CloseCode::Protocol),
+        Heard::Refused(code) => Err(*code),
+    }
+}
+
+/// The close code of a leg that ended before it could be used, or for good.
+pub(super) fn refusal(end: &LegEnd) -> CloseCode {
+    match end {
+        LegEnd::Superseded => CloseCode::Superseded,
+        LegEnd::Exit(_) => CloseCode::ShellExited,
+        LegEnd::Refused(refused) => {
+            tracing::warn!(code = ?refused.code, message = refused.message, "the keeper refused");
+            match refused.code {
+                RefusalCode::StaleEpoch => CloseCode::Superseded,
+                RefusalCode::NoKeeper | RefusalCode::ShellFailed => CloseCode::ExecFailed,
+                _ => CloseCode::Internal,
+            }
+        }
+        LegEnd::NotStarted(error) => {
+            tracing::warn!(signal = error.signal.kind(), error = %error, "the leg did not start");
+            close_code_of_signal(error.signal.kind())
+        }
+        LegEnd::Lost(reason) => {
+            tracing::warn!(reason, "the leg was lost");
+            CloseCode::ExecFailed
+        }
+        LegEnd::Cut => CloseCode::Internal,
+    }
+}
+
+/// What did not let an exec start: gone for good, not there yet, or worth another try.
+fn close_code_of_signal(kind: &str) -> CloseCode {
+    match kind {
+        "vanished" => CloseCode::EnvironmentGone,
+        "exec_target_missing" => CloseCode::EnvironmentNotReady,
+        _ => CloseCode::ExecFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carrel_keeper::frames::Refused;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_the_keeper_has_its_code() {
+        let refused = |code| {
+            refusal(&LegEnd::Refused(Refused {
+                code,
+                message: String::new(),
+            }))
+        };
+        assert_eq!(refused(RefusalCode::StaleEpoch), CloseCode::Superseded);
+        assert_eq!(refused(RefusalCode::NoKeeper), CloseCode::ExecFailed);
+        assert_eq!(refused(RefusalCode::InputGap), CloseCode::Internal);
+        assert_eq!(refusal(&LegEnd::Superseded), CloseCode::Superseded);
+        assert_eq!(refusal(&LegEnd::Lost("x")), CloseCode::ExecFailed);
+    }
+
+    #[test]
+    fn typing_before_welcome_breaks_the_protocol() {
+        let mut size = ScreenSize {
+            columns: 80,
+            rows: 24,
+        };
+        let input = ClientFrame::Input {
+            offset: 0,
+            bytes: "x".into(),
+        };
+        assert_eq!(
+            before_welcome(&Heard::Frame(input), &mut size),
+            Err(CloseCode::Protocol)
+        );
+        let resize = ClientFrame::Resize {
+            columns: 100,
+            rows: 30,
+        };
+        assert_eq!(before_welcome(&Heard::Frame(resize), &mut size), Ok(()));
+        assert_eq!(
+            size,
+            ScreenSize {
+                columns: 100,
+                rows: 30
+            }
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! What the browser sends to an attached terminal.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use environment_access::wire::{ClientFrame, CloseCode, ServerFrame};
+
+use super::Terminal;
+use crate::connection::browser::Heard;
+use crate::connection::pace::ScreenSize;
+
+impl Terminal<'_> {
+    /// Handles what the browser sent.
+    pub(super) fn heard(&mut self, heard: Heard) -> Result<(), CloseCode> {
+        self.timers.heard(Instant::now());
+        match heard {
+            Heard::Frame(frame) => self.frame(frame),
+            Heard::Ping(bytes) => {
+                self.pong_due = Some(bytes);
+                Ok(())
+            }
+            Heard::Pong => Ok(()),
+            Heard::Gone => Err(CloseCode::GoingAway),
+            Heard::Refused(code) => Err(code),
+        }
+    }
+
+    fn frame(&mut self, frame: ClientFrame) -> Result<(), CloseCode> {
+        match frame {
+            ClientFrame::Input { offset, bytes } => self.typed(offset, &bytes),
+            ClientFrame::Ack { offset } => self.parsed(offset),
+            ClientFrame::Resize { columns, rows } => {
+                self.resize.want(ScreenSize { columns, rows });
+                Ok(())
+            }
+            ClientFrame::Ping { opaque } => {
+                if self.pings.admits(Instant::now()) {
+                    let leg_micros = self.leg_micros;
+                    self.outbox
+                        .control(&ServerFrame::Pong { opaque, leg_micros });
+                }
+                Ok(())
+            }
+            ClientFrame::Detach(_) => Err(CloseCode::GoingAway),
+            ClientFrame::Hello(_) => Err(CloseCode::Protocol),
+            ClientFrame::Ignored { .. } => Ok(()),
+        }
+    }
+
+    fn typed(&mut self, offset: u64, bytes: &Bytes) -> Result<(), CloseCode> {
+        self.traffic.received(bytes.len());
+        self.input.accept(offset, bytes).map_err(|error| {
+            tracing::info!(session.id = %self.attached.session_id, reason = %error,
+                "a browser broke the protocol");
+            error.close_code()
+        })
+    }
+
+    fn parsed(&mut self, offset: u64) -> Result<(), CloseCode> {
+        match self.outbox.ack(offset) {
+            Ok(true) => {
+                self.ack_due = Some(offset);
+                self.timers
+                    .watch_stall(self.outbox.is_stalled(), Instant::now());
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(error) => {
+                tracing::info!(session.id = %self.attached.session_id, reason = %error,
+                    "a browser broke the protocol");
+                Err(CloseCode::Protocol)
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What goes to the shell and what comes from it.
+
+use std::time::Instant;
+
+use carrel_keeper::frames::{Opened, RefusalCode, Resume};
+use environment_access::wire::{CloseCode, Exit, ServerFrame};
+
+use super::Terminal;
+use crate::connection::link::AfterLoss;
+use crate::connection::opening::refusal;
+use crate::leg::{Leg, LegCommand, LegEnd, LegEvent};
+
+impl Terminal<'_> {
+    /// Whether something waits for the leg and may go.
+    pub(super) fn has_command(&self) -> bool {
+        let resize_due = self
+            .resize
+            .next_in(Instant::now())
+            .is_some_and(|wait| wait.is_zero());
+        let input_due = self.input.has_work() && !*self.frozen.borrow();
+        self.link.is_up()
+            && self.leaving.is_none()
+            && !self.leg.commands.is_closed()
+            && (self.ack_due.is_some() || resize_due || input_due)
+    }
+
+    /// Hands one command to the leg. Typed bytes go first: somebody waits for their echo.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every step of the loop answers alike"
+    )]
+    pub(super) fn send_command(&mut self) -> Result<(), CloseCode> {
+        if let Some(command) = self.next_command() {
+            // There is room and nobody else sends, so this fails only when the leg has ended;
+            // what was typed is kept and goes to the next one.
+            self.leg.commands.try_send(command).ok();
+        }
+        Ok(())
+    }
+
+    fn next_command(&mut self) -> Option<LegCommand> {
+        if !*self.frozen.borrow()
+            && let Some((offset, bytes)) = self.input.next_chunk()
+        {
+            return Some(LegCommand::Input { offset, bytes });
+        }
+        if let Some(offset) = self.ack_due.take() {
+            return Some(LegCommand::Ack(offset));
+        }
+        self.resize.next(Instant::now()).map(LegCommand::Resize)
+    }
+
+    /// Handles what the leg says.
+    pub(super) fn leg_event(&mut self, event: Option<LegEvent>) -> Result<(), CloseCode> {
+        match event {
+            Some(LegEvent::Output { offset, bytes }) => {
+                if let Err(error) = self.outbox.push(offset, bytes) {
+                    tracing::warn!(session.id = %self.attached.session_id, %error, "output is missing");
+                    return self.reopen();
+                }
+                self.timers
+                    .watch_stall(self.outbox.is_stalled(), Instant::now());
+                Ok(())
+            }
+            Some(LegEvent::InputAck(offset)) => {
+                self.input.acknowledged(offset);
+                self.grant(Instant::now());
+                Ok(())
+            }
+            Some(LegEvent::RoundTrip(time)) => {
+                self.leg_micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+                Ok(())
+            }
+            Some(LegEvent::Opened(opened)) => self.reopened(&opened),
+            Some(LegEvent::Ended(end)) => self.ended(&end),
+            None => self.reopen(),
+        }
+    }
+
+    /// Sends the `INPUT_ACK` that is due.
+    pub(super) fn grant(&mut self, now: Instant) {
+        if let Some(grant) = self.input.grant(now) {
+            self.throttle_told &= self.input.is_throttled(now);
+            self.outbox.control(&ServerFrame::InputAck {
+                offset: grant.offset,
+                credit: grant.credit,
+            });
+        }
+    }
+
+    /// A leg was opened anew: both streams go on exactly where they were, or not at all.
+    fn reopened(&mut self, opened: &Opened) -> Result<(), CloseCode> {
+        let exact =
+            opened.shell_epoch == self.shell_epoch && opened.replay_from <= self.outbox.received();
+        if !exact {
+            return Err(CloseCode::CannotResume);
+        }
+        self.input.rewind(opened.in_off).map_err(|error| {
+            tracing::warn!(session.id = %self.attached.session_id, %error, "input is missing");
+            CloseCode::CannotResume
+        })?;
+        self.ack_due = Some(self.outbox.acked());
+        if self.link.opened() {
+            self.tell_frozen(false);
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, end: &LegEnd) -> Result<(), CloseCode> {
+        match end {
+            LegEnd::Exit(exit) => {
+                self.outbox.last(&ServerFrame::Exit(Exit {
+                    code: exit.code,
+                    signal: exit.signal,
+                    reason: "shell_exited".to_owned(),
+                }));
+                self.leaving = Some(CloseCode::ShellExited);
+                Ok(())
+            }
+            LegEnd::Refused(refused) if refused.code == RefusalCode::NoKeeper => self.reopen(),
+            LegEnd::Refused(_) | LegEnd::Superseded => Err(refusal(end)),
+            LegEnd::Cut => Err(self.attached.gate.reason().unwrap_or(CloseCode::Internal)),
+            LegEnd::NotStarted(error) => {
+                tracing::info!(session.id = %self.attached.session_id,
+                    signal = error.signal.kind(), "the leg could not be opened anew");
+                self.reopen()
+            }
+            LegEnd::Lost(reason) => {
+                tracing::info!(session.id = %self.attached.session_id, reason, "the leg was lost");
+                self.reopen()
+            }
+        }
+    }
+
+    /// Opens the leg anew, at the same epoch and offsets, while the browser stays.
+    fn reopen(&mut self) -> Result<(), CloseCode> {
+        match self.link.lost(Instant::now(), rand::random()) {
+            AfterLoss::GiveUp => Err(CloseCode::ExecFailed),
+            AfterLoss::Reopen {
+                pause,
+                worth_telling,
+            } => {
+                let place = Resume {
+                    shell_epoch: self.shell_epoch,
+                    out_off: self.outbox.received(),
+                };
+                let size = self.resize.current();
+                self.leg = Leg::start(self.spec.clone(), size, Some(place), pause);
+                if worth_telling {
+                    self.tell_frozen(true);
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The leg into the environment: one exec of `keeper attach`, speaking keeper frames.
+
+mod open;
+mod pump;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use carrel_keeper::frames::{Exit, Opened, Refused, Resume};
+use execution_environment::{
+    AttachRequest, EnvironmentRuntime, RuntimeError, RuntimeName, RuntimeUid,
+};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::connection::ScreenSize;
+use crate::gate::Gate;
+
+/// Commands and events under way between the two tasks of a terminal. Both sides hold their own
+/// bounded buffers; these only save wake-ups.
+const CHANNEL: usize = 32;
+
+/// What a leg leads to and where it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct LegSpec {
+    /// What runs the environment.
+    pub(crate) runtime: Arc<dyn EnvironmentRuntime>,
+    /// The environment's name.
+    pub(crate) name: RuntimeName,
+    /// Its uid: no other environment of that name is entered.
+    pub(crate) uid: RuntimeUid,
+    /// The attach's fencing token.
+    pub(crate) epoch: i64,
+    /// The gate that every typed byte passes.
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// What the socket task wants of the leg.
+#[derive(Debug)]
+pub(crate) enum LegCommand {
+    /// Typed bytes, beginning at an offset.
+    Input {
+        /// Offset of the first byte.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The screen's size.
+    Resize(ScreenSize),
+    /// The browser has parsed output up to here.
+    Ack(u64),
+}
+
+/// What the leg tells the socket task.
+#[derive(Debug)]
+pub(crate) enum LegEvent {
+    /// The keeper gave the terminal.
+    Opened(Opened),
+    /// Output, beginning at an offset.
+    Output {
+        /// Offset of the first byte.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The shell has typed bytes up to here.
+    InputAck(u64),
+    /// A measured round trip to the keeper.
+    RoundTrip(Duration),
+    /// The leg has ended; nothing follows.
+    Ended(LegEnd),
+}
+
+/// How a leg ended.
+#[derive(Debug)]
+pub(crate) enum LegEnd {
+    /// The shell exited, and all its output was passed on.
+    Exit(Exit),
+    /// Another attach took the terminal.
+    Superseded,
+    /// The keeper refused something.
+    Refused(Refused),
+    /// The exec could not be started.
+    NotStarted(RuntimeError),
+    /// The stream broke, or the keeper stopped answering.
+    Lost(&'static str),
+    /// The gate was shut.
+    Cut,
+}
+
+/// A running leg. Dropping it ends the exec.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    /// To the leg.
+    pub(crate) commands: mpsc::Sender<LegCommand>,
+    /// From the leg.
+    pub(crate) events: mpsc::Receiver<LegEvent>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Leg {
+    /// Starts a leg after a pause, for a screen of `size`, at the place `resume` names.
+    pub(crate) fn start(
+        spec: LegSpec,
+        size: ScreenSize,
+        resume: Option<Resume>,
+        pause: Duration,
+    ) -> Self {
+        let (commands, received) = mpsc::channel(CHANNEL);
+        let (told, events) = mpsc::channel(CHANNEL);
+        let task = async move {
+            tokio::time::sleep(pause).await;
+            let end = match open::open(&spec, size, resume).await {
+                Ok(stream) => pump::run(stream, received, &told, &spec.gate).await,
+                Err(end) => end,
+            };
+            // Fails only when the socket task has gone, which then has nothing to learn.
+            told.send(LegEvent::Ended(end)).await.ok();
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(task));
+        Self {
+            commands,
+            events,
+            _task: task,
+        }
+    }
+}
+
+impl LegSpec {
+    async fn attach(&self) -> Result<execution_environment::AttachStreams, RuntimeError> {
+        let request = AttachRequest { epoch: self.epoch };
+        self.runtime.attach(&self.name, &self.uid, &request).await
+    }
+}

@@ -1,0 +1,414 @@
+//! Moving frames between the socket task and the keeper.
+//!
+//! Reading, writing, taking commands and telling events are four arms of one select, and none of
+//! them is awaited inside another: output that nobody takes never keeps an interrupt from the
+//! shell.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use carrel_keeper::frames::WindowSize;
+use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
+use execution_environment::AttachStreams;
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{LegCommand, LegEnd, LegEvent};
+use crate::gate::Gate;
+
+/// How often the leg is measured.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// A leg without a byte for so long, with a ping unanswered, is lost.
+const LOST_AFTER: Duration = Duration::from_secs(25);
+/// Encoded commands not yet written, in bytes; beyond it commands wait in the socket task.
+const MOST_UNWRITTEN: usize = 32 * 1024;
+/// Room for one read while the shell is quiet, and while it prints much, in bytes.
+const QUIET_READ: usize = 4 * 1024;
+const BULK_READ: usize = 32 * 1024;
+
+/// What the loop remembers between two turns.
+struct Pump<'a> {
+    decoder: Decoder<KeeperFrame>,
+    read_size: usize,
+    unwritten: BytesMut,
+    flushed: bool,
+    /// An event that waits for room in the channel.
+    untold: Option<LegEvent>,
+    began: Instant,
+    heard_at: Instant,
+    gate: &'a Gate,
+}
+
+/// What a turn of writing did.
+enum Wrote {
+    /// So many bytes were taken.
+    Bytes(usize),
+    /// All that was taken is on its way.
+    Flushed,
+}
+
+/// Writes what the stream takes now, or flushes when there is nothing to write. Nothing is lost
+/// when it is cancelled.
+async fn write_some(
+    writer: &mut (dyn AsyncWrite + Send + Unpin),
+    bytes: &[u8],
+) -> std::io::Result<Wrote> {
+    if bytes.is_empty() {
+        return writer.flush().await.map(|()| Wrote::Flushed);
+    }
+    writer.write(bytes).await.map(Wrote::Bytes)
+}
+
+/// Runs until the leg ends.
+pub(super) async fn run(
+    mut streams: AttachStreams,
+    mut commands: mpsc::Receiver<LegCommand>,
+    events: &mpsc::Sender<LegEvent>,
+    gate: &Gate,
+) -> LegEnd {
+    let mut pump = Pump::new(gate);
+    let mut shut = pin!(gate.wait_shut());
+    let mut pings = interval(PING_EVERY);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        match pump.next_event() {
+            Ok(()) => {}
+            Err(end) => return end,
+        }
+        let step = tokio::select! {
+            biased;
+            _ = &mut shut => Err(LegEnd::Cut),
+            room = events.reserve(), if pump.untold.is_some() => pump.tell(room),
+            wrote = write_some(&mut streams.writer, &pump.unwritten), if pump.has_unwritten() => {
+                pump.wrote(&wrote)
+            }
+            command = commands.recv(), if pump.unwritten.len() < MOST_UNWRITTEN => {
+                pump.command(command)
+            }
+            read = streams.reader.read_buf(pump.decoder.buffer_mut()),
+                if pump.untold.is_none() => pump.read(&read),
+            _ = pings.tick() => pump.ping(),
+        };
+        if let Err(end) = step {
+            return end;
+        }
+    }
+}
+
+impl<'a> Pump<'a> {
+    fn new(gate: &'a Gate) -> Self {
+        let now = Instant::now();
+        Self {
+            decoder: Decoder::new(),
+            read_size: QUIET_READ,
+            unwritten: BytesMut::new(),
+            flushed: true,
+            untold: None,
+            began: now,
+            heard_at: now,
+            gate,
+        }
+    }
+
+    /// Turns the next buffered frame into an event, if none waits already.
+    fn next_event(&mut self) -> Result<(), LegEnd> {
+        while self.untold.is_none() {
+            let frame = self.decoder.next_frame();
+            let Some(frame) = frame.map_err(|_| LegEnd::Lost("the keeper sent no frame"))? else {
+                self.decoder.buffer_mut().reserve(self.read_size);
+                return Ok(());
+            };
+            self.untold = Some(match frame {
+                KeeperFrame::Opened(opened) => LegEvent::Opened(opened),
+                KeeperFrame::Output { off, bytes } => LegEvent::Output { offset: off, bytes },
+                KeeperFrame::InputAck { in_off } => LegEvent::InputAck(in_off),
+                KeeperFrame::Pong { token } => LegEvent::RoundTrip(self.since(token)),
+                KeeperFrame::Exit(exit) => return Err(LegEnd::Exit(exit)),
+                KeeperFrame::Superseded(_) => return Err(LegEnd::Superseded),
+                KeeperFrame::Refused(refused) => return Err(LegEnd::Refused(refused)),
+            });
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        room: Result<mpsc::Permit<'_, LegEvent>, mpsc::error::SendError<()>>,
+    ) -> Result<(), LegEnd> {
+        let (Ok(room), Some(event)) = (room, self.untold.take()) else {
+            return Err(LegEnd::Cut);
+        };
+        room.send(event);
+        Ok(())
+    }
+
+    fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty() || !self.flushed
+    }
+
+    fn wrote(&mut self, wrote: &std::io::Result<Wrote>) -> Result<(), LegEnd> {
+        match wrote {
+            Ok(Wrote::Flushed) => self.flushed = true,
+            Ok(Wrote::Bytes(count)) if *count > 0 => {
+                self.unwritten.advance(*count);
+                self.flushed = false;
+                if self.unwritten.is_empty() {
+                    // An idle leg keeps no buffer.
+                    self.unwritten = BytesMut::new();
+                }
+            }
+            Ok(Wrote::Bytes(_)) | Err(_) => {
+                return Err(LegEnd::Lost("the stream cannot be written"));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Option<LegCommand>) -> Result<(), LegEnd> {
+        // The last look before the bytes leave this process.
+        if !self.gate.is_open() {
+            return Err(LegEnd::Cut);
+        }
+        let frame = match command {
+            None => return Err(LegEnd::Cut),
+            Some(LegCommand::Input { offset, bytes }) => ClientFrame::Input {
+                in_off: offset,
+                bytes,
+            },
+            Some(LegCommand::Resize(size)) => ClientFrame::Resize(WindowSize {
+                cols: size.columns,
+                rows: size.rows,
+            }),
+            Some(LegCommand::Ack(offset)) => ClientFrame::Ack { out_off: offset },
+        };
+        self.put(&frame);
+        Ok(())
+    }
+
+    fn read(&mut self, read: &std::io::Result<usize>) -> Result<(), LegEnd> {
+        match read {
+            Ok(0) | Err(_) => Err(LegEnd::Lost("the stream ended")),
+            Ok(count) => {
+                self.heard_at = Instant::now();
+                // A quiet shell keeps a small buffer, a printing one reads in large pieces.
+                self.read_size = if *count >= QUIET_READ {
+                    BULK_READ
+                } else {
+                    QUIET_READ
+                };
+                Ok(())
+            }
+        }
+    }
+
+    /// Any byte counts as life: while output stalls, a PONG may be late and nothing is wrong.
+    fn ping(&mut self) -> Result<(), LegEnd> {
+        if self.untold.is_none() && self.heard_at.elapsed() > LOST_AFTER {
+            return Err(LegEnd::Lost("the keeper does not answer"));
+        }
+        let micros = self.began.elapsed().as_micros();
+        self.put(&ClientFrame::Ping {
+            token: u64::try_from(micros).unwrap_or(u64::MAX),
+        });
+        Ok(())
+    }
+
+    fn put(&mut self, frame: &ClientFrame) {
+        frame
+            .encode(&mut self.unwritten)
+            .expect("commands are shorter than a frame may be");
+    }
+
+    fn since(&self, token: u64) -> Duration {
+        self.began
+            .elapsed()
+            .saturating_sub(Duration::from_micros(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use carrel_keeper::frames::{Exit, Opened};
+    use environment_access::wire::CloseCode;
+    use tokio::io::{AsyncRead, DuplexStream, duplex, split};
+
+    use super::*;
+
+    struct Keeper {
+        stream: DuplexStream,
+        decoder: Decoder<ClientFrame>,
+    }
+
+    impl Keeper {
+        async fn say(&mut self, frame: KeeperFrame) {
+            self.stream
+                .write_all(&frame.to_bytes().unwrap())
+                .await
+                .unwrap();
+        }
+
+        async fn hear(&mut self) -> Option<ClientFrame> {
+            loop {
+                match self.decoder.next_frame().unwrap() {
+                    Some(ClientFrame::Ping { .. }) => continue,
+                    Some(frame) => return Some(frame),
+                    None => {}
+                }
+                if self
+                    .stream
+                    .read_buf(self.decoder.buffer_mut())
+                    .await
+                    .unwrap()
+                    == 0
+                {
+                    return None;
+                }
+            }
+        }
+    }
+
+    struct Bench {
+        keeper: Keeper,
+        commands: mpsc::Sender<LegCommand>,
+        events: mpsc::Receiver<LegEvent>,
+        gate: std::sync::Arc<Gate>,
+        end: tokio::task::JoinHandle<LegEnd>,
+    }
+
+    fn bench(events_room: usize) -> Bench {
+        let (ours, theirs) = duplex(64 * 1024);
+        let (reader, writer) = split(ours);
+        let reader: Box<dyn AsyncRead + Send + Unpin> = Box::new(reader);
+        let streams = AttachStreams {
+            reader,
+            writer: Box::new(writer),
+        };
+        let (commands, received) = mpsc::channel(8);
+        let (told, events) = mpsc::channel(events_room);
+        let gate = std::sync::Arc::new(Gate::new(
+            std::time::Instant::now() + Duration::from_mins(1),
+        ));
+        let shared = gate.clone();
+        let end = tokio::spawn(async move { run(streams, received, &told, &shared).await });
+        let keeper = Keeper {
+            stream: theirs,
+            decoder: Decoder::new(),
+        };
+        Bench {
+            keeper,
+            commands,
+            events,
+            gate,
+            end,
+        }
+    }
+
+    fn input(bytes: &'static [u8]) -> LegCommand {
+        LegCommand::Input {
+            offset: 0,
+            bytes: Bytes::from_static(bytes),
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_pass_both_ways_in_order() {
+        let mut bench = bench(8);
+        let opened = Opened {
+            shell_epoch: 1,
+            out_off: 0,
+            in_off: 0,
+            replay_from: 0,
+            truncated: false,
+            alive: true,
+        };
+        bench.keeper.say(KeeperFrame::Opened(opened)).await;
+        bench
+            .keeper
+            .say(KeeperFrame::Output {
+                off: 0,
+                bytes: "hi".into(),
+            })
+            .await;
+        bench.keeper.say(KeeperFrame::InputAck { in_off: 3 }).await;
+        assert!(matches!(
+            bench.events.recv().await,
+            Some(LegEvent::Opened(_))
+        ));
+        assert!(matches!(
+            bench.events.recv().await,
+            Some(LegEvent::Output { offset: 0, .. })
+        ));
+        assert!(matches!(
+            bench.events.recv().await,
+            Some(LegEvent::InputAck(3))
+        ));
+        bench.commands.send(input(b"ls\r")).await.unwrap();
+        bench.commands.send(LegCommand::Ack(2)).await.unwrap();
+        let typed = ClientFrame::Input {
+            in_off: 0,
+            bytes: Bytes::from_static(b"ls\r"),
+        };
+        assert_eq!(bench.keeper.hear().await, Some(typed));
+        assert_eq!(
+            bench.keeper.hear().await,
+            Some(ClientFrame::Ack { out_off: 2 })
+        );
+        bench
+            .keeper
+            .say(KeeperFrame::Exit(Exit {
+                shell_epoch: 1,
+                code: Some(0),
+                signal: None,
+            }))
+            .await;
+        assert!(matches!(bench.end.await.unwrap(), LegEnd::Exit(_)));
+    }
+
+    #[tokio::test]
+    async fn output_that_nobody_takes_does_not_keep_an_interrupt_from_the_shell() {
+        let mut bench = bench(1);
+        for index in 0..16 {
+            let bytes = Bytes::from(vec![b'x'; 1024]);
+            bench
+                .keeper
+                .say(KeeperFrame::Output {
+                    off: index * 1024,
+                    bytes,
+                })
+                .await;
+        }
+        bench.commands.send(input(b"\x03")).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(1), bench.keeper.hear()).await;
+        assert!(matches!(heard.unwrap(), Some(ClientFrame::Input { .. })));
+    }
+
+    #[tokio::test]
+    async fn behind_a_shut_gate_nothing_is_written_and_the_stream_ends() {
+        let mut bench = bench(8);
+        bench.commands.send(LegCommand::Ack(0)).await.unwrap();
+        bench.keeper.hear().await.unwrap();
+        bench.gate.shut(CloseCode::SessionEnded);
+        bench.commands.send(input(b"rm -r work\r")).await.ok();
+        assert!(matches!(bench.end.await.unwrap(), LegEnd::Cut));
+        assert_eq!(bench.keeper.hear().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_is_lost_and_no_exit() {
+        let bench = bench(8);
+        drop(bench.keeper);
+        assert!(matches!(bench.end.await.unwrap(), LegEnd::Lost(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_keeper_that_falls_silent_is_lost() {
+        let bench = bench(8);
+        assert!(matches!(
+            bench.end.await.unwrap(),
+            LegEnd::Lost("the keeper does not answer")
+        ));
+    }
+}

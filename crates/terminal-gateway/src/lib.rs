@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod admission;
+mod args;
+mod authority;
+mod caller;
+mod config;
+mod connection;
+mod frame_guard;
+mod gate;
+mod leg;
+mod problem;
+mod process;
+mod readiness;
+mod registry;
+mod routes;
+mod socket;
+mod state;
+mod waiting;
+
+pub use args::GatewayArgs;
+pub use config::{ConfigError, GatewayConfig};
+pub use process::{BuildError, Gateway, RunError};

@@ -1,0 +1,41 @@
+//! What every part of the process shares.
+
+use std::sync::Arc;
+
+use environment_access::{Origins, TokenVerifier};
+use execution_environment::EnvironmentRuntime;
+use job_queue::Waker;
+use session_identity::TerminalProcessId;
+use sqlx::PgPool;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::registry::Registry;
+use crate::waiting::WaitingRoom;
+
+/// What every part of the process shares.
+#[derive(Debug)]
+pub(crate) struct GatewayState {
+    /// Names this run of the process in the database.
+    pub(crate) process_id: TerminalProcessId,
+    /// The database.
+    pub(crate) pool: PgPool,
+    /// Tells workers that a first attach has enqueued an activation.
+    pub(crate) waker: Waker,
+    /// Verifies logins.
+    pub(crate) verifier: TokenVerifier,
+    /// The page origins that may attach.
+    pub(crate) origins: Origins,
+    /// What runs the environments.
+    pub(crate) runtime: Arc<dyn EnvironmentRuntime>,
+    /// The attached terminals.
+    pub(crate) registry: Registry,
+    /// One permit for each terminal this process serves.
+    pub(crate) places: Arc<Semaphore>,
+    /// Sockets that have not said HELLO yet.
+    pub(crate) waiting: Arc<WaitingRoom>,
+    /// Whether typed bytes have to wait because the database has been silent for long.
+    pub(crate) frozen: watch::Sender<bool>,
+    /// Cancelled when the process is about to stop: no new attaches.
+    pub(crate) draining: CancellationToken,
+}

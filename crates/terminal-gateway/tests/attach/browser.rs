@@ -1,0 +1,147 @@
+//! A browser: a WebSocket client that speaks the protocol.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use environment_access::wire::{ClientFrame, Hello, Resume, SUBPROTOCOL, ServerFrame, Welcome};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message, handshake::client::Request};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::bench::{Bench, ORIGIN, owner};
+
+/// Nothing here takes longer unless something hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Browser {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+}
+
+/// What came last.
+#[derive(Debug)]
+pub(crate) enum Came {
+    Frame(ServerFrame),
+    Closed(u16),
+    Broken,
+}
+
+pub(crate) fn request(bench: &Bench, token: &str) -> Request {
+    let url = format!(
+        "ws://{}/v1/sessions/{}/terminal",
+        bench.address, bench.session_id
+    );
+    let mut request = url.into_client_request().unwrap();
+    let headers = request.headers_mut();
+    headers.insert("origin", ORIGIN.parse().unwrap());
+    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
+    request
+}
+
+/// Opens the WebSocket, or says with which status it was refused.
+pub(crate) async fn open(bench: &Bench, request: Request) -> Result<Browser, u16> {
+    let stream = TcpStream::connect(bench.address).await.unwrap();
+    match client_async(request, stream).await {
+        Ok((socket, response)) => {
+            assert_eq!(response.headers()["sec-websocket-protocol"], SUBPROTOCOL);
+            Ok(Browser { socket })
+        }
+        Err(Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl Browser {
+    /// Logs in, takes a ticket, opens the WebSocket and says HELLO.
+    pub(crate) async fn greet(bench: &Bench, resume: Option<Resume>) -> Self {
+        let token = owner();
+        let ticket = bench.ticket(&token).await;
+        let mut browser = open(bench, request(bench, &token)).await.unwrap();
+        browser.hello(&ticket, resume).await;
+        browser
+    }
+
+    /// The same, up to WELCOME.
+    pub(crate) async fn attach(bench: &Bench, resume: Option<Resume>) -> (Self, Welcome) {
+        let mut browser = Self::greet(bench, resume).await;
+        match browser.next().await {
+            Came::Frame(ServerFrame::Welcome(welcome)) => (browser, welcome),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn hello(&mut self, ticket: &str, resume: Option<Resume>) {
+        let hello = Hello {
+            ticket: ticket.into(),
+            columns: 80,
+            rows: 24,
+            resume,
+            capabilities: Vec::new(),
+        };
+        self.send(ClientFrame::Hello(hello)).await;
+    }
+
+    pub(crate) async fn send(&mut self, frame: ClientFrame) {
+        self.socket
+            .send(Message::Binary(frame.encode()))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn type_at(&mut self, offset: u64, bytes: &[u8]) {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.send(ClientFrame::Input { offset, bytes }).await;
+    }
+
+    pub(crate) async fn next(&mut self) -> Came {
+        let next = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Binary(bytes))) => {
+                        return Came::Frame(ServerFrame::decode(&bytes).unwrap());
+                    }
+                    Some(Ok(Message::Close(frame))) => {
+                        return Came::Closed(frame.map_or(0, |frame| frame.code.into()));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Came::Broken,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next)
+            .await
+            .expect("something comes in time")
+    }
+
+    /// Reads output, acknowledging it, until `length` bytes have come.
+    pub(crate) async fn output(&mut self, from: u64, length: usize) -> Vec<u8> {
+        let mut output = Vec::new();
+        while output.len() < length {
+            match self.next().await {
+                Came::Frame(ServerFrame::Output { bytes }) => {
+                    output.extend_from_slice(&bytes);
+                    self.send(ClientFrame::Ack {
+                        offset: from + output.len() as u64,
+                    })
+                    .await;
+                }
+                Came::Frame(_) => {}
+                other => panic!("{other:?} after {} bytes", output.len()),
+            }
+        }
+        output
+    }
+
+    /// The close code, whatever comes before it.
+    pub(crate) async fn closed(&mut self) -> u16 {
+        loop {
+            match self.next().await {
+                Came::Closed(code) => return code,
+                Came::Frame(_) => {}
+                Came::Broken => panic!("the connection broke without a close code"),
+            }
+        }
+    }
+}

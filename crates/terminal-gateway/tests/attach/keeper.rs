@@ -1,0 +1,270 @@
+//! A keeper and the runtime that leads to it: one shell that echoes what it is given.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use carrel_keeper::frames::{Exit, Open, Opened, Superseded};
+use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
+use execution_environment::{
+    AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
+    ExamDefinition, IsolationReport, Listed, Observation, RuntimeError, RuntimeKind, RuntimeName,
+    RuntimeUid,
+};
+use failure_classification::Signal;
+use serde_json::Value;
+use session_identity::InstallId;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
+use tokio::sync::watch;
+
+/// Bytes under way in a leg: small, so that back-pressure is felt.
+const PIPE: usize = 64 * 1024;
+
+/// What the shell has seen and said, whoever is attached.
+#[derive(Debug, Default)]
+pub(crate) struct Shell {
+    /// Every typed byte that arrived.
+    pub(crate) typed: Vec<u8>,
+    /// Every byte printed.
+    pub(crate) printed: Vec<u8>,
+    /// The sizes it was given.
+    pub(crate) sizes: Vec<(u16, u16)>,
+    /// How often a leg was opened.
+    pub(crate) opens: u32,
+    epoch: i64,
+    exited: bool,
+}
+
+/// The far side of every leg.
+#[derive(Debug, Clone)]
+pub(crate) struct TestKeeper {
+    pub(crate) shell: Arc<Mutex<Shell>>,
+    /// Counts up when the shell's state changes or every leg is to break.
+    changed: watch::Sender<u64>,
+    breaks: watch::Sender<u64>,
+}
+
+impl TestKeeper {
+    pub(crate) fn new() -> Self {
+        let (changed, breaks) = (watch::channel(0).0, watch::channel(0).0);
+        Self {
+            shell: Arc::default(),
+            changed,
+            breaks,
+        }
+    }
+
+    pub(crate) fn print(&self, bytes: &[u8]) {
+        self.shell.lock().unwrap().printed.extend_from_slice(bytes);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn exit(&self) {
+        self.shell.lock().unwrap().exited = true;
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn break_legs(&self) {
+        self.breaks.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn typed(&self) -> Vec<u8> {
+        self.shell.lock().unwrap().typed.clone()
+    }
+}
+
+/// One leg's far end.
+struct Stream {
+    keeper: TestKeeper,
+    socket: DuplexStream,
+    decoder: Decoder<ClientFrame>,
+    epoch: i64,
+    sent: usize,
+}
+
+impl Stream {
+    async fn run(mut self) {
+        let mut breaks = self.keeper.breaks.subscribe();
+        let mut changed = self.keeper.changed.subscribe();
+        loop {
+            while let Ok(Some(frame)) = self.decoder.next_frame() {
+                self.frame(frame).await;
+            }
+            if !self.flush().await {
+                return;
+            }
+            tokio::select! {
+                _ = breaks.changed() => return,
+                _ = changed.changed() => {}
+                read = self.socket.read_buf(self.decoder.buffer_mut()) => {
+                    if read.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn frame(&mut self, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Open(open) => self.open(&open).await,
+            ClientFrame::Input { in_off, bytes } => self.input(in_off, &bytes).await,
+            ClientFrame::Resize(size) => {
+                self.keeper
+                    .shell
+                    .lock()
+                    .unwrap()
+                    .sizes
+                    .push((size.cols, size.rows));
+            }
+            ClientFrame::Ack { .. } => {}
+            ClientFrame::Ping { token } => self.say(KeeperFrame::Pong { token }).await,
+        }
+    }
+
+    async fn open(&mut self, open: &Open) {
+        self.epoch = open.epoch;
+        let opened = {
+            let mut shell = self.keeper.shell.lock().unwrap();
+            shell.epoch = open.epoch;
+            shell.opens += 1;
+            shell.sizes.push((open.cols, open.rows));
+            let from = open.resume.map_or(0, |place| place.out_off);
+            self.sent = usize::try_from(from).unwrap();
+            Opened {
+                shell_epoch: 1,
+                out_off: shell.printed.len() as u64,
+                in_off: shell.typed.len() as u64,
+                replay_from: from,
+                truncated: false,
+                alive: true,
+            }
+        };
+        self.keeper.changed.send_modify(|count| *count += 1);
+        self.say(KeeperFrame::Opened(opened)).await;
+    }
+
+    async fn input(&mut self, offset: u64, bytes: &[u8]) {
+        let in_off = {
+            let mut shell = self.keeper.shell.lock().unwrap();
+            if shell.epoch == self.epoch {
+                let known = shell.typed.len() - usize::try_from(offset).unwrap();
+                let news = &bytes[known.min(bytes.len())..];
+                shell.typed.extend_from_slice(news);
+                shell.printed.extend_from_slice(news);
+            }
+            shell.typed.len() as u64
+        };
+        self.say(KeeperFrame::InputAck { in_off }).await;
+    }
+
+    /// Sends what was printed; says whether the stream goes on.
+    async fn flush(&mut self) -> bool {
+        let (output, superseded, exited) = {
+            let shell = self.keeper.shell.lock().unwrap();
+            let end = shell.printed.len().min(self.sent + 16 * 1024);
+            let superseded = (self.epoch != 0 && shell.epoch > self.epoch).then_some(shell.epoch);
+            let exited = shell.exited && self.epoch != 0 && end == shell.printed.len();
+            (shell.printed[self.sent..end].to_vec(), superseded, exited)
+        };
+        if let Some(epoch) = superseded {
+            self.say(KeeperFrame::Superseded(Superseded { epoch }))
+                .await;
+            return false;
+        }
+        if self.epoch != 0 && !output.is_empty() {
+            let off = self.sent as u64;
+            self.sent += output.len();
+            self.say(KeeperFrame::Output {
+                off,
+                bytes: output.into(),
+            })
+            .await;
+            self.keeper.changed.send_modify(|count| *count += 1);
+        }
+        if exited {
+            self.say(KeeperFrame::Exit(Exit {
+                shell_epoch: 1,
+                code: Some(3),
+                signal: None,
+            }))
+            .await;
+        }
+        !exited
+    }
+
+    async fn say(&mut self, frame: KeeperFrame) {
+        self.socket.write_all(&frame.to_bytes().unwrap()).await.ok();
+    }
+}
+
+/// A runtime that can be attached to and nothing else.
+#[derive(Debug)]
+pub(crate) struct TestRuntime(pub(crate) TestKeeper);
+
+#[async_trait]
+impl EnvironmentRuntime for TestRuntime {
+    fn kind(&self) -> RuntimeKind {
+        RuntimeKind::Engine
+    }
+
+    async fn create(&self, _: &EnvironmentSpec) -> Result<Created, RuntimeError> {
+        Err(unexpected("create"))
+    }
+
+    async fn observe(&self, _: &RuntimeName) -> Result<Observation, RuntimeError> {
+        Err(unexpected("observe"))
+    }
+
+    async fn verify(
+        &self,
+        _: &RuntimeName,
+        _: &RuntimeUid,
+        _: &ExamDefinition,
+    ) -> Result<IsolationReport, RuntimeError> {
+        Err(unexpected("verify"))
+    }
+
+    async fn snapshot(&self, _: &RuntimeName, _: &RuntimeUid) -> Result<Value, RuntimeError> {
+        Err(unexpected("snapshot"))
+    }
+
+    async fn destroy(
+        &self,
+        _: &RuntimeName,
+        _: Option<&RuntimeUid>,
+    ) -> Result<Destroyed, RuntimeError> {
+        Err(unexpected("destroy"))
+    }
+
+    async fn list(&self, _: InstallId) -> Result<Vec<Listed>, RuntimeError> {
+        Err(unexpected("list"))
+    }
+
+    async fn attach(
+        &self,
+        _: &RuntimeName,
+        _: &RuntimeUid,
+        _: &AttachRequest,
+    ) -> Result<AttachStreams, RuntimeError> {
+        let (ours, theirs) = duplex(PIPE);
+        let keeper = self.0.clone();
+        let stream = Stream {
+            keeper,
+            socket: theirs,
+            decoder: Decoder::new(),
+            epoch: 0,
+            sent: 0,
+        };
+        tokio::spawn(stream.run());
+        let (reader, writer) = split(ours);
+        Ok(AttachStreams {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+        })
+    }
+}
+
+fn unexpected(operation: &'static str) -> RuntimeError {
+    let message = "the gateway only attaches".to_owned();
+    RuntimeError::new(operation, Signal::ExecTargetMissing { message })
+}

@@ -1,0 +1,10 @@
+//! The gateway over real sockets and a real database, with a keeper played by the test.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod bench;
+mod browser;
+mod cut_off;
+mod keeper;
+mod refusals;
+mod streams;
