@@ -1,0 +1,58 @@
+/** No byte for so long after a PING, and the connection is taken for dead. */
+const DEAD_AFTER_MS = 15_000;
+/** From this age of the last byte on, the page says so. */
+const QUIET_AFTER_MS = 7_000;
+
+/** Judges a connection by its bytes. All times are monotonic milliseconds. */
+export class Liveness {
+  #lastByte = 0;
+  #pings = new Map<bigint, number>();
+  #next = 1n;
+  #roundTripMs: number | null = null;
+
+  /** A connection begins. */
+  begin(now: number): void {
+    this.#lastByte = now;
+    this.#pings.clear();
+    this.#roundTripMs = null;
+  }
+
+  /** Any frame arrived: a server busy with a large paste is alive without answering pings. */
+  heard(now: number): void {
+    this.#lastByte = now;
+  }
+
+  /** The value of a PING sent now. */
+  ping(now: number): bigint {
+    const opaque = this.#next;
+    this.#next += 1n;
+    this.#pings.set(opaque, now);
+    return opaque;
+  }
+
+  /** A PONG came; values never sent are ignored. */
+  pong(opaque: bigint, now: number): void {
+    const sentAt = this.#pings.get(opaque);
+    if (sentAt === undefined) return;
+    this.#roundTripMs = now - sentAt;
+    for (const earlier of this.#pings.keys()) if (earlier <= opaque) this.#pings.delete(earlier);
+  }
+
+  /** The last measured round trip in milliseconds; null before the first. */
+  get roundTripMs(): number | null {
+    return this.#roundTripMs;
+  }
+
+  /** Milliseconds since the last byte, once that is worth saying; else null. */
+  quietMs(now: number): number | null {
+    const age = now - this.#lastByte;
+    return this.#pings.size > 0 && age >= QUIET_AFTER_MS ? age : null;
+  }
+
+  /** True when a PING has gone unanswered, with no other byte, for too long. */
+  isDead(now: number): boolean {
+    const oldest = this.#pings.values().next().value;
+    if (oldest === undefined) return false;
+    return now - Math.max(oldest, this.#lastByte) >= DEAD_AFTER_MS;
+  }
+}

@@ -1,0 +1,77 @@
+import { button, el } from "./dom";
+
+interface Question {
+  readonly title: string;
+  readonly text: string;
+  readonly yes: string;
+  readonly no: string;
+  readonly danger?: boolean;
+  readonly sample?: string;
+}
+
+/** Asks a question; the safe answer has the focus. Escape is the safe answer too. */
+export function ask(question: Question): Promise<boolean> {
+  return new Promise((resolve) => {
+    const title = el("h2", { id: "question" }, question.title);
+    const no = button("secondary", question.no, () => dialog.close("no"));
+    const yes = button(question.danger ? "primary danger" : "primary", question.yes, () =>
+      dialog.close("yes"),
+    );
+    const sample = question.sample === undefined ? null : el("pre", {}, question.sample);
+    const actions = el("div", { class: "actions" }, no, yes);
+    const dialog = el(
+      "dialog",
+      { attributes: { "aria-labelledby": "question" } },
+      title,
+      el("p", {}, question.text),
+      sample,
+      actions,
+    );
+    open(dialog, () => resolve(dialog.returnValue === "yes"));
+    no.focus();
+  });
+}
+
+const KEYS: readonly (readonly [readonly string[], string])[] = [
+  [["Ctrl", "Shift", "Esc"], "Leave the terminal, so that Tab reaches the buttons"],
+  [["Ctrl", "Shift", "C"], "Copy what is selected"],
+  [["Ctrl", "Shift", "V"], "Paste; several lines are shown to you first"],
+  [["Ctrl", "C"], "Interrupt the running program, as in any terminal"],
+];
+
+/** Shows the help. Resolves when it is closed. */
+export function showHelp(): Promise<void> {
+  return new Promise((resolve) => {
+    const keys = el("dl", { class: "keys" });
+    for (const [chord, meaning] of KEYS) {
+      const term = el("dt");
+      for (const key of chord) term.append(el("kbd", {}, key), " ");
+      keys.append(term, el("dd", {}, meaning));
+    }
+    const close = button("primary", "Close", () => dialog.close());
+    const dialog = el(
+      "dialog",
+      { attributes: { "aria-labelledby": "help" } },
+      el("h2", { id: "help" }, "Help"),
+      el(
+        "p",
+        {},
+        "Your shell runs on the exam server, not in this page. If the network drops or you " +
+          "reload, it goes on and you come back to the same screen. The time shown is the server's.",
+      ),
+      keys,
+      el("div", { class: "actions" }, close),
+    );
+    open(dialog, resolve);
+    close.focus();
+  });
+}
+
+function open(dialog: HTMLDialogElement, closed: () => void): void {
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    closed();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,48 @@
+import { announce } from "./announce";
+import { el, setText } from "./dom";
+
+export type Tone = "calm" | "warn" | "bad";
+
+/** How long a passing note stays. */
+const PASSING_MS = 8_000;
+
+/** The lines under the bar: one that stays while something holds, and one that passes. */
+export class Notes {
+  readonly #lasting = el("p", { class: "note", hidden: true });
+  readonly #passing = el("p", { class: "note", hidden: true });
+  readonly root: HTMLElement;
+  #timer: number | undefined;
+
+  /** `name` tells screen readers whose notes these are. */
+  constructor(name = "Notices") {
+    const attributes = { "aria-label": name };
+    this.root = el("section", { attributes }, this.#lasting, this.#passing);
+  }
+
+  /** Shows a line for eight seconds and announces it once. */
+  pass(text: string, tone: Tone): void {
+    show(this.#passing, text, tone);
+    announce(text, tone === "bad" ? "now" : "polite");
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => {
+      this.#passing.hidden = true;
+    }, PASSING_MS);
+  }
+
+  /** Shows a line until it is replaced or taken away by null; announces each change once. */
+  hold(text: string | null, tone: Tone = "warn"): void {
+    if (text === null) {
+      this.#lasting.hidden = true;
+      return;
+    }
+    if (!this.#lasting.hidden && this.#lasting.textContent === text) return;
+    show(this.#lasting, text, tone);
+    announce(text, "polite");
+  }
+}
+
+function show(line: HTMLElement, text: string, tone: Tone): void {
+  setText(line, text);
+  line.dataset["tone"] = tone;
+  line.hidden = false;
+}
