@@ -1,0 +1,85 @@
+//! `carrel doctor`: looks at the whole, changes nothing, and says what to do about what it found.
+
+mod report;
+mod schema;
+mod sweeps;
+mod work;
+
+use std::time::{Duration, Instant};
+
+use command_line::{CliError, Document, Exit, GlobalArgs};
+use sqlx::{PgConnection, PgPool};
+
+use report::{Check, Report};
+
+/// The oldest PostgreSQL that Carrel is tested with, as the server counts.
+const OLDEST_SERVER: i32 = 150_000;
+/// Asking over a local network takes a millisecond or two.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// Runs every check that can be run. A database that does not answer is a finding; an address that
+/// is missing or malformed is a wrong call.
+pub(crate) async fn run(globals: &GlobalArgs) -> Result<Document, CliError> {
+    globals.database.options()?;
+    let mut report = Report::default();
+    match globals.connect().await {
+        Ok(pool) => examine(&pool, &mut report).await?,
+        Err(error) => report.add(unreachable(error)),
+    }
+    let exit = if report.is_healthy() { Exit::Ok } else { Exit::Unhealthy };
+    let text = report.text();
+    Ok(Document::new("carrel/doctor.v1", report).with_text(text).with_exit(exit))
+}
+
+fn unreachable(error: CliError) -> Check {
+    let detail = error.causes.first().cloned().unwrap_or(error.message);
+    let next = error.next.unwrap_or_else(|| "check --database-url".to_owned());
+    Check::bad("database", detail, next)
+}
+
+async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
+    let mut connection = pool.acquire().await?;
+    report.add(latency(&mut connection).await?);
+    report.add(server_version(&mut connection).await?);
+    let schema = schema::current(&mut connection).await?;
+    let readable = schema.is_ok();
+    report.add(schema);
+    if !readable {
+        // The other checks read tables that may not be there, or not as they are known here.
+        report.skip(&["installation", "queues", "leases", "dead_jobs", "startup", "teardown", "sweeps"]);
+        return Ok(());
+    }
+    report.add(schema::installation(&mut connection).await?);
+    report.add(work::queues(&mut connection).await?);
+    report.add(work::leases(&mut connection).await?);
+    report.add(work::dead_jobs(&mut connection).await?);
+    report.add(sweeps::startup(&mut connection).await?);
+    report.add(sweeps::teardown(&mut connection).await?);
+    report.add(sweeps::ticking(&mut connection).await?);
+    Ok(())
+}
+
+async fn latency(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let begun = Instant::now();
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(connection).await?;
+    let took = begun.elapsed();
+    let detail = format!("answers in {:.1} ms", took.as_secs_f64() * 1_000.0);
+    if took < SLOW {
+        return Ok(Check::ok("database", detail));
+    }
+    Ok(Check::bad("database", detail, "look for load or distance between here and the database"))
+}
+
+async fn server_version(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let version = sqlx::query!(
+        r#"SELECT current_setting('server_version') AS "name!",
+                  current_setting('server_version_num')::int AS "number!""#
+    )
+    .fetch_one(connection)
+    .await?;
+    let detail = format!("PostgreSQL {}", version.name);
+    if version.number >= OLDEST_SERVER {
+        return Ok(Check::ok("server_version", detail));
+    }
+    Ok(Check::bad("server_version", detail, "move to PostgreSQL 15 or newer"))
+}

@@ -1,0 +1,26 @@
+//! Whether the database is Carrel's, as this binary knows it.
+
+use command_line::CliError;
+use execution_environment::install_id;
+use sqlx::PgConnection;
+
+use super::report::Check;
+use crate::migrate::read;
+
+pub(super) async fn current(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let schema = read(connection).await?;
+    let good = format!("at {}", schema.version.unwrap_or_default());
+    let differences = schema.differences();
+    Ok(Check::of_findings("schema", &good, &differences, "carrel migrate status, then carrel migrate up"))
+}
+
+pub(super) async fn installation(connection: &mut PgConnection) -> Result<Check, CliError> {
+    Ok(match install_id(connection).await {
+        Ok(id) => Check::ok("installation", id.to_string()),
+        Err(error) => Check::bad(
+            "installation",
+            error.to_string(),
+            "restore the one row of the table installation from a backup: environments carry its id",
+        ),
+    })
+}

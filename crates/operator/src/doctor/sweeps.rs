@@ -1,0 +1,96 @@
+//! Whether sessions and environments move on, and whether the sweeps that see to it run.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cleanup_ttl::database_now;
+use command_line::CliError;
+use execution_environment::{EnvironmentState, StoreError, find_not_gone};
+use job_queue::{ScheduleRecord, list_schedules};
+use session_lifecycle::{SessionFilter, SessionState, cli::cli_error, list_sessions};
+use sqlx::PgConnection;
+
+use super::report::Check;
+
+/// The sweeps that every installation runs.
+const SWEEPS: [&str; 3] = ["sweep_expired", "sweep_stuck", "sweep_runtime"];
+/// A sweep that is late by this is not merely between two ticks.
+const LATE_SECONDS: f64 = 60.0;
+/// The sweep of stuck sessions comes every few seconds.
+const STARTUP_GRACE: TimeDelta = TimeDelta::seconds(30);
+/// A teardown takes seconds.
+const TEARDOWN: TimeDelta = TimeDelta::minutes(5);
+const LOOK_AT: i64 = 10_000;
+
+/// Reads the only clock that decides.
+pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTime<Utc>, CliError> {
+    let now = database_now(connection).await;
+    now.map_err(|error| cli_error(error.class(), error.code(), &error))
+}
+
+/// Finds sessions that should have become ready or failed by now.
+pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let now = server_time(connection).await?;
+    let starting = SessionFilter {
+        states: vec![SessionState::Created, SessionState::Initializing],
+        ..SessionFilter::default()
+    };
+    let starting = list_sessions(connection, &starting, LOOK_AT).await;
+    let starting = starting.map_err(|error| cli_error(error.class(), error.code(), &error))?;
+    let stuck = starting.iter().filter(|session| session.ready_by + STARTUP_GRACE < now);
+    let stuck: Vec<_> = stuck
+        .map(|session| format!("{} is {} past its startup budget", session.id, session.state))
+        .collect();
+    let good = format!("{} sessions starting, each within its budget", starting.len());
+    let next = "carrel sessions show <id>; the stuck sweep of a running carrel-worker fails them";
+    Ok(Check::of_findings("startup", &good, &stuck, next))
+}
+
+/// Finds environments whose destruction hangs.
+pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let now = server_time(connection).await?;
+    let there = find_not_gone(connection, LOOK_AT).await.map_err(store)?;
+    let hanging = there.iter().filter(|row| row.state == EnvironmentState::Destroying);
+    let hanging = hanging.filter_map(|row| {
+        let since = row.destroying_at.filter(|since| *since + TEARDOWN < now)?;
+        let minutes = (now - since).num_minutes();
+        Some(format!("that of session {} has been going for {minutes} min", row.session_id))
+    });
+    let hanging: Vec<_> = hanging.collect();
+    let good = format!("{} environments, none stuck", there.len());
+    let next = "carrel jobs list --kind destroy_environment --session <id>";
+    Ok(Check::of_findings("teardown", &good, &hanging, next))
+}
+
+fn store(error: StoreError) -> CliError {
+    match error {
+        StoreError::Database(source) => source.into(),
+        inconsistent @ StoreError::Inconsistent { .. } => CliError::bug(inconsistent),
+    }
+}
+
+/// Finds sweeps that nobody runs.
+pub(super) async fn ticking(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let now = server_time(connection).await?;
+    let schedules = list_schedules(connection).await?;
+    let findings = SWEEPS.iter().filter_map(|name| {
+        let row = schedules.iter().find(|row| row.name == *name);
+        late(row, now).map(|how| format!("{name} {how}"))
+    });
+    let findings: Vec<_> = findings.collect();
+    let next = "start carrel-worker: sweeps end what is due and delete what is left over";
+    Ok(Check::of_findings("sweeps", "all ticking", &findings, next))
+}
+
+fn late(row: Option<&ScheduleRecord>, now: DateTime<Utc>) -> Option<String> {
+    let Some(row) = row else {
+        return Some("has never run".to_owned());
+    };
+    if let Some(at) = row.disabled_at {
+        let by = row.disabled_by.as_deref().unwrap_or("somebody");
+        return Some(format!("was switched off at {at} by {by}"));
+    }
+    let Some(last) = row.last_tick_at else {
+        return Some("has never run".to_owned());
+    };
+    let silent = (now - last).as_seconds_f64();
+    (silent > LATE_SECONDS + row.every_seconds).then(|| format!("last ran {silent:.0} s ago"))
+}

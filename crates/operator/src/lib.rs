@@ -1,0 +1,108 @@
+#![doc = include_str!("../README.md")]
+
+mod completions;
+mod doctor;
+mod exams;
+mod migrate;
+mod top_verb;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+
+pub use completions::CompletionsArgs;
+pub use exams::Exams;
+pub use migrate::MigrateCommand;
+pub use top_verb::{Sweep, Token, TopVerb, Verb};
+
+/// Every noun of `carrel`. A noun of a library is that library's own tree, so that help, JSON and
+/// exit codes are the same in both places.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Exam sessions: requested, shown, extended, ended
+    #[command(subcommand)]
+    Sessions(orchestrator::cli::SessionsCommand),
+    /// The jobs behind them: looked at, retried, cancelled
+    #[command(subcommand)]
+    Jobs(job_queue::cli::Command),
+    /// Exam definitions: applied, checked, shown
+    #[command(subcommand)]
+    Exams(Exams),
+    /// One session as the candidate's page shows it
+    #[command(subcommand)]
+    Status(session_status::cli::Command),
+    /// What failed, whose doing it is and what to do
+    #[command(subcommand)]
+    Failures(failure_classification::cli::Command),
+    /// The environment of one session, by hand
+    #[command(subcommand)]
+    Environments(execution_environment::cli::Command),
+    /// Who may reach an environment
+    #[command(subcommand)]
+    Access(environment_access::cli::Command),
+    /// The state of one session and its transitions
+    #[command(subcommand)]
+    Lifecycle(session_lifecycle::cli::Command),
+    /// Deadlines: what is due, and ending it
+    #[command(subcommand)]
+    Cleanup(cleanup_ttl::cli::Command),
+    /// User and session ids: well-formed or not
+    #[command(subcommand)]
+    Identity(session_identity::cli::Command),
+    /// `carrel token`, out of `access`.
+    #[command(flatten)]
+    Token(TopVerb<Token>),
+    /// `carrel sweep`, out of `cleanup`.
+    #[command(flatten)]
+    Sweep(TopVerb<Sweep>),
+    /// The database's schema
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Looks at everything and says what is wrong; exit 9 when something is
+    Doctor,
+    /// Words for your shell to complete
+    Completions(CompletionsArgs),
+}
+
+impl RunCommand for Command {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        // Boxed: one noun's future is not carried in the size of all.
+        match self {
+            Self::Sessions(command) => Box::pin(command.run(globals)).await,
+            Self::Jobs(command) => Box::pin(command.run(globals)).await,
+            Self::Exams(command) => Box::pin(command.run(globals)).await,
+            Self::Status(command) => Box::pin(command.run(globals)).await,
+            Self::Failures(command) => command.run(globals).await,
+            Self::Environments(command) => Box::pin(command.run(globals)).await,
+            Self::Access(command) => Box::pin(command.run(globals)).await,
+            Self::Lifecycle(command) => Box::pin(command.run(globals)).await,
+            Self::Cleanup(command) => Box::pin(command.run(globals)).await,
+            Self::Identity(command) => command.run(globals).await,
+            Self::Token(command) => Box::pin(command.run(globals)).await,
+            Self::Sweep(command) => Box::pin(command.run(globals)).await,
+            Self::Migrate(command) => Box::pin(command.run(globals)).await,
+            Self::Doctor => Box::pin(doctor::run(globals)).await,
+            Self::Completions(args) => args.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::completions::tree;
+
+    #[test]
+    fn the_whole_tree_is_consistent() {
+        tree().debug_assert();
+    }
+
+    #[test]
+    fn a_definition_is_named_with_or_without_its_flag_and_not_twice() {
+        let parses = |words: &[&str]| tree().try_get_matches_from(words).is_ok();
+        for verb in ["apply", "validate"] {
+            assert!(parses(&["carrel", "exams", verb, "x.json"]));
+            assert!(parses(&["carrel", "exams", verb, "--file", "x.json"]));
+            assert!(!parses(&["carrel", "exams", verb, "x.json", "--file", "y.json"]));
+            assert!(!parses(&["carrel", "exams", verb]));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `carrel migrate`: which schema the database has, and bringing it to ours.
+
+mod lock;
+mod schema;
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use orchestrator::cli::parse_duration;
+use serde_json::json;
+use sqlx::{Connection, PgConnection, migrate::MigrateError};
+
+use lock::lock;
+pub(crate) use schema::read;
+
+/// Looks at the database's schema and brings it up to date.
+#[derive(Debug, Subcommand)]
+pub enum MigrateCommand {
+    /// Shows every migration and whether the database has it
+    Status,
+    /// Applies what is missing; any number of these may run at once
+    Up {
+        /// How long to wait for another one that is at work, such as 30s
+        #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+        lock_timeout: Duration,
+    },
+}
+
+impl RunCommand for MigrateCommand {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        let mut connection = globals.connect().await?.acquire().await?.detach();
+        match self {
+            Self::Status => status(&mut connection).await,
+            Self::Up { lock_timeout } => up(connection, lock_timeout).await,
+        }
+    }
+}
+
+async fn status(connection: &mut PgConnection) -> Result<Document, CliError> {
+    let schema = read(connection).await?;
+    let text = schema.text();
+    Ok(Document::new("carrel/migrate-status.v1", schema).with_text(text))
+}
+
+async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Document, CliError> {
+    lock(&mut connection, lock_timeout).await?;
+    let missing = read(&mut connection).await?.pending();
+    let mut migrator = sqlx::migrate::Migrator::with_migrations(
+        migrations::MIGRATOR.iter().cloned().collect(),
+    );
+    // Ours is held. The migrator's own waits inside a statement, and a waiting statement holds a
+    // snapshot, which a `CREATE INDEX CONCURRENTLY` of the one at work would wait for in turn.
+    migrator.set_locking(false);
+    migrator.run(&mut connection).await.map_err(refused)?;
+    let schema = read(&mut connection).await?;
+    // The session ends, and its lock with it.
+    connection.close().await?;
+    let text = format!(
+        "applied {} migrations; the schema is at {}",
+        missing.len(),
+        schema.version.unwrap_or_default()
+    );
+    let data = json!({ "applied": missing, "version": schema.version });
+    Ok(Document::new("carrel/migrate-up.v1", data).with_text(text))
+}
+
+fn refused(error: MigrateError) -> CliError {
+    match error {
+        MigrateError::Execute(source) => source.into(),
+        MigrateError::VersionMissing(version) => {
+            CliError::conflict(format!("the database has migration {version}, this carrel does not"))
+                .code("migrate.database_is_newer")
+                .next("use the carrel of the version that migrated it, or a newer one")
+        }
+        MigrateError::VersionMismatch(version) => {
+            CliError::conflict(format!("migration {version} has changed since it was applied"))
+                .code("migrate.changed")
+                .next("carrel migrate status")
+        }
+        MigrateError::ExecuteMigration(ref source, version) => {
+            CliError::conflict(format!("migration {version} failed and was rolled back"))
+                .code("migrate.failed")
+                .caused_by(source)
+        }
+        other => CliError::bug("the database could not be migrated").caused_by(&other),
+    }
+}

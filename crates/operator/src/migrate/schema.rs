@@ -1,0 +1,119 @@
+//! The migrations of this binary beside those of the database.
+
+use std::collections::BTreeMap;
+
+use command_line::CliError;
+use serde::Serialize;
+use sqlx::{PgConnection, migrate::Migrate};
+
+/// How one migration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    /// The database has it.
+    Applied,
+    /// The database lacks it.
+    Pending,
+    /// The database has another text under its number.
+    Changed,
+    /// The database has it and this binary does not know it.
+    Unknown,
+}
+
+impl Standing {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Pending => "pending",
+            Self::Changed => "changed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MigrationStanding {
+    version: i64,
+    description: Option<String>,
+    state: Standing,
+}
+
+/// Every migration that either side knows, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Schema {
+    /// The newest that the database has.
+    pub(crate) version: Option<i64>,
+    /// Whether both sides agree.
+    pub(crate) current: bool,
+    migrations: Vec<MigrationStanding>,
+}
+
+impl Schema {
+    /// Gives the numbers of those that the database lacks.
+    pub(crate) fn pending(&self) -> Vec<i64> {
+        let pending = self.migrations.iter().filter(|one| one.state == Standing::Pending);
+        pending.map(|migration| migration.version).collect()
+    }
+
+    /// Says what is not as it should be, one phrase each.
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let odd = self.migrations.iter().filter(|one| one.state != Standing::Applied);
+        odd.map(|one| format!("{} is {}", one.version, one.state.as_str())).collect()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let line = |migration: &MigrationStanding| {
+            let state = migration.state.as_str();
+            let description = migration.description.as_deref().unwrap_or("?");
+            format!("{}  {state:<8} {description}\n", migration.version)
+        };
+        self.migrations.iter().map(line).collect()
+    }
+}
+
+/// Reads what the database has; writes nothing, not even the table of migrations.
+pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliError> {
+    let applied = applied(connection).await?;
+    let ours = migrations::MIGRATOR.iter().map(|ours| {
+        let state = match applied.get(&ours.version) {
+            None => Standing::Pending,
+            Some(checksum) if *checksum == *ours.checksum => Standing::Applied,
+            Some(_) => Standing::Changed,
+        };
+        let description = Some(ours.description.to_string());
+        MigrationStanding { version: ours.version, description, state }
+    });
+    let unknown = applied.keys().filter(|version| !migrations::MIGRATOR.version_exists(**version));
+    let unknown = unknown.map(|&version| MigrationStanding {
+        version,
+        description: None,
+        state: Standing::Unknown,
+    });
+    let mut migrations: Vec<_> = ours.chain(unknown).collect();
+    migrations.sort_by_key(|migration| migration.version);
+    Ok(Schema {
+        version: applied.keys().next_back().copied(),
+        current: migrations.iter().all(|migration| migration.state == Standing::Applied),
+        migrations,
+    })
+}
+
+async fn applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>>, CliError> {
+    let table = &migrations::MIGRATOR.table_name;
+    let there = sqlx::query_scalar!(
+        r#"SELECT to_regclass($1) IS NOT NULL AS "there!""#,
+        table.as_ref()
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !there {
+        return Ok(BTreeMap::new());
+    }
+    let applied = connection.list_applied_migrations(table).await;
+    let applied = applied.map_err(|error| {
+        CliError::bug("the table of migrations could not be read").caused_by(&error)
+    })?;
+    let pair = |applied: sqlx::migrate::AppliedMigration| (applied.version, applied.checksum.to_vec());
+    Ok(applied.into_iter().map(pair).collect())
+}
