@@ -1,0 +1,251 @@
+//! Turning a recipe into a root file system.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::has_apt;
+use super::recipe::Recipe;
+use crate::engine::Client;
+use crate::failure::Failure;
+use crate::packages::{self, Need};
+use crate::shell;
+use crate::workspace::require_space;
+
+const NEEDS: &[Need] = &[
+    Need {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+    },
+    Need {
+        program: "/usr/share/keyrings/debian-archive-keyring.gpg",
+        package: "debian-archive-keyring",
+    },
+];
+/// An ordinary user builds inside a user namespace.
+const ROOTLESS_NEEDS: &[Need] = &[Need {
+    program: "newuidmap",
+    package: "uidmap",
+}];
+
+/// The unpacked tree and its tar; the larger image takes 0.5 GiB in all.
+const SPACE_MIB: u64 = 1024;
+
+/// What nobody reads in a container.
+const LEFT_OUT: [&str; 4] = [
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+];
+
+/// Where an image's content comes from on this machine.
+#[derive(Debug)]
+pub(crate) enum Sources {
+    /// The package mirrors that this machine's own `apt` uses.
+    Packages {
+        /// One-line `deb …` entries.
+        entries: Vec<String>,
+        /// The release, such as `bookworm`.
+        suite: String,
+    },
+    /// Whatever the engine can pull.
+    Dockerfile,
+}
+
+impl Sources {
+    /// Asks `apt` for its mirrors. Guessing a mirror fails where only a local one is reachable.
+    pub(crate) fn of_this_machine() -> Result<Self> {
+        if !has_apt() {
+            return Ok(Self::Dockerfile);
+        }
+        let format = "$(ORIGIN)|$(CODENAME)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
+        let output = shell::run_quietly(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            format,
+            "Created-By: Packages",
+        ]))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Self::parse(&text).ok_or_else(|| {
+            Failure::new("the machine's apt knows no Debian or Ubuntu mirror")
+                .because("its package lists are empty")
+                .mend("sudo apt-get update")
+                .into()
+        })
+    }
+
+    fn parse(targets: &str) -> Option<Self> {
+        let targets: Vec<(&str, &str)> = targets
+            .lines()
+            .filter_map(|line| {
+                let (origin, rest) = line.split_once('|')?;
+                let (codename, entry) = rest.split_once('|')?;
+                ["Debian", "Ubuntu"]
+                    .contains(&origin)
+                    .then_some((codename, entry))
+            })
+            .collect();
+        // The release itself has the shortest code name; the others are its updates.
+        let suite = targets
+            .iter()
+            .map(|(codename, _)| *codename)
+            .min_by_key(|name| name.len())?;
+        let mut entries: Vec<String> = targets
+            .iter()
+            .filter(|(codename, _)| codename.starts_with(suite))
+            .map(|(_, entry)| (*entry).to_owned())
+            .collect();
+        entries.sort();
+        entries.dedup();
+        Some(Self::Packages {
+            entries,
+            suite: suite.to_owned(),
+        })
+    }
+
+    /// What of the sources shapes an image: the release, not the mirror.
+    pub(crate) fn fingerprint(&self) -> String {
+        match self {
+            Self::Packages { suite, .. } => format!("packages {suite} {}", std::env::consts::ARCH),
+            Self::Dockerfile => format!("dockerfile {}", std::env::consts::ARCH),
+        }
+    }
+}
+
+/// Unpacks the packages and the recipe's own files into a tar.
+pub(crate) fn from_packages(
+    recipe: &Recipe,
+    entries: &[String],
+    suite: &str,
+    tar: &Path,
+) -> Result<()> {
+    packages::ensure("building images", NEEDS)?;
+    if !packages::is_root() {
+        packages::ensure("building images as an ordinary user", ROOTLESS_NEEDS)?;
+    }
+    require_space(tar, SPACE_MIB, "building an image")?;
+    let unfinished = tar.with_extension("tar.part");
+    let mut command = Command::new("mmdebstrap");
+    command
+        .args(["--quiet", "--variant=essential", "--format=tar"])
+        .arg("--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr")
+        .arg(format!("--include={}", recipe.packages.join(",")))
+        .arg("--aptopt=APT::Install-Recommends \"false\"")
+        .arg("--aptopt=Acquire::Languages \"none\"")
+        // The tree is thrown away if the machine dies, so nothing in it needs to be on disk early.
+        .arg("--dpkgopt=force-unsafe-io")
+        .arg("--dpkgopt=force-confold")
+        .args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")))
+        .arg(format!("--essential-hook={}", lay_over(recipe)?))
+        .arg(format!("--customize-hook={}", lay_over(recipe)?))
+        .arg(format!("--customize-hook={}", set_up(recipe)?))
+        .arg(suite)
+        .arg(&unfinished)
+        .args(entries);
+    shell::run_quietly(&mut command).inspect_err(|_| {
+        fs::remove_file(&unfinished).ok();
+    })?;
+    fs::rename(&unfinished, tar)?;
+    remove_older(tar);
+    Ok(())
+}
+
+/// Before the packages, so that their scripts find our settings; after them, so that ours stay.
+fn lay_over(recipe: &Recipe) -> Result<String> {
+    let rootfs = shell_word(&recipe.folder.join("rootfs"))?;
+    Ok(format!(r#"cp -r --preserve=mode {rootfs}/. "$1/""#))
+}
+
+fn set_up(recipe: &Recipe) -> Result<String> {
+    let script = shell_word(&recipe.folder.join("setup.sh"))?;
+    Ok(format!(r#"chroot "$1" /bin/sh -s < {script}"#))
+}
+
+fn shell_word(path: &Path) -> Result<String> {
+    let path = path.to_str().context("the checkout's path is not UTF-8")?;
+    Ok(format!("'{}'", path.replace('\'', r"'\''")))
+}
+
+/// Only the newest tar of an image is of use.
+fn remove_older(tar: &Path) {
+    let (Some(folder), Some(name)) = (tar.parent(), tar.file_name().and_then(|it| it.to_str()))
+    else {
+        return;
+    };
+    let prefix = name.rsplit_once('-').map_or(name, |(prefix, _)| prefix);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let other = entry.file_name();
+        let Some((other_prefix, _)) = other.to_str().and_then(|it| it.rsplit_once('-')) else {
+            continue;
+        };
+        if other_prefix == prefix && other != *name {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
+/// Lets the engine build and pull, where there are no packages to build from.
+pub(crate) fn from_dockerfile(
+    recipe: &Recipe,
+    engine: &Client,
+    reference: &str,
+    cache: &Path,
+) -> Result<()> {
+    let context = tempfile::Builder::new().suffix(".tar").tempfile_in(cache)?;
+    shell::run_quietly(
+        Command::new("tar")
+            .arg("-C")
+            .arg(&recipe.folder)
+            .arg("-cf")
+            .arg(context.path())
+            .arg("."),
+    )?;
+    engine.build(context.path(), reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_distribution_s_own_mirrors_are_used() {
+        let targets = "\
+Debian|bookworm|deb http://mirror/debian/ bookworm main
+Debian|bookworm-security|deb http://mirror/debian-security/ bookworm-security main
+Elsewhere|nodistro|deb http://elsewhere/node nodistro main
+Debian|bookworm|deb http://mirror/debian/ bookworm main
+";
+        let Some(Sources::Packages { entries, suite }) = Sources::parse(targets) else {
+            panic!("the mirrors were not understood");
+        };
+        assert_eq!(suite, "bookworm");
+        assert_eq!(entries.len(), 2, "{entries:?}");
+    }
+
+    #[test]
+    fn a_machine_without_package_lists_has_no_sources() {
+        assert!(Sources::parse("").is_none());
+    }
+
+    #[test]
+    fn a_newer_image_replaces_the_older_tar_only() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "postgres-aaa.tar",
+            "postgres-bbb.tar",
+            "linux-fundamentals-ccc.tar",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_older(&folder.path().join("postgres-bbb.tar"));
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|it| it.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["linux-fundamentals-ccc.tar", "postgres-bbb.tar"]);
+    }
+}

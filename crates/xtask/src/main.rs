@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod cli;
+mod engine;
+mod failure;
+mod http;
+mod images;
+mod keeper;
+mod packages;
+mod page;
+mod postgres;
+mod process_identity;
+mod shell;
+mod sqlx;
+mod stop;
+mod test;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let outcome = cli::Xtask::parse().run();
+    outcome.unwrap_or_else(|error| {
+        shell::print_failure(&error);
+        ExitCode::FAILURE
+    })
+}
