@@ -1,0 +1,2 @@
+//! Fifty sessions at once.
+fn main() {}

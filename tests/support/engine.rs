@@ -1,0 +1,90 @@
+//! The container engine as the tests see it: past Carrel, straight at what is there.
+
+use std::path::PathBuf;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecResults};
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use execution_environment::engine::{EngineConfig, EngineRuntime};
+use execution_environment::{EnvironmentRuntime as _, Listed};
+use futures_util::StreamExt as _;
+use session_identity::InstallId;
+
+use crate::settings::setting;
+
+/// A client of the run's engine.
+#[derive(Debug, Clone)]
+pub struct TestEngine {
+    /// The engine's own API.
+    pub docker: Docker,
+    /// Carrel's runtime on it.
+    pub runtime: EngineRuntime,
+}
+
+/// What a command inside an environment wrote and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Standard output and standard error as they came.
+    pub text: String,
+    /// How it ended.
+    pub exit_code: Option<i64>,
+}
+
+impl TestEngine {
+    /// Connects to the engine that the runner names.
+    pub fn connect() -> Self {
+        let docker_host = setting("DOCKER_HOST");
+        let docker = Docker::connect_with_host(&docker_host).expect("the engine's address is sound");
+        let config = EngineConfig {
+            docker_host,
+            keeper_path: Some(PathBuf::from(setting("CARREL_KEEPER"))),
+        };
+        let runtime = EngineRuntime::connect(&config).expect("the engine's address is sound");
+        Self { docker, runtime }
+    }
+
+    /// Lists the environments of one database, running or not.
+    pub async fn environments(&self, install_id: InstallId) -> Vec<Listed> {
+        self.runtime.list(install_id).await.expect("the engine lists containers")
+    }
+
+    /// Removes one container, whatever it is doing.
+    pub async fn remove(&self, uid: &str) {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        // It may be gone already: a worker destroys it too.
+        self.docker.remove_container(uid, Some(options)).await.ok();
+    }
+
+    /// Removes every environment of one database.
+    pub async fn remove_all(&self, install_id: InstallId) {
+        for environment in self.environments(install_id).await {
+            self.remove(environment.uid.as_str()).await;
+        }
+    }
+
+    /// Runs a script inside an environment, as the environment's own user.
+    pub async fn run_inside(&self, uid: &str, script: &str) -> Said {
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(vec!["/bin/bash", "-c", script]),
+            ..CreateExecOptions::default()
+        };
+        let exec = self.docker.create_exec(uid, options).await.expect("the environment runs");
+        let started = self.docker.start_exec(&exec.id, None).await.expect("the command starts");
+        let StartExecResults::Attached { mut output, .. } = started else {
+            panic!("the engine did not attach to the command");
+        };
+        let mut text = Vec::new();
+        while let Some(piece) = output.next().await {
+            let (LogOutput::StdOut { message }
+            | LogOutput::StdErr { message }
+            | LogOutput::StdIn { message }
+            | LogOutput::Console { message }) = piece.expect("the output is whole");
+            text.extend_from_slice(&message);
+        }
+        let ended = self.docker.inspect_exec(&exec.id).await.expect("the engine knows the command");
+        Said { text: String::from_utf8_lossy(&text).into_owned(), exit_code: ended.exit_code }
+    }
+}

@@ -1,0 +1,34 @@
+//! Exams on the run's test image.
+
+use execution_environment::{ClockPolicy, ExamDefinition, apply_exam};
+use session_identity::Actor;
+use sqlx::PgPool;
+
+use crate::settings::{checkout, setting};
+
+/// The name of the sample exam.
+pub const SAMPLE: &str = "linux-fundamentals";
+
+/// The sample exam of the checkout, on the image of this run.
+pub fn sample() -> ExamDefinition {
+    let path = checkout("deploy/exams/linux-fundamentals.json");
+    let text = std::fs::read_to_string(path).expect("the sample exam is in the checkout");
+    let mut exam = ExamDefinition::parse(&text).expect("the sample exam is sound");
+    exam.image = setting("CARREL_TEST_IMAGE");
+    exam
+}
+
+/// The sample exam with another name and another time.
+pub fn lasting(name: &str, seconds: u64) -> ExamDefinition {
+    ExamDefinition {
+        name: name.to_owned(),
+        clock: ClockPolicy::FromFirstAttach { duration_seconds: seconds },
+        ..sample()
+    }
+}
+
+/// Stores an exam.
+pub async fn apply(pool: &PgPool, exam: &ExamDefinition) {
+    let mut conn = pool.acquire().await.expect("the database answers");
+    apply_exam(&mut conn, exam, &Actor::System("tests")).await.expect("the exam is taken");
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "everything here panics when a story does not go as told: that is how a test fails"
+)]
+
+pub mod database;
+mod diagnosis;
+pub mod engine;
+pub mod events;
+pub mod exams;
+pub mod http;
+pub mod invariants;
+mod leftovers;
+pub mod logins;
+pub mod ports;
+pub mod process;
+pub mod settings;
+pub mod status;
+pub mod system;
+pub mod terminal;
+pub mod wait;
+
+pub use system::{Candidate, Plan, TestSystem, Weight};

@@ -1,0 +1,32 @@
+//! Waiting: always for something, always with a deadline.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long one step of a story may take on a busy machine with two processors.
+pub const SOON: Duration = Duration::from_secs(30);
+/// The startup budget of an exam and a margin for the sweep that enforces it.
+pub const STARTUP: Duration = Duration::from_secs(75);
+
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Asks again and again until there is an answer, and panics with `what` when there is none.
+pub async fn until<T>(what: &str, within: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} in vain: {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waits for one future, and panics with `what` when it takes too long.
+pub async fn in_time<T>(what: &str, within: Duration, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(within, work).await {
+        Ok(done) => done,
+        Err(_) => panic!("waited {within:?} in vain: {what}"),
+    }
+}
