@@ -8,7 +8,7 @@ use execution_environment::{EnvironmentState, RuntimeName, RuntimeUid, load_envi
 use job_queue::enqueue;
 use secrecy::SecretString;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, Principal, TerminalProcessId};
-use session_lifecycle::{SessionState, load_session};
+use session_lifecycle::{SessionRecord, SessionState, lock_session};
 use sqlx::{PgConnection, PgPool};
 
 use crate::{ActivateSession, StepError, follow_up::signed};
@@ -112,6 +112,9 @@ async fn admit(
     conn: &mut PgConnection,
     attempt: &AttachAttempt,
 ) -> Result<Admitted, AttachRefusal> {
+    // The session's row first, as an ending takes it: whichever commits first, an attach is
+    // never admitted to a session that has just ended.
+    let session = lock_session(conn, attempt.session_id).await?;
     redeem(conn, attempt).await?;
     let facts = load_facts(conn, attempt.session_id).await?;
     if let Decision::Denied(denial) = authorize(facts.as_ref(), &attempt.principal, Action::Attach)
@@ -121,7 +124,7 @@ async fn admit(
     let (name, uid, environment_id) = place(conn, attempt.session_id).await?;
     let login = &attempt.principal.login_id;
     let epoch = take_epoch(conn, attempt.session_id, attempt.process_id, login).await?;
-    let first = activate_if_ready(conn, attempt).await?;
+    let first = activate_if_ready(conn, attempt, session.as_ref()).await?;
     Ok(Admitted {
         epoch,
         environment_id,
@@ -162,8 +165,8 @@ async fn place(
 async fn activate_if_ready(
     conn: &mut PgConnection,
     attempt: &AttachAttempt,
+    session: Option<&SessionRecord>,
 ) -> Result<bool, AttachRefusal> {
-    let session = load_session(conn, attempt.session_id).await?;
     if session.is_none_or(|session| session.state != SessionState::Ready) {
         return Ok(false);
     }
