@@ -22,10 +22,6 @@ pub struct ApiArgs {
     #[command(flatten)]
     pub(crate) tokens: TokenArgs,
 
-    /// Logging.
-    #[command(flatten)]
-    pub telemetry: TelemetryArgs,
-
     /// Where the API and the page answer.
     #[arg(
         long,
@@ -67,6 +63,10 @@ pub struct ApiArgs {
         value_parser = terminal_url
     )]
     pub(crate) terminal_url: Url,
+
+    /// Logging; last, because its heading would be put over whatever follows it.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
 }
 
 /// Accepts an address that browsers can be sent to: http or https, a host, nothing after it.

@@ -99,18 +99,27 @@ fn record<B>(method: &Method, started: Instant, response: &ServiceResponse<B>) {
     Metric::HttpRequestSeconds.observe(started.elapsed(), &[("route", route.as_str())]);
 }
 
-/// One line a request; failures of ours with their whole chain, here and nowhere else.
+/// One line a request; failures of ours with their whole chain, here and nowhere else. Being briefly
+/// unavailable is a warning: it mends itself, and probes repeat it every few seconds.
 fn log<B>(context: &RequestContext, method: &Method, path: &str, response: &ServiceResponse<B>) {
     let status = response.status().as_u16();
     let error = response.response().error();
     let problem = error.and_then(|error| error.as_error::<ApiError>());
     let code = problem.map(|problem| problem.code().as_str());
     let (request_id, trace_id) = (&context.request_id, context.trace.trace_id());
-    if status >= 500 {
-        let chain = problem.map(chain).unwrap_or_default();
-        tracing::error!(%method, path, status, code, request_id, trace_id, chain, "request failed");
+    let chain = if status >= 500 {
+        problem.map(chain)
     } else {
-        tracing::debug!(%method, path, status, code, request_id, trace_id, "request answered");
+        None
+    };
+    match status {
+        503 => {
+            tracing::warn!(%method, path, status, code, request_id, trace_id, chain, "not available");
+        }
+        500.. => {
+            tracing::error!(%method, path, status, code, request_id, trace_id, chain, "request failed");
+        }
+        _ => tracing::debug!(%method, path, status, code, request_id, trace_id, "request answered"),
     }
 }
 

@@ -38,7 +38,7 @@ pub struct ApiConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no database address, or it does not parse.
-    #[error(transparent)]
+    #[error("read the database's address: give --database-url (CARREL_DATABASE_URL)")]
     Database(#[from] CliError),
     /// The keys for logins cannot be used.
     #[error(transparent)]

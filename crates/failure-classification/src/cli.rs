@@ -118,7 +118,7 @@ fn verdict_text(classified: &crate::Classified) -> String {
     let rule = classified.rule;
     format!(
         "{code} ({attribution}, retry: {retry})\n  operator   {operator}\n  candidate  {candidate}\n  \
-         runbook    docs/runbooks.md#{runbook}",
+         runbook    deploy/runbooks.md#{runbook}",
         code = rule.code,
         attribution = classified.attribution,
         retry = classified.retry.as_str(),

@@ -36,7 +36,7 @@ pub struct Rule {
     pub waiting_text: Option<&'static str>,
     /// What the operator reads, before the signal's own message.
     pub operator_text: &'static str,
-    /// The anchor in `docs/runbooks.md`.
+    /// The anchor in `deploy/runbooks.md`.
     pub runbook: &'static str,
 }
 

@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn every_runbook_anchor_exists() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/runbooks.md");
-        let page = std::fs::read_to_string(page).expect("docs/runbooks.md is in the repository");
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/runbooks.md");
+        let page = std::fs::read_to_string(page).expect("deploy/runbooks.md is in the repository");
         for rule in all() {
             let heading = format!("\n## {}\n", rule.runbook);
             assert!(

@@ -17,8 +17,9 @@ use crate::stop::{Stop, Waited};
 
 /// Time for a process to say that it is ready; seen: under 1 s each.
 const READY_LIMIT: Duration = Duration::from_secs(30);
-/// A process that ends this soon after its start would only do it again.
+/// A process that ends this soon after its start, this often in a row, would only do it again.
 const TOO_SOON: Duration = Duration::from_secs(3);
+const TOO_OFTEN: u32 = 3;
 
 /// The running processes.
 #[derive(Debug)]
@@ -26,7 +27,16 @@ pub(crate) struct System<'a> {
     parts: &'a Parts,
     api: Endpoint,
     /// In the order in which they are ended: nobody new is let in, then nothing new is begun.
-    processes: Vec<(Process, Instant)>,
+    processes: Vec<Kept>,
+}
+
+/// A process and how long it lasts.
+#[derive(Debug)]
+struct Kept {
+    process: Process,
+    since: Instant,
+    /// Starts in a row that did not last.
+    short_lived: u32,
 }
 
 impl<'a> System<'a> {
@@ -47,9 +57,13 @@ impl<'a> System<'a> {
             process::begin_log(&plan, &parts.folder)?;
             let process = Process::start(&plan, &parts.folder)?;
             state.add(plan.name, process.pid())?;
-            system.processes.push((process, Instant::now()));
+            system.processes.push(Kept {
+                process,
+                since: Instant::now(),
+                short_lived: 0,
+            });
         }
-        for (process, _) in &mut system.processes {
+        for Kept { process, .. } in &mut system.processes {
             let name = process.plan().name;
             match stop.wait_until(READY_LIMIT, || process.is_ready())? {
                 Waited::Ready => {}
@@ -74,19 +88,22 @@ impl<'a> System<'a> {
 
     /// Starts again what has ended; an error when it ends over and over.
     pub(crate) fn revive(&mut self, state: &mut RunState) -> Result<()> {
-        for (process, since) in &mut self.processes {
-            let Some(how) = process.ended()? else {
+        for kept in &mut self.processes {
+            let Some(how) = kept.process.ended()? else {
                 continue;
             };
-            let name = process.plan().name;
-            if since.elapsed() < TOO_SOON {
-                return Err(process.failure(&format!("{name} {how} right after its start")));
+            let name = kept.process.plan().name;
+            let soon = kept.since.elapsed() < TOO_SOON;
+            kept.short_lived = if soon { kept.short_lived + 1 } else { 0 };
+            if kept.short_lived >= TOO_OFTEN {
+                return Err(kept
+                    .process
+                    .failure(&format!("{name} {how}, again and again")));
             }
             shell::say(&format!("  {name} {how}; starting it again"));
-            let again = Process::start(&process.plan().clone(), &self.parts.folder)?;
-            state.add(name, again.pid())?;
-            *process = again;
-            *since = Instant::now();
+            kept.process = Process::start(&kept.process.plan().clone(), &self.parts.folder)?;
+            kept.since = Instant::now();
+            state.add(name, kept.process.pid())?;
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Failure {
             attribution: rule.map(|rule| rule.attribution),
             candidate_text: rule.map(|rule| rule.candidate_text),
             operator_text: rule.map(|rule| rule.operator_text),
-            runbook: rule.map(|rule| format!("docs/runbooks.md#{}", rule.runbook)),
+            runbook: rule.map(|rule| format!("deploy/runbooks.md#{}", rule.runbook)),
         })
     }
 }

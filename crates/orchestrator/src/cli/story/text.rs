@@ -16,6 +16,9 @@ pub(super) fn write(story: &Story) -> String {
     if let Some(place) = &story.environment {
         lines.push(labelled("Place", &describe(place)));
     }
+    if let Some(terminal) = &story.terminal {
+        lines.push(labelled("Terminal", &format!("epoch {}: attached as often", terminal.epoch)));
+    }
     lines.extend(story.failure.iter().flat_map(failure));
     lines.extend(ending(story).map(|text| labelled("Ended", &text)));
     lines.push(String::new());
@@ -25,24 +28,26 @@ pub(super) fn write(story: &Story) -> String {
 }
 
 fn labelled(label: &str, text: &str) -> String {
-    format!("{label:<9}{text}")
+    format!("{label:<10}{text}")
 }
 
 fn headline(story: &Story) -> String {
     let session = &story.session;
-    let now = story.status.server_time;
     let since = story.transitions.last().map_or(session.created_at, |row| row.at);
+    let when = match session.ended_at {
+        Some(ended) => format!("at {}", moment(ended, session)),
+        None => clock_span(story.status.server_time - since),
+    };
     let left = story.status.remaining_ms.map(TimeDelta::milliseconds);
     let left = left.map(|left| format!(", {} left", clock_span(left)));
     format!(
-        "Session  {}  exam {} v{}  user {}  reference {}  {} {}{}",
-        session.id,
+        "{}  exam {} v{}  user {}  reference {}  {} {when}{}",
+        labelled("Session", &session.id.to_string()),
         session.exam_name,
         session.exam_version,
         session.user_id,
         story.status.reference,
         session.state.as_str().to_uppercase(),
-        clock_span(now - since),
         left.unwrap_or_default()
     )
 }
@@ -103,7 +108,7 @@ fn failure(failure: &Failure) -> Vec<String> {
     let told = [
         ("Failure", Some(format!("{} ({whose}) {:?}", failure.code, failure.reason))),
         ("Operator", failure.operator_text.map(ToOwned::to_owned)),
-        ("Told", failure.candidate_text.map(|text| format!("the candidate: {text}"))),
+        ("Candidate", failure.candidate_text.map(|text| format!("is told {text:?}"))),
         ("Runbook", failure.runbook.clone()),
     ];
     told.into_iter().filter_map(|(label, text)| Some(labelled(label, &text?))).collect()
