@@ -93,7 +93,7 @@ impl RunAt {
     }
 }
 
-/// A job as it goes into the table; [`crate::enqueue`] makes one from a typed payload.
+/// A job as it goes into the table; [`crate::enqueue()`] makes one from a typed payload.
 #[derive(Clone, Debug)]
 pub struct NewJob {
     /// The kind, which picks the handler.

@@ -26,14 +26,22 @@ pub(crate) async fn run(globals: &GlobalArgs) -> Result<Document, CliError> {
         Ok(pool) => examine(&pool, &mut report).await?,
         Err(error) => report.add(unreachable(error)),
     }
-    let exit = if report.is_healthy() { Exit::Ok } else { Exit::Unhealthy };
+    let exit = if report.is_healthy() {
+        Exit::Ok
+    } else {
+        Exit::Unhealthy
+    };
     let text = report.text();
-    Ok(Document::new("carrel/doctor.v1", report).with_text(text).with_exit(exit))
+    Ok(Document::new("carrel/doctor.v1", report)
+        .with_text(text)
+        .with_exit(exit))
 }
 
 fn unreachable(error: CliError) -> Check {
     let detail = error.causes.first().cloned().unwrap_or(error.message);
-    let next = error.next.unwrap_or_else(|| "check --database-url".to_owned());
+    let next = error
+        .next
+        .unwrap_or_else(|| "check --database-url".to_owned());
     Check::bad("database", detail, next)
 }
 
@@ -46,7 +54,15 @@ async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
     report.add(schema);
     if !readable {
         // The other checks read tables that may not be there, or not as they are known here.
-        report.skip(&["installation", "queues", "leases", "dead_jobs", "startup", "teardown", "sweeps"]);
+        report.skip(&[
+            "installation",
+            "queues",
+            "leases",
+            "dead_jobs",
+            "startup",
+            "teardown",
+            "sweeps",
+        ]);
         return Ok(());
     }
     report.add(schema::installation(&mut connection).await?);
@@ -61,13 +77,19 @@ async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
 
 async fn latency(connection: &mut PgConnection) -> Result<Check, CliError> {
     let begun = Instant::now();
-    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(connection).await?;
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#)
+        .fetch_one(connection)
+        .await?;
     let took = begun.elapsed();
     let detail = format!("answers in {:.1} ms", took.as_secs_f64() * 1_000.0);
     if took < SLOW {
         return Ok(Check::ok("database", detail));
     }
-    Ok(Check::bad("database", detail, "look for load or distance between here and the database"))
+    Ok(Check::bad(
+        "database",
+        detail,
+        "look for load or distance between here and the database",
+    ))
 }
 
 async fn server_version(connection: &mut PgConnection) -> Result<Check, CliError> {
@@ -81,5 +103,9 @@ async fn server_version(connection: &mut PgConnection) -> Result<Check, CliError
     if version.number >= OLDEST_SERVER {
         return Ok(Check::ok("server_version", detail));
     }
-    Ok(Check::bad("server_version", detail, "move to PostgreSQL 15 or newer"))
+    Ok(Check::bad(
+        "server_version",
+        detail,
+        "move to PostgreSQL 15 or newer",
+    ))
 }

@@ -33,7 +33,9 @@ impl FromArgMatches for Exams {
 
 /// Builds the library's verb from a path that came without its flag.
 fn named(verb: &str, file: PathBuf, given: &ArgMatches) -> ExamsCommand {
-    let runtime = *given.get_one("runtime").expect("the library gives it a default");
+    let runtime = *given
+        .get_one("runtime")
+        .expect("the library gives it a default");
     if verb == "validate" {
         return ExamsCommand::Validate { file, runtime };
     }
@@ -47,18 +49,21 @@ fn named(verb: &str, file: PathBuf, given: &ArgMatches) -> ExamsCommand {
 
 impl Subcommand for Exams {
     fn augment_subcommands(command: Command) -> Command {
-        READERS.iter().fold(ExamsCommand::augment_subcommands(command), |command, verb| {
-            command.mut_subcommand(verb, |verb| {
-                verb.mut_arg("file", |flag| flag.required(false)).arg(
-                    Arg::new("definition")
-                        .value_name("DEFINITION")
-                        .help("The definition, without its flag")
-                        .value_parser(value_parser!(PathBuf))
-                        .conflicts_with("file")
-                        .required_unless_present("file"),
-                )
-            })
-        })
+        READERS.iter().fold(
+            ExamsCommand::augment_subcommands(command),
+            |command, verb| {
+                command.mut_subcommand(verb, |verb| {
+                    verb.mut_arg("file", |flag| flag.required(false)).arg(
+                        Arg::new("definition")
+                            .value_name("DEFINITION")
+                            .help("The definition, without its flag")
+                            .value_parser(value_parser!(PathBuf))
+                            .conflicts_with("file")
+                            .required_unless_present("file"),
+                    )
+                })
+            },
+        )
     }
 
     fn augment_subcommands_for_update(command: Command) -> Command {

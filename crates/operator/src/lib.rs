@@ -101,7 +101,9 @@ mod tests {
         for verb in ["apply", "validate"] {
             assert!(parses(&["carrel", "exams", verb, "x.json"]));
             assert!(parses(&["carrel", "exams", verb, "--file", "x.json"]));
-            assert!(!parses(&["carrel", "exams", verb, "x.json", "--file", "y.json"]));
+            assert!(!parses(&[
+                "carrel", "exams", verb, "x.json", "--file", "y.json"
+            ]));
             assert!(!parses(&["carrel", "exams", verb]));
         }
     }

@@ -46,9 +46,8 @@ async fn status(connection: &mut PgConnection) -> Result<Document, CliError> {
 async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Document, CliError> {
     lock(&mut connection, lock_timeout).await?;
     let missing = read(&mut connection).await?.pending();
-    let mut migrator = sqlx::migrate::Migrator::with_migrations(
-        migrations::MIGRATOR.iter().cloned().collect(),
-    );
+    let mut migrator =
+        sqlx::migrate::Migrator::with_migrations(migrations::MIGRATOR.iter().cloned().collect());
     // Ours is held. The migrator's own waits inside a statement, and a waiting statement holds a
     // snapshot, which a `CREATE INDEX CONCURRENTLY` of the one at work would wait for in turn.
     migrator.set_locking(false);
@@ -68,16 +67,16 @@ async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Docu
 fn refused(error: MigrateError) -> CliError {
     match error {
         MigrateError::Execute(source) => source.into(),
-        MigrateError::VersionMissing(version) => {
-            CliError::conflict(format!("the database has migration {version}, this carrel does not"))
-                .code("migrate.database_is_newer")
-                .next("use the carrel of the version that migrated it, or a newer one")
-        }
-        MigrateError::VersionMismatch(version) => {
-            CliError::conflict(format!("migration {version} has changed since it was applied"))
-                .code("migrate.changed")
-                .next("carrel migrate status")
-        }
+        MigrateError::VersionMissing(version) => CliError::conflict(format!(
+            "the database has migration {version}, this carrel does not"
+        ))
+        .code("migrate.database_is_newer")
+        .next("use the carrel of the version that migrated it, or a newer one"),
+        MigrateError::VersionMismatch(version) => CliError::conflict(format!(
+            "migration {version} has changed since it was applied"
+        ))
+        .code("migrate.changed")
+        .next("carrel migrate status"),
         MigrateError::ExecuteMigration(ref source, version) => {
             CliError::conflict(format!("migration {version} failed and was rolled back"))
                 .code("migrate.failed")

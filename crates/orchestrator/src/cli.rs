@@ -13,7 +13,9 @@ mod wait;
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
-pub use args::{AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor};
+pub use args::{
+    AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
+};
 pub use duration::parse_duration;
 
 /// The use cases, as a binary of their own.
@@ -98,8 +100,24 @@ mod tests {
             &["list", "--limit", "0"],
             &["create", "--user-id", "", "--exam", "x"],
             &["create", "--user-id", "u", "--exam", ""],
-            &["create", "--user-id", "u", "--exam", "x", "--exam-version", "0"],
-            &["create", "--user-id", "u", "--exam", "x", "--idempotency-key", ""],
+            &[
+                "create",
+                "--user-id",
+                "u",
+                "--exam",
+                "x",
+                "--exam-version",
+                "0",
+            ],
+            &[
+                "create",
+                "--user-id",
+                "u",
+                "--exam",
+                "x",
+                "--idempotency-key",
+                "",
+            ],
             &["extend", ID, "--by", "5", "--reason", "r", "--as", "dana"],
             &["extend", ID, "--by", "5m", "--reason", " ", "--as", "dana"],
             &["extend", ID, "--by", "5m", "--reason", "r", "--as", "d a"],

@@ -13,7 +13,7 @@ mod sweep;
 mod verdict;
 mod work;
 
-pub use attach::{AttachAttempt, AttachRefusal, Admitted, admit_attach};
+pub use attach::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
 pub use end::{EndError, EndRequest, EndedBy, end_session};
 pub use error::StepError;
 pub use extend::extend_session;

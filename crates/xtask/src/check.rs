@@ -94,13 +94,7 @@ fn documentation(workspace: &Workspace) -> Result<String> {
     shell::run_loudly(
         workspace
             .cargo()
-            .args([
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-                "--quiet",
-            ])
+            .args(["doc", "--workspace", "--no-deps", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     Ok(String::new())

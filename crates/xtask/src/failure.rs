@@ -37,6 +37,12 @@ impl Failure {
         self.why.as_deref()
     }
 
+    /// Why something else failed, for a failure that tells of it in other words.
+    pub(crate) fn reason_of(error: &anyhow::Error) -> String {
+        let told = error.downcast_ref::<Self>().and_then(Self::why);
+        told.map_or_else(|| format!("{error:#}"), str::to_owned)
+    }
+
     /// What to do next, if that is known.
     pub(crate) fn next(&self) -> Option<&str> {
         self.mend.as_deref()

@@ -22,11 +22,25 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::Ok, detail: detail.into(), next: None }
+        Self {
+            name,
+            verdict: Verdict::Ok,
+            detail: detail.into(),
+            next: None,
+        }
     }
 
-    pub(super) fn bad(name: &'static str, detail: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::Bad, detail: detail.into(), next: Some(next.into()) }
+    pub(super) fn bad(
+        name: &'static str,
+        detail: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            verdict: Verdict::Bad,
+            detail: detail.into(),
+            next: Some(next.into()),
+        }
     }
 
     /// A check that is good when nothing was found.
@@ -36,7 +50,11 @@ impl Check {
         findings: &[String],
         next: impl Into<String>,
     ) -> Self {
-        if findings.is_empty() { Self::ok(name, good) } else { Self::bad(name, findings.join("; "), next) }
+        if findings.is_empty() {
+            Self::ok(name, good)
+        } else {
+            Self::bad(name, findings.join("; "), next)
+        }
     }
 
     pub(super) fn is_ok(&self) -> bool {
@@ -77,7 +95,10 @@ impl Report {
                 Verdict::Bad => "BAD",
                 Verdict::Skipped => "-",
             };
-            let next = check.next.iter().map(|next| format!("\n{:22}next: {next}", ""));
+            let next = check
+                .next
+                .iter()
+                .map(|next| format!("\n{:22}next: {next}", ""));
             let next: String = next.collect();
             format!("{mark:<4} {:<15}  {}{next}", check.name, check.detail)
         });
@@ -92,12 +113,26 @@ mod tests {
     #[test]
     fn one_finding_makes_the_whole_unhealthy_and_a_skipped_check_does_not() {
         let mut report = Report::default();
-        report.add(Check::of_findings("queues", "all served", &[], "start a worker"));
+        report.add(Check::of_findings(
+            "queues",
+            "all served",
+            &[],
+            "start a worker",
+        ));
         report.skip(&["sweeps"]);
         assert!(report.is_healthy());
-        report.add(Check::of_findings("leases", "all held", &["one".to_owned()], "wait"));
+        report.add(Check::of_findings(
+            "leases",
+            "all held",
+            &["one".to_owned()],
+            "wait",
+        ));
         assert!(!report.is_healthy());
-        assert!(report.text().contains("BAD  leases           one\n"), "{}", report.text());
+        assert!(
+            report.text().contains("BAD  leases           one\n"),
+            "{}",
+            report.text()
+        );
         assert!(report.text().ends_with("next: wait"));
     }
 }

@@ -11,7 +11,12 @@ pub(super) async fn current(connection: &mut PgConnection) -> Result<Check, CliE
     let schema = read(connection).await?;
     let good = format!("at {}", schema.version.unwrap_or_default());
     let differences = schema.differences();
-    Ok(Check::of_findings("schema", &good, &differences, "carrel migrate status, then carrel migrate up"))
+    Ok(Check::of_findings(
+        "schema",
+        &good,
+        &differences,
+        "carrel migrate status, then carrel migrate up",
+    ))
 }
 
 pub(super) async fn installation(connection: &mut PgConnection) -> Result<Check, CliError> {

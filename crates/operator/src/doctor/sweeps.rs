@@ -35,11 +35,21 @@ pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliE
     };
     let starting = list_sessions(connection, &starting, LOOK_AT).await;
     let starting = starting.map_err(|error| cli_error(error.class(), error.code(), &error))?;
-    let stuck = starting.iter().filter(|session| session.ready_by + STARTUP_GRACE < now);
+    let stuck = starting
+        .iter()
+        .filter(|session| session.ready_by + STARTUP_GRACE < now);
     let stuck: Vec<_> = stuck
-        .map(|session| format!("{} is {} past its startup budget", session.id, session.state))
+        .map(|session| {
+            format!(
+                "{} is {} past its startup budget",
+                session.id, session.state
+            )
+        })
         .collect();
-    let good = format!("{} sessions starting, each within its budget", starting.len());
+    let good = format!(
+        "{} sessions starting, each within its budget",
+        starting.len()
+    );
     let next = "carrel sessions show <id>; the stuck sweep of a running carrel-worker fails them";
     Ok(Check::of_findings("startup", &good, &stuck, next))
 }
@@ -48,11 +58,16 @@ pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliE
 pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, CliError> {
     let now = server_time(connection).await?;
     let there = find_not_gone(connection, LOOK_AT).await.map_err(store)?;
-    let hanging = there.iter().filter(|row| row.state == EnvironmentState::Destroying);
+    let hanging = there
+        .iter()
+        .filter(|row| row.state == EnvironmentState::Destroying);
     let hanging = hanging.filter_map(|row| {
         let since = row.destroying_at.filter(|since| *since + TEARDOWN < now)?;
         let minutes = (now - since).num_minutes();
-        Some(format!("that of session {} has been going for {minutes} min", row.session_id))
+        Some(format!(
+            "that of session {} has been going for {minutes} min",
+            row.session_id
+        ))
     });
     let hanging: Vec<_> = hanging.collect();
     let good = format!("{} environments, none stuck", there.len());

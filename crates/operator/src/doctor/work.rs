@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use command_line::CliError;
-use job_queue::{JobFilter, JobState, QueueStatus, WorkerRecord, list_jobs, list_queues, list_workers};
+use job_queue::{
+    JobFilter, JobState, QueueStatus, WorkerRecord, list_jobs, list_queues, list_workers,
+};
 use sqlx::PgConnection;
 
 use super::report::Check;
@@ -19,9 +21,17 @@ pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliEr
     let workers = list_workers(connection, LOOK_AT).await?;
     let live: Vec<_> = workers.iter().filter(|worker| is_live(worker)).collect();
     let queues = list_queues(connection).await?;
-    let starving: Vec<_> = queues.iter().filter_map(|queue| starving(queue, &live)).collect();
+    let starving: Vec<_> = queues
+        .iter()
+        .filter_map(|queue| starving(queue, &live))
+        .collect();
     let good = format!("{} queues, {} live workers", queues.len(), live.len());
-    Ok(Check::of_findings("queues", &good, &starving, "start carrel-worker for these queues"))
+    Ok(Check::of_findings(
+        "queues",
+        &good,
+        &starving,
+        "start carrel-worker for these queues",
+    ))
 }
 
 fn is_live(worker: &WorkerRecord) -> bool {
@@ -31,34 +41,53 @@ fn is_live(worker: &WorkerRecord) -> bool {
 }
 
 fn starving(queue: &QueueStatus, live: &[&WorkerRecord]) -> Option<String> {
-    let served = live.iter().any(|worker| worker.queues.contains(&queue.name));
+    let served = live
+        .iter()
+        .any(|worker| worker.queues.contains(&queue.name));
     if queue.ready == 0 || served {
         return None;
     }
     let waited = queue.oldest_ready_seconds.unwrap_or_default();
     let (name, ready) = (&queue.name, queue.ready);
-    Some(format!("{name} has {ready} ready jobs (the oldest for {waited:.0} s) and no live worker"))
+    Some(format!(
+        "{name} has {ready} ready jobs (the oldest for {waited:.0} s) and no live worker"
+    ))
 }
 
 /// Finds runs whose worker is gone and that nobody took over.
 pub(super) async fn leases(connection: &mut PgConnection) -> Result<Check, CliError> {
     let now = server_time(connection).await?;
-    let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
+    let running = JobFilter {
+        state: Some(JobState::Running),
+        ..JobFilter::default()
+    };
     let running = list_jobs(connection, &running, None, LOOK_AT).await?;
     let expired = running.iter().filter_map(|job| {
         let until = job.lease_until.filter(|until| *until + LEASE_GRACE < now)?;
-        Some(format!("{} {} lost its worker {} s ago", job.kind, job.id, (now - until).num_seconds()))
+        Some(format!(
+            "{} {} lost its worker {} s ago",
+            job.kind,
+            job.id,
+            (now - until).num_seconds()
+        ))
     });
     let expired: Vec<_> = expired.collect();
     let good = format!("{} running jobs, each with its lease", running.len());
-    Ok(Check::of_findings("leases", &good, &expired, "start carrel-worker: it takes them over"))
+    Ok(Check::of_findings(
+        "leases",
+        &good,
+        &expired,
+        "start carrel-worker: it takes them over",
+    ))
 }
 
 /// Finds jobs that were given up.
 pub(super) async fn dead_jobs(connection: &mut PgConnection) -> Result<Check, CliError> {
     let queues = list_queues(connection).await?;
     let dead = queues.iter().filter(|queue| queue.dead > 0);
-    let dead: Vec<_> = dead.map(|queue| format!("{} in {}", queue.dead, queue.name)).collect();
+    let dead: Vec<_> = dead
+        .map(|queue| format!("{} in {}", queue.dead, queue.name))
+        .collect();
     let next = "carrel jobs list --state dead, then carrel jobs retry <id> --as <you>";
     Ok(Check::of_findings("dead_jobs", "none", &dead, next))
 }

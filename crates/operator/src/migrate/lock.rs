@@ -16,9 +16,11 @@ pub(super) async fn lock(connection: &mut PgConnection, timeout: Duration) -> Re
     let give_up = Instant::now() + timeout;
     while !try_lock(connection).await? {
         if Instant::now() >= give_up {
-            return Err(CliError::new(Exit::TimedOut, "another migration is still at work")
-                .code("migrate.locked")
-                .next("wait for it, or give a longer --lock-timeout"));
+            return Err(
+                CliError::new(Exit::TimedOut, "another migration is still at work")
+                    .code("migrate.locked")
+                    .next("wait for it, or give a longer --lock-timeout"),
+            );
         }
         sleep(PAUSE).await;
     }

@@ -52,14 +52,21 @@ pub(crate) struct Schema {
 impl Schema {
     /// Gives the numbers of those that the database lacks.
     pub(crate) fn pending(&self) -> Vec<i64> {
-        let pending = self.migrations.iter().filter(|one| one.state == Standing::Pending);
+        let pending = self
+            .migrations
+            .iter()
+            .filter(|one| one.state == Standing::Pending);
         pending.map(|migration| migration.version).collect()
     }
 
     /// Says what is not as it should be, one phrase each.
     pub(crate) fn differences(&self) -> Vec<String> {
-        let odd = self.migrations.iter().filter(|one| one.state != Standing::Applied);
-        odd.map(|one| format!("{} is {}", one.version, one.state.as_str())).collect()
+        let odd = self
+            .migrations
+            .iter()
+            .filter(|one| one.state != Standing::Applied);
+        odd.map(|one| format!("{} is {}", one.version, one.state.as_str()))
+            .collect()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -82,9 +89,15 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliErr
             Some(_) => Standing::Changed,
         };
         let description = Some(ours.description.to_string());
-        MigrationStanding { version: ours.version, description, state }
+        MigrationStanding {
+            version: ours.version,
+            description,
+            state,
+        }
     });
-    let unknown = applied.keys().filter(|version| !migrations::MIGRATOR.version_exists(**version));
+    let unknown = applied
+        .keys()
+        .filter(|version| !migrations::MIGRATOR.version_exists(**version));
     let unknown = unknown.map(|&version| MigrationStanding {
         version,
         description: None,
@@ -94,7 +107,9 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliErr
     migrations.sort_by_key(|migration| migration.version);
     Ok(Schema {
         version: applied.keys().next_back().copied(),
-        current: migrations.iter().all(|migration| migration.state == Standing::Applied),
+        current: migrations
+            .iter()
+            .all(|migration| migration.state == Standing::Applied),
         migrations,
     })
 }
@@ -114,6 +129,7 @@ async fn applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>>
     let applied = applied.map_err(|error| {
         CliError::bug("the table of migrations could not be read").caused_by(&error)
     })?;
-    let pair = |applied: sqlx::migrate::AppliedMigration| (applied.version, applied.checksum.to_vec());
+    let pair =
+        |applied: sqlx::migrate::AppliedMigration| (applied.version, applied.checksum.to_vec());
     Ok(applied.into_iter().map(pair).collect())
 }

@@ -28,7 +28,11 @@ pub(super) async fn run(args: CreateArgs, globals: &GlobalArgs) -> Result<Docume
         notify_workers(&mut connection).await.ok();
     }
     let session = &requested.session;
-    let how = if requested.created { "requested" } else { "already there" };
+    let how = if requested.created {
+        "requested"
+    } else {
+        "already there"
+    };
     let text = format!(
         "{} {how}, {}\nNext  carrel sessions wait {} --for ready",
         session.id, session.state, session.id

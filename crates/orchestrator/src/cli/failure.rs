@@ -35,9 +35,13 @@ pub(super) fn extend(error: &ExtendError) -> CliError {
     let told = cli_error(error.class(), error.code(), error);
     match error {
         ExtendError::NotFound { session_id } => no_session(*session_id),
-        ExtendError::Invalid { field: "by_seconds", .. } => told.field("by"),
+        ExtendError::BeyondCap { .. }
+        | ExtendError::StillPast { .. }
+        | ExtendError::Invalid {
+            field: "by_seconds",
+            ..
+        } => told.field("by"),
         ExtendError::Invalid { field, .. } => told.field(*field),
-        ExtendError::BeyondCap { .. } | ExtendError::StillPast { .. } => told.field("by"),
         ExtendError::KeyReused { .. } => told.field("idempotency-key"),
         ExtendError::Ended { session_id, .. } | ExtendError::NoDeadlineYet { session_id } => {
             told.next(format!("carrel sessions show {session_id}"))

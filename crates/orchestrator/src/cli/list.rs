@@ -27,7 +27,9 @@ fn text(sessions: &[SessionRecord]) -> String {
     if sessions.is_empty() {
         return "no session matches".to_owned();
     }
-    let users = sessions.iter().map(|session| session.user_id.as_str().len());
+    let users = sessions
+        .iter()
+        .map(|session| session.user_id.as_str().len());
     let width = users.max().unwrap_or_default();
     let line = |session: &SessionRecord| {
         let ends = match (session.ended_at, session.ends_at) {

@@ -13,7 +13,9 @@ pub(super) async fn run(args: TerminateArgs, globals: &GlobalArgs) -> Result<Doc
     confirmed(&args)?;
     let pool = globals.connect().await?;
     let mut connection = pool.acquire().await?;
-    let session = load_session(&mut connection, args.id).await.map_err(failure::load)?;
+    let session = load_session(&mut connection, args.id)
+        .await
+        .map_err(failure::load)?;
     let session = session.ok_or_else(|| failure::no_session(args.id))?;
     let requested = !session.state.is_terminal();
     if requested {
@@ -28,7 +30,10 @@ pub(super) async fn run(args: TerminateArgs, globals: &GlobalArgs) -> Result<Doc
         notify_workers(&mut connection).await.ok();
     }
     let text = if requested {
-        format!("{id} is being ended\nNext  carrel sessions wait {id} --for ended", id = args.id)
+        format!(
+            "{id} is being ended\nNext  carrel sessions wait {id} --for ended",
+            id = args.id
+        )
     } else {
         format!("{} is {} already; nothing changed", args.id, session.state)
     };
@@ -47,5 +52,8 @@ fn confirmed(args: &TerminateArgs) -> Result<(), CliError> {
     Err(CliError::refused(message)
         .code("confirmation.missing")
         .field("confirm")
-        .next(format!("look with carrel sessions show {id}, then add --confirm {id}", id = args.id)))
+        .next(format!(
+            "look with carrel sessions show {id}, then add --confirm {id}",
+            id = args.id
+        )))
 }

@@ -28,7 +28,9 @@ pub(super) async fn run(args: &WaitArgs, globals: &GlobalArgs) -> Result<Documen
 }
 
 async fn load(connection: &mut PgConnection, args: &WaitArgs) -> Result<SessionRecord, CliError> {
-    let session = load_session(connection, args.id).await.map_err(failure::load)?;
+    let session = load_session(connection, args.id)
+        .await
+        .map_err(failure::load)?;
     session.ok_or_else(|| failure::no_session(args.id))
 }
 
@@ -54,14 +56,21 @@ fn stands(state: SessionState, what: WaitFor) -> Stands {
 
 fn done(session: &SessionRecord) -> Document {
     let text = format!("{} is {}", session.id, session.state);
-    Document::new("orchestrator/sessions-wait.v1", json!({ "session": session })).with_text(text)
+    Document::new(
+        "orchestrator/sessions-wait.v1",
+        json!({ "session": session }),
+    )
+    .with_text(text)
 }
 
 fn never(session: &SessionRecord, args: &WaitArgs) -> CliError {
     let what = word(args.what);
-    CliError::conflict(format!("{} is {} and will never be {what}", args.id, session.state))
-        .code("session.ended")
-        .next(format!("carrel sessions show {}", args.id))
+    CliError::conflict(format!(
+        "{} is {} and will never be {what}",
+        args.id, session.state
+    ))
+    .code("session.ended")
+    .next(format!("carrel sessions show {}", args.id))
 }
 
 fn too_late(session: &SessionRecord, args: &WaitArgs) -> CliError {

@@ -104,7 +104,7 @@ impl Parts {
 
     /// Runs the CLI and returns the `data` of its one JSON document.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<Value> {
-        let output = shell::run_quietly(self.carrel().args(arguments))?;
+        let output = shell::run_quietly(self.carrel().args(["--output", "json"]).args(arguments))?;
         let mut document: Value =
             serde_json::from_slice(&output.stdout).context("carrel printed no JSON document")?;
         Ok(document["data"].take())
@@ -115,11 +115,13 @@ impl Parts {
         let settings = self.settings().into_iter();
         let exports = settings.map(|(name, value)| format!("export {name}='{value}'"));
         let path = format!("export PATH='{}':\"$PATH\"", self.built.binaries.display());
+        // People read this system's answers; programs ask for JSON anyway.
+        let output = "export CARREL_OUTPUT='text'".to_owned();
         let first = "# Read by: . target/up/environment".to_owned();
         let lines = [first]
             .into_iter()
             .chain(exports)
-            .chain([path, String::new()]);
+            .chain([path, output, String::new()]);
         let text = lines.collect::<Vec<_>>().join("\n");
         write_private(&self.folder.join("environment"), &text)
     }
@@ -127,12 +129,8 @@ impl Parts {
     fn migrate(&self) -> Result<()> {
         let _step = Step::begin("the database's migrations");
         self.ask(&["migrate", "up"]).map(drop).map_err(|error| {
-            let why = error
-                .downcast_ref::<Failure>()
-                .and_then(Failure::why)
-                .unwrap_or_default();
             Failure::new("the database could not be migrated")
-                .because(why)
+                .because(Failure::reason_of(&error))
                 .mend("check DATABASE_URL; or, if our own data may go: cargo xtask up --fresh")
                 .into()
         })

@@ -17,7 +17,10 @@ pub(super) fn write(story: &Story) -> String {
         lines.push(labelled("Place", &describe(place)));
     }
     if let Some(terminal) = &story.terminal {
-        lines.push(labelled("Terminal", &format!("epoch {}: attached as often", terminal.epoch)));
+        lines.push(labelled(
+            "Terminal",
+            &format!("epoch {}: attached as often", terminal.epoch),
+        ));
     }
     lines.extend(story.failure.iter().flat_map(failure));
     lines.extend(ending(story).map(|text| labelled("Ended", &text)));
@@ -33,7 +36,10 @@ fn labelled(label: &str, text: &str) -> String {
 
 fn headline(story: &Story) -> String {
     let session = &story.session;
-    let since = story.transitions.last().map_or(session.created_at, |row| row.at);
+    let since = story
+        .transitions
+        .last()
+        .map_or(session.created_at, |row| row.at);
     let when = match session.ended_at {
         Some(ended) => format!("at {}", moment(ended, session)),
         None => clock_span(story.status.server_time - since),
@@ -67,8 +73,14 @@ fn clock(story: &Story) -> String {
             format!("{span} by {}, {}", who(&row.actor), row.reason)
         })
         .collect();
-    let granted = if granted.is_empty() { String::new() } else { format!(" ({})", granted.join("; ")) };
-    let ends = session.ends_at.map(|at| format!("ends {}{granted}", moment(at, session)));
+    let granted = if granted.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", granted.join("; "))
+    };
+    let ends = session
+        .ends_at
+        .map(|at| format!("ends {}{granted}", moment(at, session)));
     let startup = (!session.state.is_terminal() && session.ready_at.is_none())
         .then(|| format!("ready by {}", moment(session.ready_by, session)));
     let cap = format!("absolute end {}", moment(session.absolute_end, session));
@@ -91,7 +103,11 @@ fn describe(place: &Place) -> String {
     let uid = place.runtime_uid.as_ref().map(|uid| format!("uid {uid}"));
     let found: Vec<_> = [runtime, name, uid].into_iter().flatten().collect();
     let isolation = place.isolation.as_ref().map(|isolation| {
-        let verdict = if isolation.proven { "proven" } else { "NOT PROVEN" };
+        let verdict = if isolation.proven {
+            "proven"
+        } else {
+            "NOT PROVEN"
+        };
         format!("isolation {verdict} {}/{}", isolation.held, isolation.total)
     });
     let parts = [
@@ -104,26 +120,50 @@ fn describe(place: &Place) -> String {
 }
 
 fn failure(failure: &Failure) -> Vec<String> {
-    let whose = failure.attribution.map_or("unknown", |whose| whose.as_str());
+    let whose = failure
+        .attribution
+        .map_or("unknown", |whose| whose.as_str());
     let told = [
-        ("Failure", Some(format!("{} ({whose}) {:?}", failure.code, failure.reason))),
+        (
+            "Failure",
+            Some(format!("{} ({whose}) {:?}", failure.code, failure.reason)),
+        ),
         ("Operator", failure.operator_text.map(ToOwned::to_owned)),
-        ("Candidate", failure.candidate_text.map(|text| format!("is told {text:?}"))),
+        (
+            "Candidate",
+            failure
+                .candidate_text
+                .map(|text| format!("is told {text:?}")),
+        ),
         ("Runbook", failure.runbook.clone()),
     ];
-    told.into_iter().filter_map(|(label, text)| Some(labelled(label, &text?))).collect()
+    told.into_iter()
+        .filter_map(|(label, text)| Some(labelled(label, &text?)))
+        .collect()
 }
 
 fn ending(story: &Story) -> Option<String> {
     let ending = story.session.ending.as_ref()?;
-    let by = story.session.ending_actor.as_deref().map(|actor| format!("by {}", who(actor)));
-    let parts = [Some(ending.kind.as_str().to_owned()), by, ending.note.clone()];
+    let by = story
+        .session
+        .ending_actor
+        .as_deref()
+        .map(|actor| format!("by {}", who(actor)));
+    let parts = [
+        Some(ending.kind.as_str().to_owned()),
+        by,
+        ending.note.clone(),
+    ];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join(DOT))
 }
 
 /// Aligns the events and names each new day once.
 fn events(events: &[Event]) -> Vec<String> {
-    let width = events.iter().map(|event| event.what.chars().count()).max().unwrap_or_default();
+    let width = events
+        .iter()
+        .map(|event| event.what.chars().count())
+        .max()
+        .unwrap_or_default();
     let mut lines = Vec::new();
     let mut day = None;
     for event in events {
@@ -132,7 +172,11 @@ fn events(events: &[Event]) -> Vec<String> {
             lines.push(format!("{date} UTC"));
         }
         let time = event.at.format("%T%.3f");
-        let line = format!("{time}  {:<width$}  {}", event.what, event.details.join(DOT));
+        let line = format!(
+            "{time}  {:<width$}  {}",
+            event.what,
+            event.details.join(DOT)
+        );
         lines.push(line.trim_end().to_owned());
     }
     lines

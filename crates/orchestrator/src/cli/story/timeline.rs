@@ -51,7 +51,10 @@ fn transition(story: &Story, row: &TransitionRecord) -> Event {
     let mut details = match row.to {
         SessionState::Ready => {
             let taken = seconds_between(session.created_at, row.at);
-            isolation(story).into_iter().chain([format!("{taken} s since request")]).collect()
+            isolation(story)
+                .into_iter()
+                .chain([format!("{taken} s since request")])
+                .collect()
         }
         SessionState::Running => vec!["first attach".to_owned()],
         SessionState::Terminated => ending(story),
@@ -78,35 +81,56 @@ fn isolation(story: &Story) -> Option<String> {
 fn ending(story: &Story) -> Vec<String> {
     let ending = story.session.ending.as_ref();
     let kind = ending.map(|ending| ending.kind.as_str().to_owned());
-    kind.into_iter().chain(ending.and_then(|ending| ending.note.clone())).collect()
+    kind.into_iter()
+        .chain(ending.and_then(|ending| ending.note.clone()))
+        .collect()
 }
 
 fn failure(story: &Story) -> Vec<String> {
     let told = story.failure.as_ref().map(|failure| {
-        let whose = failure.attribution.map_or("unknown", |whose| whose.as_str());
-        [format!("{} ({whose})", failure.code), failure.reason.clone()]
+        let whose = failure
+            .attribution
+            .map_or("unknown", |whose| whose.as_str());
+        [
+            format!("{} ({whose})", failure.code),
+            failure.reason.clone(),
+        ]
     });
     told.into_iter().flatten().collect()
 }
 
 fn extension(row: &ExtensionRecord) -> Event {
     let what = format!("extended {}", signed_span(i64::from(row.by_seconds)));
-    event(row.at, what, vec![row.reason.clone(), format!("by {}", who(&row.actor))])
+    event(
+        row.at,
+        what,
+        vec![row.reason.clone(), format!("by {}", who(&row.actor))],
+    )
 }
 
 fn job(story: &JobStory) -> Vec<Event> {
     let job = &story.job;
     let id = JobId::from_uuid(job.id);
-    let attempt = job.payload.get("attempt").and_then(serde_json::Value::as_i64);
+    let attempt = job
+        .payload
+        .get("attempt")
+        .and_then(serde_json::Value::as_i64);
     let what = match attempt {
         Some(attempt) if attempt > 1 => format!("job {} {attempt}", job.kind),
         _ => format!("job {}", job.kind),
     };
-    let runs = story.attempts.iter().map(|run| event(run.started_at, what.clone(), run_details(run)));
+    let runs = story
+        .attempts
+        .iter()
+        .map(|run| event(run.started_at, what.clone(), run_details(run)));
     let mut events: Vec<_> = runs.collect();
     match (job.state.as_str(), job.started_at) {
         ("running", Some(started)) => {
-            events.push(event(started, what, vec![format!("run {} is under way", job.run_token)]));
+            events.push(event(
+                started,
+                what,
+                vec![format!("run {} is under way", job.run_token)],
+            ));
         }
         ("ready", _) => {
             let due = format!("due {}", job.run_at.format("%T%.3f"));
@@ -118,11 +142,20 @@ fn job(story: &JobStory) -> Vec<Event> {
         }
         _ => {}
     }
-    events.into_iter().map(|event| Event { job_id: Some(id), ..event }).collect()
+    events
+        .into_iter()
+        .map(|event| Event {
+            job_id: Some(id),
+            ..event
+        })
+        .collect()
 }
 
 fn run_details(run: &AttemptRecord) -> Vec<String> {
-    let worker = run.worker_name.clone().unwrap_or_else(|| run.worker.to_string());
+    let worker = run
+        .worker_name
+        .clone()
+        .unwrap_or_else(|| run.worker.to_string());
     let took = format!("{} s", seconds_between(run.started_at, run.finished_at));
     let mut details = vec![worker, format!("run {}", run.run_token), took];
     if run.outcome != "done" {
@@ -140,13 +173,25 @@ fn environment(story: &Story) -> Vec<Event> {
     let name = place.runtime_name.as_ref().map(ToString::to_string);
     let uid = place.runtime_uid.as_ref().map(|uid| format!("uid {uid}"));
     let moments = [
-        (place.creating_at, format!("attempt {}", place.attempt), name),
-        (place.created_in_runtime_at, "environment made".to_owned(), uid),
+        (
+            place.creating_at,
+            format!("attempt {}", place.attempt),
+            name,
+        ),
+        (
+            place.created_in_runtime_at,
+            "environment made".to_owned(),
+            uid,
+        ),
         (place.destroying_at, "teardown".to_owned(), None),
-        (place.gone_at, "environment gone".to_owned(), Some("confirmed by the runtime".to_owned())),
+        (
+            place.gone_at,
+            "environment gone".to_owned(),
+            Some("confirmed by the runtime".to_owned()),
+        ),
     ];
-    let told = moments.into_iter().filter_map(|(at, what, detail)| {
-        Some(event(at?, what, detail.into_iter().collect()))
-    });
+    let told = moments
+        .into_iter()
+        .filter_map(|(at, what, detail)| Some(event(at?, what, detail.into_iter().collect())));
     told.collect()
 }

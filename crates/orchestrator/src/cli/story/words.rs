@@ -10,7 +10,12 @@ pub(super) fn who(actor: &str) -> &str {
 /// Writes hours, minutes and seconds, such as `01:27:43`.
 pub(super) fn clock_span(span: TimeDelta) -> String {
     let seconds = span.num_seconds().max(0);
-    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Writes seconds with one decimal.

@@ -1,0 +1,123 @@
+//! Each finding of `carrel doctor` is caused once and found.
+
+use std::time::Duration;
+
+use job_queue::tick;
+use serde_json::Value;
+use session_identity::WorkerIncarnation;
+use sqlx::PgPool;
+
+use crate::run::{Carrel, Ended};
+
+fn findings(ended: &Ended) -> Vec<&str> {
+    let checks = ended.data["checks"].as_array().unwrap().iter();
+    let bad = checks.filter(|check| check["verdict"] == "bad");
+    bad.inspect(|check| assert!(check["next"].is_string(), "{check}"))
+        .map(|check| check["name"].as_str().unwrap())
+        .collect()
+}
+
+async fn let_sweeps_tick(pool: &PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    for name in ["sweep_expired", "sweep_stuck", "sweep_runtime"] {
+        let every = Duration::from_secs(1);
+        let worker = WorkerIncarnation::generate();
+        assert!(tick(&mut connection, name, every, worker).await.unwrap());
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_empty_database_lacks_its_schema_and_the_rest_is_not_guessed(pool: PgPool) {
+    let ended = Carrel::on(&pool).run(&["doctor"]).await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["schema"]));
+    let checks = ended.data["checks"].as_array().unwrap();
+    let skipped = checks.iter().filter(|check| check["verdict"] == "skipped");
+    assert_eq!(skipped.count(), 7);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_database_that_does_not_answer_is_a_finding_and_a_malformed_address_a_usage_error(
+    pool: PgPool,
+) {
+    let carrel = Carrel::on(&pool);
+    let nobody = [
+        "doctor",
+        "--database-url",
+        "postgres://nobody@127.0.0.1:1/nothing",
+    ];
+    let ended = carrel.run(&nobody).await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["database"]));
+    let ended = carrel.run(&["doctor", "--database-url", "nothing"]).await;
+    assert_eq!(
+        (ended.exit, &ended.error["field"]),
+        (2, &"database-url".into())
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    assert_eq!(findings(&carrel.run(&["doctor"]).await), ["sweeps"]);
+    let_sweeps_tick(&pool).await;
+    let healthy = carrel.run(&["doctor"]).await;
+    assert_eq!(
+        (healthy.exit, &healthy.data["findings"]),
+        (0, &Value::from(0))
+    );
+
+    carrel.apply_exam().await;
+    carrel.session("u-1").await;
+    assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
+    let worker = "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
+                  VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
+    sqlx::raw_sql(worker).execute(&pool).await.unwrap();
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
+    let silent = "UPDATE workers SET seen_at = now() - interval '1 minute'";
+    sqlx::raw_sql(silent).execute(&pool).await.unwrap();
+    assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let_sweeps_tick(&pool).await;
+    carrel.apply_exam().await;
+    carrel.session("u-1").await;
+    for (cause, found) in [
+        (
+            "UPDATE jobs SET state = 'running', lease_owner = gen_random_uuid(), run_token = 1,
+                    lease_until = now() - interval '1 minute', started_at = now()",
+            &["leases"][..],
+        ),
+        (
+            "UPDATE jobs SET state = 'dead', lease_owner = NULL, lease_until = NULL, finished_at = now()",
+            &["dead_jobs"],
+        ),
+        (
+            "UPDATE exam_sessions SET ready_by = now() - interval '1 minute', version = version + 1",
+            &["dead_jobs", "startup"],
+        ),
+        (
+            "UPDATE execution_environments SET state = 'creating', version = version + 1;
+             UPDATE execution_environments SET state = 'destroying', version = version + 1,
+                    destroying_at = now() - interval '6 minutes'",
+            &["dead_jobs", "startup", "teardown"],
+        ),
+        (
+            "UPDATE schedules SET last_tick_at = now() - interval '2 minutes'",
+            &["dead_jobs", "startup", "teardown", "sweeps"],
+        ),
+        (
+            "DELETE FROM installation",
+            &["installation", "dead_jobs", "startup", "teardown", "sweeps"],
+        ),
+    ] {
+        sqlx::raw_sql(cause).execute(&pool).await.unwrap();
+        let ended = carrel.run(&["doctor"]).await;
+        assert_eq!(
+            (ended.exit, findings(&ended)),
+            (9, found.to_vec()),
+            "{cause}"
+        );
+    }
+}

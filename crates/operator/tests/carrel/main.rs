@@ -1,0 +1,8 @@
+//! `carrel` as it is called: the binary, a database of its own, JSON and exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod doctor;
+mod migrate;
+mod run;
+mod sessions;

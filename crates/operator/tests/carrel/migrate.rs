@@ -1,0 +1,76 @@
+//! One schema, however many bring it up to date at once.
+
+use sqlx::PgPool;
+
+use crate::run::Carrel;
+
+#[sqlx::test(migrations = false)]
+async fn two_migrations_of_an_empty_database_at_once_apply_each_file_once(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let before = carrel.data(&["migrate", "status"]).await;
+    assert_eq!(before["current"], false);
+    assert!(before["version"].is_null());
+    let up = ["migrate", "up"];
+    let calls = tokio::join!(carrel.data(&up), carrel.data(&up), carrel.data(&up));
+    let applied =
+        [&calls.0, &calls.1, &calls.2].map(|call| call["applied"].as_array().unwrap().len());
+    let all = migrations::MIGRATOR.iter().count();
+    assert_eq!(applied.iter().sum::<usize>(), all);
+    assert_eq!(applied.iter().max(), Some(&all));
+    let after = carrel.data(&["migrate", "status"]).await;
+    assert_eq!(after["current"], true);
+    assert_eq!(after["version"], calls.0["version"]);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_migration_waits_for_another_only_as_long_as_it_was_told(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let mut other = pool.acquire().await.unwrap();
+    let key = 0x6361_7272_656c_0001_i64;
+    sqlx::query_scalar!("SELECT pg_advisory_lock($1)::text", key)
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+    let late = carrel
+        .run(&["migrate", "up", "--lock-timeout", "300ms"])
+        .await;
+    assert_eq!(late.exit, 8);
+    assert_eq!(late.error["code"], "migrate.locked");
+    sqlx::query_scalar!("SELECT pg_advisory_unlock($1)", key)
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+    carrel
+        .data(&["migrate", "up", "--lock-timeout", "5s"])
+        .await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_newer_or_altered_database_is_refused_and_left_alone(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (29990101000001, 'from the future', true, '\\x00', 0)";
+    sqlx::raw_sql(newer).execute(&pool).await.unwrap();
+    let refused = carrel.run(&["migrate", "up"]).await;
+    assert_eq!(
+        (refused.exit, &refused.error["code"]),
+        (4, &"migrate.database_is_newer".into())
+    );
+    let status = carrel.data(&["migrate", "status"]).await;
+    let last = status["migrations"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["state"], "unknown");
+
+    let altered = "DELETE FROM _sqlx_migrations WHERE version = 29990101000001;
+                   UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 20261124000001";
+    sqlx::raw_sql(altered).execute(&pool).await.unwrap();
+    let refused = carrel.run(&["migrate", "up"]).await;
+    assert_eq!(
+        (refused.exit, &refused.error["code"]),
+        (4, &"migrate.changed".into())
+    );
+    assert_eq!(
+        carrel.data(&["migrate", "status"]).await["migrations"][0]["state"],
+        "changed"
+    );
+}

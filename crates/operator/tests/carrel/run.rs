@@ -1,0 +1,80 @@
+//! Runs the binary against a test's own database.
+
+use serde_json::Value;
+use sqlx::{ConnectOptions as _, PgPool};
+use tokio::process::Command;
+
+/// The sample exam that the demo uses, too.
+const EXAM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../deploy/exams/linux-fundamentals.json"
+);
+
+pub(crate) struct Carrel {
+    database_url: String,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) exit: i32,
+    /// `data` of the document on stdout; null without one.
+    pub(crate) data: Value,
+    /// The error on stderr; null without one.
+    pub(crate) error: Value,
+}
+
+impl Carrel {
+    pub(crate) fn on(pool: &PgPool) -> Self {
+        let database_url = pool.connect_options().to_url_lossy().to_string();
+        Self { database_url }
+    }
+
+    /// Calls `carrel` with nothing of the test's own environment.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_carrel"))
+            .env_clear()
+            .env("CARREL_DATABASE_URL", &self.database_url)
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        let (document, error) = (json(&output.stdout), json(&output.stderr));
+        Ended {
+            exit: output.status.code().unwrap(),
+            data: document.get("data").cloned().unwrap_or_default(),
+            error,
+        }
+    }
+
+    /// Calls it and expects success.
+    pub(crate) async fn data(&self, arguments: &[&str]) -> Value {
+        let ended = self.run(arguments).await;
+        assert_eq!(ended.exit, 0, "{arguments:?}: {ended:?}");
+        ended.data
+    }
+
+    /// Applies the sample exam.
+    pub(crate) async fn apply_exam(&self) {
+        let applied = self.data(&["exams", "apply", EXAM]).await;
+        assert_eq!(applied["name"], "linux-fundamentals");
+    }
+
+    /// Requests a session of the sample exam and gives its id.
+    pub(crate) async fn session(&self, user: &str) -> String {
+        let exam = "linux-fundamentals";
+        let created = self
+            .data(&["sessions", "create", "--user-id", user, "--exam", exam])
+            .await;
+        created["session"]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Exactly one JSON document, or nothing at all.
+fn json(bytes: &[u8]) -> Value {
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
