@@ -124,6 +124,8 @@ fn command(folder: &Path, log: &Path) -> Result<Command> {
     podman
         .args(["--runtime", "runc", "system", "service", "--time", "0"])
         .arg(format!("unix://{}", folder.join(SOCKET).display()))
+        // What its helpers drop where they stand (conmon notes out-of-memory kills) goes with it.
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
