@@ -1,1 +1,9 @@
 //! One file per fault; each ends with the invariants.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
+
+mod database_restarted_mid_provision;
+mod duplicate_delivery;
+mod environment_removed_behind_our_back;
+mod terminal_killed_mid_command;
+mod worker_killed_between_create_and_record;

@@ -1,5 +1,9 @@
 //! One file per user's story, on real processes, a real database and real containers.
 
+mod access_denied;
 mod attach_terminal;
+mod browser_exam;
 mod create_session;
 mod expire_session;
+mod fifty_candidates;
+mod operator_terminates;

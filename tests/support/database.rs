@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::engine::TestEngine;
 use crate::leftovers;
+use crate::wait::on_own_thread;
 
 /// Held while the template is made, so that two suites at once do not both make it.
 const LOCK: i64 = 0x0063_6172_7265_6c01;
@@ -20,7 +21,7 @@ const CONNECTIONS: u32 = 4;
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// A fresh database on the run's PostgreSQL; it is dropped with [`TestDatabase::drop_now`].
+/// A fresh database on the run's PostgreSQL; dropped with this value.
 #[derive(Debug)]
 pub struct TestDatabase {
     server: String,
@@ -40,7 +41,11 @@ impl TestDatabase {
         let template = ensure_template(&mut conn, server).await;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("carrel_test_{}_{number}", std::process::id());
-        run(&mut conn, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        run(
+            &mut conn,
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        )
+        .await;
         conn.close().await.expect("the connection closes");
         let url = with_name(server, &name);
         let pool = PgPoolOptions::new()
@@ -49,14 +54,30 @@ impl TestDatabase {
             .connect_lazy(&url)
             .expect("the address is sound");
         let install_id = own_install_id(&pool).await;
-        Self { server: server.to_owned(), name, url, pool, install_id }
+        Self {
+            server: server.to_owned(),
+            name,
+            url,
+            pool,
+            install_id,
+        }
     }
 
-    /// Drops it, whoever is still connected.
-    pub async fn drop_now(&self) {
-        self.pool.close().await;
-        let mut conn = connect(&self.server).await;
-        drop_database(&mut conn, &self.name).await;
+    /// Opens a connection that depends on no other runtime: the pool's belong to the test's own,
+    /// which stands still while the test is dropped.
+    pub(crate) async fn connect_apart(&self) -> PgConnection {
+        connect(&self.url).await
+    }
+}
+
+impl Drop for TestDatabase {
+    /// Whoever is still connected is cut off.
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        on_own_thread(async move {
+            let mut conn = connect(&server).await;
+            drop_database(&mut conn, &name).await;
+        });
     }
 }
 
@@ -68,7 +89,9 @@ async fn own_install_id(pool: &PgPool) -> InstallId {
         .execute(&mut *conn)
         .await
         .expect("the installation is named");
-    install_id(&mut conn).await.expect("the installation has an id")
+    install_id(&mut conn)
+        .await
+        .expect("the installation has an id")
 }
 
 /// The template's name holds the migrations' checksums, so that changed ones make a new one.
@@ -93,7 +116,10 @@ async fn ensure_template(conn: &mut PgConnection, server: &str) -> String {
         drop_database(conn, &raw).await;
         run(conn, &format!("CREATE DATABASE {raw}")).await;
         let mut fresh = connect(&with_name(server, &raw)).await;
-        migrations::MIGRATOR.run(&mut fresh).await.expect("the migrations apply");
+        migrations::MIGRATOR
+            .run(&mut fresh)
+            .await
+            .expect("the migrations apply");
         fresh.close().await.expect("the connection closes");
         run(conn, &format!("ALTER DATABASE {raw} RENAME TO {name}")).await;
     }
@@ -112,7 +138,9 @@ async fn clear_leftovers(conn: &mut PgConnection, server: &str, template: &str) 
         if name.starts_with("carrel_template_") && name != template {
             drop_database(conn, &name).await;
         }
-        let run = name.strip_prefix("carrel_test_").and_then(|rest| rest.split_once('_'));
+        let run = name
+            .strip_prefix("carrel_test_")
+            .and_then(|rest| rest.split_once('_'));
         if let Some((run, _)) = run
             && u32::from_str(run).is_ok_and(|run| !leftovers::lives(run))
         {
@@ -136,19 +164,28 @@ async fn databases(conn: &mut PgConnection) -> Vec<String> {
 }
 
 async fn drop_database(conn: &mut PgConnection, name: &str) {
-    run(conn, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    run(
+        conn,
+        &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    )
+    .await;
 }
 
 /// Runs what cannot be a checked query: names of databases are no parameters. Ours are made of
 /// letters, digits and underscores.
 async fn run(conn: &mut PgConnection, statement: &str) {
     let statement = AssertSqlSafe(statement.to_owned());
-    sqlx::raw_sql(statement).execute(conn).await.expect("the server takes the statement");
+    sqlx::raw_sql(statement)
+        .execute(conn)
+        .await
+        .expect("the server takes the statement");
 }
 
 async fn connect(url: &str) -> PgConnection {
     let options = PgConnectOptions::from_str(url).expect("the address is sound");
-    PgConnection::connect_with(&options).await.expect("PostgreSQL answers")
+    PgConnection::connect_with(&options)
+        .await
+        .expect("PostgreSQL answers")
 }
 
 fn with_name(url: &str, name: &str) -> String {

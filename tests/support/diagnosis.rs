@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::database::TestDatabase;
-use crate::system::on_own_thread;
+use crate::wait::on_own_thread;
 
 /// Prints the state of every session, environment and unfinished job, and the logs.
 #[expect(clippy::print_stderr, reason = "libtest shows it beside the failure")]
@@ -40,6 +40,6 @@ async fn rows(database: &TestDatabase) -> Result<Vec<String>, sqlx::Error> {
         LIMIT 120
         "#
     )
-    .fetch_all(&database.pool)
+    .fetch_all(&mut database.connect_apart().await)
     .await
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use execution_environment::engine::{EngineConfig, EngineRuntime};
 use execution_environment::{EnvironmentRuntime as _, Listed};
 use futures_util::StreamExt as _;
@@ -35,7 +35,8 @@ impl TestEngine {
     /// Connects to the engine that the runner names.
     pub fn connect() -> Self {
         let docker_host = setting("DOCKER_HOST");
-        let docker = Docker::connect_with_host(&docker_host).expect("the engine's address is sound");
+        let docker =
+            Docker::connect_with_host(&docker_host).expect("the engine's address is sound");
         let config = EngineConfig {
             docker_host,
             keeper_path: Some(PathBuf::from(setting("CARREL_KEEPER"))),
@@ -46,12 +47,23 @@ impl TestEngine {
 
     /// Lists the environments of one database, running or not.
     pub async fn environments(&self, install_id: InstallId) -> Vec<Listed> {
-        self.runtime.list(install_id).await.expect("the engine lists containers")
+        self.runtime
+            .list(install_id)
+            .await
+            .expect("the engine lists containers")
     }
 
-    /// Removes one container, whatever it is doing.
+    /// Kills and removes one container: without a word to what runs inside.
     pub async fn remove(&self, uid: &str) {
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let kill = KillContainerOptionsBuilder::default()
+            .signal("SIGKILL")
+            .build();
+        // What does not run cannot be killed.
+        self.docker.kill_container(uid, Some(kill)).await.ok();
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
         // It may be gone already: a worker destroys it too.
         self.docker.remove_container(uid, Some(options)).await.ok();
     }
@@ -71,8 +83,16 @@ impl TestEngine {
             cmd: Some(vec!["/bin/bash", "-c", script]),
             ..CreateExecOptions::default()
         };
-        let exec = self.docker.create_exec(uid, options).await.expect("the environment runs");
-        let started = self.docker.start_exec(&exec.id, None).await.expect("the command starts");
+        let exec = self
+            .docker
+            .create_exec(uid, options)
+            .await
+            .expect("the environment runs");
+        let started = self
+            .docker
+            .start_exec(&exec.id, None)
+            .await
+            .expect("the command starts");
         let StartExecResults::Attached { mut output, .. } = started else {
             panic!("the engine did not attach to the command");
         };
@@ -84,7 +104,14 @@ impl TestEngine {
             | LogOutput::Console { message }) = piece.expect("the output is whole");
             text.extend_from_slice(&message);
         }
-        let ended = self.docker.inspect_exec(&exec.id).await.expect("the engine knows the command");
-        Said { text: String::from_utf8_lossy(&text).into_owned(), exit_code: ended.exit_code }
+        let ended = self
+            .docker
+            .inspect_exec(&exec.id)
+            .await
+            .expect("the engine knows the command");
+        Said {
+            text: String::from_utf8_lossy(&text).into_owned(),
+            exit_code: ended.exit_code,
+        }
     }
 }

@@ -25,7 +25,10 @@ impl Events {
         }
         let response = request.send().await.expect("the api answers");
         assert_eq!(response.status(), 200);
-        Self { response, buffer: String::new() }
+        Self {
+            response,
+            buffer: String::new(),
+        }
     }
 
     /// Waits for the next status; `None` when the stream ends first.
@@ -42,7 +45,8 @@ impl Events {
             let chunk = tokio::time::timeout_at(deadline, self.response.chunk()).await;
             let chunk = chunk.unwrap_or_else(|_| panic!("no event within {within:?}"));
             let chunk = chunk.expect("the stream is whole")?;
-            self.buffer.push_str(std::str::from_utf8(&chunk).expect("events are text"));
+            self.buffer
+                .push_str(std::str::from_utf8(&chunk).expect("events are text"));
         }
     }
 

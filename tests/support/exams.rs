@@ -22,7 +22,9 @@ pub fn sample() -> ExamDefinition {
 pub fn lasting(name: &str, seconds: u64) -> ExamDefinition {
     ExamDefinition {
         name: name.to_owned(),
-        clock: ClockPolicy::FromFirstAttach { duration_seconds: seconds },
+        clock: ClockPolicy::FromFirstAttach {
+            duration_seconds: seconds,
+        },
         ..sample()
     }
 }
@@ -30,5 +32,7 @@ pub fn lasting(name: &str, seconds: u64) -> ExamDefinition {
 /// Stores an exam.
 pub async fn apply(pool: &PgPool, exam: &ExamDefinition) {
     let mut conn = pool.acquire().await.expect("the database answers");
-    apply_exam(&mut conn, exam, &Actor::System("tests")).await.expect("the exam is taken");
+    apply_exam(&mut conn, exam, &Actor::System("tests"))
+        .await
+        .expect("the exam is taken");
 }

@@ -28,8 +28,16 @@ pub struct Answer {
 impl Http {
     /// Makes a caller without any login.
     pub fn new(base: &str) -> Self {
-        let client = Client::builder().redirect(Policy::none()).build().expect("a client");
-        Self { client, base: base.to_owned(), token: None, origin: None }
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .build()
+            .expect("a client");
+        Self {
+            client,
+            base: base.to_owned(),
+            token: None,
+            origin: None,
+        }
     }
 
     /// Adds a bearer token to every request.
@@ -75,7 +83,11 @@ impl Answer {
         let response = request.send().await.expect("the process answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("the answer is text");
-        Self { status, headers, text }
+        Self {
+            status,
+            headers,
+            text,
+        }
     }
 
     /// Reads the body as JSON.
@@ -85,14 +97,24 @@ impl Answer {
 
     /// Returns a header's text; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Asserts the status and returns the answer.
     #[track_caller]
+    #[must_use]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text);
+        self.assert_status(status);
         self
+    }
+
+    /// Asserts the status.
+    #[track_caller]
+    pub fn assert_status(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", self.text);
     }
 
     /// The body without what differs between any two answers: the request's id.

@@ -34,25 +34,37 @@ async fn environments(pool: &PgPool, listed: &[Listed]) -> Vec<String> {
     let rows = load(pool).await;
     let mut by_session: HashMap<String, Vec<&Listed>> = HashMap::new();
     for one in listed {
-        by_session.entry(one.labels.session_id.to_string()).or_default().push(one);
+        by_session
+            .entry(one.labels.session_id.to_string())
+            .or_default()
+            .push(one);
     }
     for (session, found) in &by_session {
         if found.len() > 1 {
-            broken.push(format!("1: session {session} has {} environments", found.len()));
+            broken.push(format!(
+                "1: session {session} has {} environments",
+                found.len()
+            ));
         }
         if !rows.iter().any(|row| row.session_id == *session) {
             broken.push(format!("3: environment of {session} has no row"));
         }
     }
     for row in &rows {
-        let found = by_session.get(&row.session_id).and_then(|found| found.first());
+        let found = by_session
+            .get(&row.session_id)
+            .and_then(|found| found.first());
         broken.extend(row.judge(found.copied()));
     }
     let mut conn = pool.acquire().await.expect("the database answers");
-    let counted = count_not_gone(&mut conn).await.expect("the database counts");
+    let counted = count_not_gone(&mut conn)
+        .await
+        .expect("the database counts");
     if usize::try_from(counted) != Ok(listed.len()) {
         let there = listed.len();
-        broken.push(format!("9: {counted} environments count as capacity, {there} are there"));
+        broken.push(format!(
+            "9: {counted} environments count as capacity, {there} are there"
+        ));
     }
     broken
 }
@@ -63,17 +75,25 @@ impl Row {
         let fits = found.is_some_and(|found| Some(found.uid.as_str()) == self.uid.as_deref());
         let runs = found.is_some_and(|found| found.phase == Phase::Running);
         if self.live && !self.has_job && !fits {
-            return Some(format!("2: live session {session} has neither environment nor job"));
+            return Some(format!(
+                "2: live session {session} has neither environment nor job"
+            ));
         }
         if self.attachable && !(fits && runs) {
-            return Some(format!("2: session {session} may be attached to and has no environment"));
+            return Some(format!(
+                "2: session {session} may be attached to and has no environment"
+            ));
         }
         if self.state == "gone" && found.is_some() {
-            return Some(format!("7: the environment of {session} is there and said to be gone"));
+            return Some(format!(
+                "7: the environment of {session} is there and said to be gone"
+            ));
         }
         if !self.live && !self.has_job && !["gone", "absent"].contains(&self.state.as_str()) {
             let state = &self.state;
-            return Some(format!("9: nobody destroys the environment of {session} ({state})"));
+            return Some(format!(
+                "9: nobody destroys the environment of {session} ({state})"
+            ));
         }
         None
     }

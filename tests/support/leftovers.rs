@@ -9,7 +9,9 @@ use crate::process::RUN_MARK;
 
 /// Ends processes whose test run is gone. Only what bears our mark is looked at.
 pub(crate) fn end_processes() {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
     let numbered = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     for pid in numbered {
         if run_of(pid).is_some_and(|run| !lives(run))

@@ -34,7 +34,10 @@ impl Login {
             audience: "carrel".to_owned(),
         };
         let issued = issue_token(&request, &SecretString::from(SECRET)).expect("a token is made");
-        Self { user: user.to_owned(), token: issued.token.expose_secret().to_owned() }
+        Self {
+            user: user.to_owned(),
+            token: issued.token.expose_secret().to_owned(),
+        }
     }
 
     /// Logs a candidate in.

@@ -101,11 +101,20 @@ impl Process {
         kill_process(pid.expect("a child has a pid"), signal).expect("our child takes signals");
     }
 
+    /// Tells whether it was started and not ended by us since.
+    pub fn is_started(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Panics with the log's end when the process is not running although it should.
     pub fn assert_running(&mut self) {
         let child = self.child.as_mut().expect("the process was started");
         if let Some(status) = child.try_wait().expect("our child can be waited for") {
-            panic!("{} ended by itself ({status}):\n{}", self.name, self.log_tail());
+            panic!(
+                "{} ended by itself ({status}):\n{}",
+                self.name,
+                self.log_tail()
+            );
         }
     }
 

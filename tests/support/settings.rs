@@ -17,11 +17,17 @@ pub fn setting(name: &str) -> String {
 /// Returns the path of one of the workspace's binaries.
 pub fn binary(name: &str) -> PathBuf {
     let path = PathBuf::from(setting("CARREL_BIN_DIR")).join(name);
-    assert!(path.is_file(), "{} is not built; run `cargo xtask test`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built; run `cargo xtask test`",
+        path.display()
+    );
     path
 }
 
 /// Returns a path in the checkout.
 pub fn checkout(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path)
 }

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use places::Weight;
-pub use plan::Plan;
+pub use plan::{Plan, SECOND_PAGE};
 
-use self::plan::Addresses;
+use self::plan::{Addresses, Settings};
 use crate::database::TestDatabase;
 use crate::engine::TestEngine;
 use crate::exams;
@@ -25,7 +25,7 @@ use crate::process::Process;
 use crate::settings::setting;
 use crate::status::Status;
 use crate::terminal::{Door, Terminal};
-use crate::wait::{SOON, STARTUP, until};
+use crate::wait::{SOON, STARTUP, on_own_thread, until};
 use crate::{diagnosis, invariants};
 
 /// Time for one process to bind and connect; seen: under 1 s each.
@@ -46,6 +46,7 @@ pub struct TestSystem {
     /// The workers.
     pub workers: Vec<Process>,
     addresses: Addresses,
+    settings: Settings,
     folder: TempDir,
     _place: OwnedSemaphorePermit,
 }
@@ -68,7 +69,10 @@ impl TestSystem {
     /// Starts a system as planned, with the sample exam applied.
     pub async fn planned(plan: Plan) -> Self {
         let place = places::take(plan.weight).await;
-        let server = plan.server.clone().unwrap_or_else(|| setting("DATABASE_URL"));
+        let server = plan
+            .server
+            .clone()
+            .unwrap_or_else(|| setting("DATABASE_URL"));
         let database = Arc::new(TestDatabase::create(&server).await);
         exams::apply(&database.pool, &exams::sample()).await;
         let folder = tempfile::tempdir().expect("a folder for logs");
@@ -78,9 +82,12 @@ impl TestSystem {
             engine: TestEngine::connect(),
             api: plan::start_api(&addresses, &settings, folder.path()),
             terminal: plan::start_terminal(&addresses, &settings, folder.path()),
-            workers: plan::start_workers(&addresses, &settings, folder.path()),
+            workers: (0..plan.workers)
+                .map(|number| plan::start_worker(&addresses, &settings, folder.path(), number))
+                .collect(),
             database,
             addresses,
+            settings,
             folder,
             _place: place,
         };
@@ -88,26 +95,35 @@ impl TestSystem {
         system
     }
 
-    /// Waits until every process says that it is ready.
-    pub async fn await_ready(&mut self) {
-        let mut admin = self.addresses.worker_admins.clone();
-        admin.extend([self.addresses.api_admin.clone(), self.addresses.terminal_admin.clone()]);
-        for address in admin {
-            let probe = Http::new(&format!("http://{address}"));
-            until(&format!("{address} is ready"), PROCESS_READY, async || {
-                self.assert_running();
-                let answer = probe.request(reqwest::Method::GET, "/readyz").send().await;
-                answer.is_ok_and(|answer| answer.status() == 200).then_some(())
-            })
-            .await;
-        }
+    /// Starts one more worker, which finds the database without anything in between.
+    pub fn add_worker(&mut self) {
+        let number = self.addresses.worker_admins.len();
+        self.addresses.add_worker();
+        let folder = self.folder.path();
+        let worker = plan::start_worker(&self.addresses, &self.settings, folder, number);
+        self.workers.push(worker);
     }
 
-    fn assert_running(&mut self) {
-        self.api.assert_running();
-        self.terminal.assert_running();
-        for worker in &mut self.workers {
-            worker.assert_running();
+    /// Waits until every process that was started says that it is ready.
+    pub async fn await_ready(&mut self) {
+        let admins = [&self.addresses.api_admin, &self.addresses.terminal_admin].into_iter();
+        let admins = admins.chain(&self.addresses.worker_admins);
+        let processes = [&mut self.api, &mut self.terminal]
+            .into_iter()
+            .chain(&mut self.workers);
+        for (process, admin) in processes
+            .zip(admins)
+            .filter(|(process, _)| process.is_started())
+        {
+            let probe = Http::new(&format!("http://{admin}"));
+            until(&format!("{admin} is ready"), PROCESS_READY, async || {
+                process.assert_running();
+                let answer = probe.request(reqwest::Method::GET, "/readyz").send().await;
+                answer
+                    .is_ok_and(|answer| answer.status() == 200)
+                    .then_some(())
+            })
+            .await;
         }
     }
 
@@ -153,13 +169,18 @@ impl TestSystem {
 
     /// Asks for a session, as the exam platform does.
     pub async fn request_session(&self, user: &str, exam: &str) -> Answer {
-        self.service().post("/v1/sessions", &json!({ "user_id": user, "exam": exam })).await
+        self.service()
+            .post("/v1/sessions", &json!({ "user_id": user, "exam": exam }))
+            .await
     }
 
     /// Makes a session for a candidate.
     pub async fn candidate(&self, user: &str, exam: &str) -> Candidate {
         let status: Status = read(&self.request_session(user, exam).await.expect(201));
-        Candidate { login: Login::candidate(user), session_id: status.session_id }
+        Candidate {
+            login: Login::candidate(user),
+            session_id: status.session_id,
+        }
     }
 
     /// Makes a session of the sample exam and waits until it is ready.
@@ -181,7 +202,10 @@ impl TestSystem {
         until(&what, within, async || {
             let status = self.status(of).await;
             let is_final = ["terminated", "failed"].contains(&status.state.as_str());
-            assert!(!is_final || status.state == state, "not {state} but {status:#?}");
+            assert!(
+                !is_final || status.state == state,
+                "not {state} but {status:#?}"
+            );
             (status.state == state).then_some(status)
         })
         .await
@@ -197,10 +221,19 @@ impl TestSystem {
         .await
     }
 
+    /// Asks for a session's end, as somebody may.
+    pub async fn terminate(&self, candidate: &Candidate, by: &Login) -> Answer {
+        let path = format!("/v1/sessions/{}/terminate", candidate.session_id);
+        self.api_as(by)
+            .post(&path, &json!({ "reason": "the story says so" }))
+            .await
+    }
+
     /// Attaches a candidate to their terminal.
     pub async fn attach(&self, candidate: &Candidate) -> Terminal {
         let attached = Terminal::attach(&self.door(candidate)).await;
-        attached.unwrap_or_else(|refused| panic!("{} was refused: {refused:?}", candidate.login.user))
+        attached
+            .unwrap_or_else(|refused| panic!("{} was refused: {refused:?}", candidate.login.user))
     }
 
     /// The runtime's uid of a session's environment, as the row has it.
@@ -227,7 +260,11 @@ impl TestSystem {
         })
         .await;
         let broken = invariants::broken(&self.database, &self.engine).await;
-        assert!(broken.is_empty(), "broken invariants:\n{}", broken.join("\n"));
+        assert!(
+            broken.is_empty(),
+            "broken invariants:\n{}",
+            broken.join("\n")
+        );
     }
 
     /// Asserts that a terminal is cut because its session has ended.
@@ -252,21 +289,11 @@ impl Drop for TestSystem {
             diagnosis::print(&database, logs);
         }
         // The workers first: what makes environments must be gone before they are removed.
-        let processes = self.workers.iter_mut().chain([&mut self.api, &mut self.terminal]);
+        let processes = self
+            .workers
+            .iter_mut()
+            .chain([&mut self.api, &mut self.terminal]);
         processes.for_each(Process::end);
-        on_own_thread(async move {
-            engine.remove_all(database.install_id).await;
-            database.drop_now().await;
-        });
+        on_own_thread(async move { engine.remove_all(database.install_id).await });
     }
-}
-
-/// Runs cleaning up where no runtime is in the way; a failure there fails no test.
-pub(crate) fn on_own_thread(work: impl Future<Output = ()> + Send + 'static) {
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(work);
-    });
-    // Its panic was printed; a second one while dropping would abort the run.
-    thread.join().ok();
 }

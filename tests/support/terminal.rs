@@ -98,7 +98,10 @@ impl Terminal {
             capabilities: Vec::new(),
         };
         let hello = ClientFrame::Hello(hello).encode();
-        socket.send(Message::Binary(hello)).await.map_err(|_| Refused::cut())?;
+        socket
+            .send(Message::Binary(hello))
+            .await
+            .map_err(|_| Refused::cut())?;
         let welcome = await_welcome(&mut socket).await?;
         let mut terminal = Self::welcomed(socket, welcome, dropped);
         terminal.send_input().await;
@@ -170,13 +173,13 @@ impl Terminal {
                 self.looked += at + text.len();
                 return;
             }
-            if !self.read_one(deadline).await {
-                panic!(
-                    "the shell never printed {text:?}; closed: {:?}; it printed:\n{}",
-                    self.closed,
-                    self.tail()
-                );
-            }
+            let is_more = self.read_one(deadline).await;
+            let closed = &self.closed;
+            assert!(
+                is_more,
+                "never printed: {text:?}; closed: {closed:?}\n{}",
+                self.tail()
+            );
         }
     }
 
@@ -184,9 +187,13 @@ impl Terminal {
     pub async fn read_until(&mut self, what: &str, within: Duration, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + within;
         while !done(self) {
-            if !self.read_one(deadline).await {
-                panic!("waited in vain: {what}; closed: {:?}\n{}", self.closed, self.tail());
-            }
+            let is_more = self.read_one(deadline).await;
+            let closed = &self.closed;
+            assert!(
+                is_more,
+                "waited in vain: {what}; closed: {closed:?}\n{}",
+                self.tail()
+            );
         }
     }
 
@@ -228,6 +235,22 @@ impl Terminal {
         &self.output
     }
 
+    /// The lines that were printed with this prefix and a number, in the order of their printing.
+    ///
+    /// The shell puts control sequences before the first line of a command's output, and echoes
+    /// the command itself; neither is one of these lines.
+    pub fn numbered(&self, prefix: &str) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.output);
+        let lines = text
+            .lines()
+            .filter_map(|line| line.rsplit('\r').find(|part| !part.is_empty()));
+        let wanted = lines.filter(|line| {
+            let rest = line.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        });
+        wanted.map(str::to_owned).collect()
+    }
+
     /// Everything typed has reached the shell.
     pub fn input_arrived(&self) -> bool {
         self.input.is_empty()
@@ -251,7 +274,8 @@ impl Terminal {
             Some(Ok(Message::Binary(message))) => self.take(&message).await,
             Some(Ok(Message::Close(frame))) => {
                 let closed = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
-                self.closed = Some(closed.map_or(Closed::Cut, |(code, why)| Closed::Code(code, why)));
+                self.closed =
+                    Some(closed.map_or(Closed::Cut, |(code, why)| Closed::Code(code, why)));
             }
             Some(Ok(Message::Text(text))) => panic!("the server never sends text: {text}"),
             Some(Ok(_)) => {}
@@ -330,5 +354,7 @@ fn length(bytes: &[u8]) -> u64 {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -18,15 +18,28 @@ pub async fn until<T>(what: &str, within: Duration, mut ask: impl AsyncFnMut() -
         if let Some(found) = ask().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {within:?} in vain: {what}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {within:?} in vain: {what}"
+        );
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Waits for one future, and panics with `what` when it takes too long.
 pub async fn in_time<T>(what: &str, within: Duration, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(within, work).await {
-        Ok(done) => done,
-        Err(_) => panic!("waited {within:?} in vain: {what}"),
-    }
+    let done = tokio::time::timeout(within, work).await;
+    done.unwrap_or_else(|_| panic!("waited {within:?} in vain: {what}"))
+}
+
+/// Runs cleaning up where no runtime is in the way; a failure there fails no test.
+pub(crate) fn on_own_thread(work: impl Future<Output = ()> + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(work);
+    });
+    // Its panic was printed; a second one while dropping would abort the run.
+    thread.join().ok();
 }

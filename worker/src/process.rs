@@ -4,13 +4,16 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use command_line::CliError;
 use execution_environment::engine::{EngineConfig, EngineConfigError, EngineRuntime};
-use job_queue::{DrainReport, QueueWorker, Waker, WorkerError};
-use orchestrator::{SweepLoop, Sweeps, Workshop, registry};
+use job_queue::{DrainReport, QueueWorker, Waker, WorkerConfig, WorkerError};
+use orchestrator::{ENVIRONMENT_QUEUE, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerArgs;
+
+/// Jobs of a session only move rows: a few slots keep up with any number of candidates.
+const SESSION_SLOTS: usize = 4;
 
 /// Why the process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,8 @@ pub enum RunError {
 /// The process, with its admin port open and nothing running yet.
 #[derive(Debug)]
 pub struct Worker {
-    queue: QueueWorker,
+    environments: QueueWorker,
+    sessions: QueueWorker,
     sweeps: SweepLoop,
     pool: PgPool,
     admin: AdminServer,
@@ -72,11 +76,26 @@ impl Worker {
             runtime: Arc::new(runtime),
             waker: Waker::new(pool.clone()),
         };
-        let queue = QueueWorker::builder(pool.clone(), registry(&workshop), config).build();
-        let sweeps = SweepLoop::new(workshop, Sweeps::default(), queue.incarnation());
+        // Two workers in one process: ending a session never waits for a slot that a slow runtime
+        // holds.
+        let [environments, sessions] = [
+            WorkerConfig {
+                queues: vec![ENVIRONMENT_QUEUE.to_owned()],
+                ..config.clone()
+            },
+            WorkerConfig {
+                name: format!("{}-sessions", config.name),
+                queues: vec![SESSION_QUEUE.to_owned()],
+                slots: SESSION_SLOTS,
+                ..config
+            },
+        ]
+        .map(|config| QueueWorker::builder(pool.clone(), registry(&workshop), config).build());
+        let sweeps = SweepLoop::new(workshop, Sweeps::default(), environments.incarnation());
         let admin = AdminServer::bind(args.admin_listen).await?;
         Ok(Self {
-            queue,
+            environments,
+            sessions,
             sweeps,
             pool,
             admin,
@@ -95,31 +114,28 @@ impl Worker {
     /// [`RunError`] when a part ended by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<DrainReport, RunError> {
         let Self {
-            queue,
+            environments,
+            sessions,
             sweeps,
             pool,
             admin,
             metrics,
         } = self;
-        tracing::info!(incarnation = %queue.incarnation(), admin = %admin.address(), "the worker works");
+        tracing::info!(incarnation = %environments.incarnation(), admin = %admin.address(), "the worker works");
         let ended = CancellationToken::new();
         let readiness = move || readiness(pool.clone());
         let serve = admin.run(metrics, readiness, ended.clone().cancelled_owned());
         let work = async {
-            let (drained, ()) = tokio::join!(
-                async {
-                    let drained = queue.run(stop.clone()).await;
-                    // Should the queue end by itself, the sweeps must not keep the process alive.
-                    stop.cancel();
-                    drained
-                },
+            let (environments, sessions, ()) = tokio::join!(
+                drain(environments, &stop),
+                drain(sessions, &stop),
                 Box::pin(sweeps.run(stop.clone()))
             );
             ended.cancel();
-            drained
+            Ok::<_, RunError>(sum(environments?, sessions?))
         };
         let (drained, ()) = tokio::join!(work, serve);
-        Ok(drained?)
+        drained
     }
 
     /// Works until SIGTERM or SIGINT.
@@ -144,6 +160,22 @@ impl Worker {
             drained = self.run(stop) => drained,
             () = listen => unreachable!("the listener only ever cancels"),
         }
+    }
+}
+
+/// Runs one queue's worker. Should it end by itself, nothing else keeps the process alive.
+async fn drain(worker: QueueWorker, stop: &CancellationToken) -> Result<DrainReport, WorkerError> {
+    let drained = Box::pin(worker.run(stop.clone())).await;
+    stop.cancel();
+    drained
+}
+
+fn sum(left: DrainReport, right: DrainReport) -> DrainReport {
+    DrainReport {
+        recorded: left.recorded + right.recorded,
+        released: left.released + right.released,
+        stale: left.stale + right.stale,
+        unanswered: left.unanswered + right.unanswered,
     }
 }
 

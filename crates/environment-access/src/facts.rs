@@ -69,8 +69,8 @@ pub async fn load_facts(
         SELECT user_id AS "user_id: UserId",
                environment_id AS "environment_id: ExecutionEnvironmentId",
                state,
-               least(ends_at, absolute_end) <= now() AS "past_end!",
-               (extract(epoch FROM least(ends_at, absolute_end) - now()) * 1000)::bigint
+               least(ends_at, absolute_end) <= clock_timestamp() AS "past_end!",
+               (extract(epoch FROM least(ends_at, absolute_end) - clock_timestamp()) * 1000)::bigint
                    AS "remaining_ms!",
                ends_at IS NOT NULL AS "clock_started!"
         FROM exam_sessions

@@ -28,7 +28,7 @@ impl Job for ProvisionEnvironment {
     const KIND: &'static str = "provision_environment";
     const QUEUE: &'static str = ENVIRONMENT_QUEUE;
     // The startup budget ends the attempts, not a number.
-    const MAX_ATTEMPTS: i32 = 25;
+    const MAX_ATTEMPTS: i32 = 1_000;
     const TIMEOUT: Duration = Duration::from_mins(1);
 
     fn key(&self) -> Option<String> {
@@ -57,7 +57,7 @@ pub struct ObserveEnvironment {
 impl Job for ObserveEnvironment {
     const KIND: &'static str = "observe_environment";
     const QUEUE: &'static str = ENVIRONMENT_QUEUE;
-    const MAX_ATTEMPTS: i32 = 25;
+    const MAX_ATTEMPTS: i32 = 1_000;
     const TIMEOUT: Duration = Duration::from_mins(1);
 
     fn key(&self) -> Option<String> {
@@ -136,7 +136,7 @@ impl Job for DestroyEnvironment {
     const KIND: &'static str = "destroy_environment";
     const QUEUE: &'static str = ENVIRONMENT_QUEUE;
     // An environment is never forgotten: a day of attempts at the longest backoff, and the orphan
-    // sweep enqueues it anew after that.
+    // sweep enqueues it anew after that, from the row.
     const MAX_ATTEMPTS: i32 = 1_500;
     const TIMEOUT: Duration = Duration::from_mins(1);
 

@@ -31,7 +31,8 @@ pub fn decide(
     if !budget_left {
         return Verdict::Fail;
     }
-    if persisted < classified.window {
+    // An access code says that somebody could not get in; it never condemns the environment.
+    if persisted < classified.window || !classified.may_fail_session() {
         return Verdict::LookAgain;
     }
     match classified.retry {
@@ -98,6 +99,14 @@ mod tests {
             message: String::new(),
         };
         assert_eq!(verdict(&signal, 1, 0, true), Verdict::LookAgain);
+    }
+
+    #[test]
+    fn an_access_code_never_condemns_an_environment() {
+        let signal = Signal::ExecTargetMissing {
+            message: String::new(),
+        };
+        assert_eq!(verdict(&signal, 1, 60, true), Verdict::LookAgain);
     }
 
     #[test]

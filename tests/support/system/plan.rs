@@ -11,6 +11,9 @@ use crate::settings::setting;
 /// Connections of one process; three systems' processes stay well below a server's default of 100.
 const CONNECTIONS: u32 = 8;
 
+/// A second page that may attach, so that a ticket can come from the wrong one of two good pages.
+pub const SECOND_PAGE: &str = "https://second.example";
+
 /// What a system is to be made of.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -26,7 +29,12 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { workers: 1, weight: Weight::Light, server: None, first_worker_server: None }
+        Self {
+            workers: 1,
+            weight: Weight::Light,
+            server: None,
+            first_worker_server: None,
+        }
     }
 }
 
@@ -47,9 +55,12 @@ pub(super) struct Settings {
     first_worker_database: Option<String>,
 }
 
+fn address() -> String {
+    format!("127.0.0.1:{}", free_port())
+}
+
 impl Addresses {
     pub(super) fn choose(workers: usize) -> Self {
-        let address = || format!("127.0.0.1:{}", free_port());
         Self {
             api: address(),
             api_admin: address(),
@@ -57,6 +68,11 @@ impl Addresses {
             terminal_admin: address(),
             worker_admins: (0..workers).map(|_| address()).collect(),
         }
+    }
+
+    /// Makes room for one more worker.
+    pub(super) fn add_worker(&mut self) {
+        self.worker_admins.push(address());
     }
 }
 
@@ -77,7 +93,10 @@ impl Plan {
             url.set_port(Some(*port)).expect("a port");
             url.into()
         });
-        Settings { shared, first_worker_database }
+        Settings {
+            shared,
+            first_worker_database,
+        }
     }
 }
 
@@ -89,36 +108,57 @@ pub(super) fn start_api(addresses: &Addresses, settings: &Settings, folder: &Pat
         ("--page-origin", format!("http://{}", addresses.api)),
         ("--terminal-url", format!("http://{}", addresses.terminal)),
     ];
-    Process::start("api", "carrel-api", flat(arguments), settings.shared.clone(), folder)
+    Process::start(
+        "api",
+        "carrel-api",
+        flat(arguments),
+        settings.shared.clone(),
+        folder,
+    )
 }
 
 pub(super) fn start_terminal(addresses: &Addresses, settings: &Settings, folder: &Path) -> Process {
     let arguments = [
         ("--listen", addresses.terminal.clone()),
         ("--admin-listen", addresses.terminal_admin.clone()),
-        ("--page-origin", format!("http://{}", addresses.api)),
+        (
+            "--page-origin",
+            format!("http://{},{SECOND_PAGE}", addresses.api),
+        ),
     ];
-    Process::start("terminal", "carrel-terminal", flat(arguments), settings.shared.clone(), folder)
+    Process::start(
+        "terminal",
+        "carrel-terminal",
+        flat(arguments),
+        settings.shared.clone(),
+        folder,
+    )
 }
 
-pub(super) fn start_workers(
+/// Starts the worker of this number, from 0.
+pub(super) fn start_worker(
     addresses: &Addresses,
     settings: &Settings,
     folder: &Path,
-) -> Vec<Process> {
-    let numbered = addresses.worker_admins.iter().enumerate();
-    let workers = numbered.map(|(index, admin)| {
-        let name = format!("worker-{}", index + 1);
-        let arguments = [("--name", name.clone()), ("--admin-listen", admin.clone())];
-        let mut environment = settings.shared.clone();
-        if let Some(url) = settings.first_worker_database.as_ref().filter(|_| index == 0) {
-            environment.push(("CARREL_DATABASE_URL".to_owned(), url.clone()));
-        }
-        Process::start(&name, "carrel-worker", flat(arguments), environment, folder)
-    });
-    workers.collect()
+    number: usize,
+) -> Process {
+    let name = format!("worker-{}", number + 1);
+    let admin = addresses.worker_admins[number].clone();
+    let arguments = [("--name", name.clone()), ("--admin-listen", admin)];
+    let mut environment = settings.shared.clone();
+    if let Some(url) = settings
+        .first_worker_database
+        .as_ref()
+        .filter(|_| number == 0)
+    {
+        environment.push(("CARREL_DATABASE_URL".to_owned(), url.clone()));
+    }
+    Process::start(&name, "carrel-worker", flat(arguments), environment, folder)
 }
 
 fn flat<const N: usize>(arguments: [(&str, String); N]) -> Vec<String> {
-    arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
+    arguments
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect()
 }

@@ -45,7 +45,9 @@ impl Door {
     /// Speaks HTTP to the terminal process as this candidate's page.
     pub fn http(&self) -> Http {
         let base = format!("http://{}", self.address);
-        Http::new(&base).with_token(&self.login.token).with_origin(&self.origin)
+        Http::new(&base)
+            .with_token(&self.login.token)
+            .with_origin(&self.origin)
     }
 
     /// Asks for a ticket.
@@ -65,22 +67,37 @@ impl Door {
     /// The same way with another login.
     #[must_use]
     pub fn with_login(&self, login: &Login) -> Self {
-        Self { login: login.clone(), ..self.clone() }
+        Self {
+            login: login.clone(),
+            ..self.clone()
+        }
     }
 
     /// The same login at another session.
     #[must_use]
     pub fn at_session(&self, session_id: &str) -> Self {
-        Self { session_id: session_id.to_owned(), ..self.clone() }
+        Self {
+            session_id: session_id.to_owned(),
+            ..self.clone()
+        }
     }
 
     fn upgrade(&self, origin: Option<&str>) -> Request {
-        let url = format!("ws://{}/v1/sessions/{}/terminal", self.address, self.session_id);
+        let url = format!(
+            "ws://{}/v1/sessions/{}/terminal",
+            self.address, self.session_id
+        );
         let mut request = url.into_client_request().expect("the address is sound");
         let headers = request.headers_mut();
         let bearer = format!("Bearer {}", self.login.token);
-        headers.insert("authorization", bearer.parse().expect("a token is plain text"));
-        headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse().expect("plain text"));
+        headers.insert(
+            "authorization",
+            bearer.parse().expect("a token is plain text"),
+        );
+        headers.insert(
+            "sec-websocket-protocol",
+            SUBPROTOCOL.parse().expect("plain text"),
+        );
         if let Some(origin) = origin {
             headers.insert("origin", origin.parse().expect("an origin is plain text"));
         }
@@ -96,8 +113,12 @@ pub async fn dial(
     door: &Door,
     origin: Option<&str>,
 ) -> Result<WebSocketStream<TcpStream>, Refused> {
-    let stream = TcpStream::connect(&door.address).await.map_err(|_| Refused::Cut)?;
-    stream.set_nodelay(true).expect("a socket takes TCP_NODELAY");
+    let stream = TcpStream::connect(&door.address)
+        .await
+        .map_err(|_| Refused::Cut)?;
+    stream
+        .set_nodelay(true)
+        .expect("a socket takes TCP_NODELAY");
     match tokio_tungstenite::client_async(door.upgrade(origin), stream).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(response)) => {

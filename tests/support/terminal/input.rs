@@ -17,7 +17,12 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(offset: u64, window: u32) -> Self {
-        Self { from: offset, kept: Vec::new(), sent: 0, limit: offset + u64::from(window) }
+        Self {
+            from: offset,
+            kept: Vec::new(),
+            sent: 0,
+            limit: offset + u64::from(window),
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {

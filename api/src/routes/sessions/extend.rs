@@ -101,7 +101,10 @@ pub(crate) async fn extend(
         reason: wanted.reason,
         idempotency_key: key.required()?,
     };
+    // Given back before another is taken: a request that holds one while it waits for a second
+    // can, with enough others like it, leave none for anybody.
+    drop(conn);
     extend_session(&state.pool, &extension).await?;
-    let document = document::load(&mut conn, path.0).await?;
+    let document = document::load(&mut *state.pool.acquire().await?, path.0).await?;
     Ok(document::answer(StatusCode::ACCEPTED, &document))
 }

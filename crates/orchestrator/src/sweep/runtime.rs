@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use cleanup_ttl::{
-    ExpiryPolicy, KnownSession, ListedEnvironment, SweepInput, SweepPlan, any_session,
-    load_known_sessions, plan,
+    ExpiryPolicy, KnownSession, ListedEnvironment, SweepInput, SweepPlan, Verdict, any_session,
+    database_now, judge, load_known_sessions, plan,
 };
 use execution_environment::{
-    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, forget_sightings,
-    install_id, load_environment, sight_orphan,
+    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, find_not_gone,
+    forget_sightings, install_id, load_environment, sight_orphan,
 };
 use failure_classification::{Phase as SessionPhase, Signal, classify};
 use job_queue::enqueue;
@@ -16,11 +16,13 @@ use serde_json::json;
 use session_identity::{Actor, ExamSessionId};
 use session_lifecycle::{
     Advance, Cause, Expected, Provenance, SessionState, TransitionError, advance, load_session,
+    lock_session,
 };
 
 use super::SweepReport;
 use crate::{
     DestroyEnvironment, StepError, Workshop,
+    error::chain,
     follow_up::{after_end, signed},
     work::failure,
 };
@@ -55,13 +57,40 @@ pub(super) async fn sweep(
         refusal: plan.refusal.as_ref().map(|refusal| json!(refusal)),
         ..SweepReport::default()
     };
+    // Where the plan looks wrong, the rows may be: then nothing is concluded from them.
+    let stopped = stopped.into_iter().filter(|_| plan.refusal.is_none());
     let suspects: HashSet<_> = plan.recheck.iter().copied().chain(stopped).collect();
+    // One environment that cannot be judged must not keep the sweep from all others.
     for session_id in suspects {
-        report.lost += usize::from(recheck(workshop, session_id).await?);
+        match recheck(workshop, session_id).await {
+            Ok(lost) => report.lost += usize::from(lost),
+            Err(error) => {
+                tracing::warn!(session.id = %session_id, error = error.chain(), "a suspect could not be judged");
+            }
+        }
     }
-    report.teardowns = tear_down(workshop, &plan.teardowns).await?;
+    let forgotten = forgotten(workshop, policy).await?;
+    let teardowns: HashSet<_> = plan.teardowns.iter().copied().chain(forgotten).collect();
+    report.teardowns = tear_down(workshop, &teardowns).await?;
     delete(workshop, &plan, policy, &mut report).await?;
     Ok(report)
+}
+
+/// Ended sessions whose environment is not confirmed gone although the runtime lists none: the job
+/// that should have confirmed it was parked or cancelled.
+async fn forgotten(
+    workshop: &Workshop,
+    policy: &ExpiryPolicy,
+) -> Result<Vec<ExamSessionId>, StepError> {
+    let mut connection = workshop.pool.acquire().await?;
+    let mut forgotten = Vec::new();
+    for environment in find_not_gone(&mut connection, policy.batch).await? {
+        let session = load_session(&mut connection, environment.session_id).await?;
+        if session.is_some_and(|session| session.state.is_terminal()) {
+            forgotten.push(environment.session_id);
+        }
+    }
+    Ok(forgotten)
 }
 
 /// Environments that have stopped although their session lives.
@@ -131,12 +160,19 @@ async fn fail(
     signal: &Signal,
 ) -> Result<bool, StepError> {
     let mut transaction = workshop.pool.begin().await?;
-    let session = load_session(&mut transaction, session_id).await?;
+    let session = lock_session(&mut transaction, session_id).await?;
     let Some(session) = session else {
         return Ok(false);
     };
     let usable = matches!(session.state, SessionState::Ready | SessionState::Running);
     if !usable {
+        return Ok(false);
+    }
+    // An exam whose time is over did not fail: the expired sweep has it within a second.
+    if matches!(
+        judge(&session, database_now(&mut transaction).await?),
+        Verdict::Expire { .. }
+    ) {
         return Ok(false);
     }
     let classified = classify(signal, SessionPhase::AfterReady);
@@ -166,7 +202,10 @@ async fn fail(
     Ok(true)
 }
 
-async fn tear_down(workshop: &Workshop, sessions: &[ExamSessionId]) -> Result<usize, StepError> {
+async fn tear_down(
+    workshop: &Workshop,
+    sessions: &HashSet<ExamSessionId>,
+) -> Result<usize, StepError> {
     let mut connection = workshop.pool.acquire().await?;
     let mut enqueued = 0;
     for session_id in sessions.iter().copied() {
@@ -205,11 +244,17 @@ async fn delete(
     let deletions = plan.deletions(&known_for, policy);
     report.quarantined = plan.orphans.len();
     for deletion in &deletions {
-        let destroyed = workshop
+        match workshop
             .runtime
             .destroy(&deletion.name, Some(&deletion.uid))
-            .await?;
-        report.deleted += usize::from(destroyed == Destroyed::Gone);
+            .await
+        {
+            Ok(Destroyed::Gone) => report.deleted += 1,
+            Ok(Destroyed::StillThere) => {}
+            Err(error) => {
+                tracing::warn!(environment.uid = %deletion.uid, error = chain(&error), "an orphan could not be deleted");
+            }
+        }
     }
     report.quarantined = report.quarantined.saturating_sub(report.deleted);
     Ok(())

@@ -1,6 +1,6 @@
 //! Fails what did not become ready within its startup budget, with the last thing that blocked it.
 
-use cleanup_ttl::ExpiryPolicy;
+use cleanup_ttl::{ExpiryPolicy, Verdict, database_now, judge};
 use execution_environment::load_environment;
 use failure_classification::{Phase, Signal, classify};
 use serde_json::{Value, json};
@@ -44,6 +44,11 @@ async fn fail(conn: &mut PgConnection, session_id: ExamSessionId) -> Result<bool
     let Some(session) = load_session(conn, session_id).await? else {
         return Ok(false);
     };
+    // An exam whose time is over did not fail: the expired sweep has it within a second.
+    let now = database_now(conn).await?;
+    if !matches!(judge(&session, now), Verdict::StartupMissed { .. }) {
+        return Ok(false);
+    }
     let environment = load_environment(conn, session_id).await?;
     let note = environment.and_then(|environment| environment.last_signal);
     let signal = blocking(note.as_ref(), session.state);
@@ -68,7 +73,8 @@ async fn fail(conn: &mut PgConnection, session_id: ExamSessionId) -> Result<bool
 fn blocking(note: Option<&Value>, state: SessionState) -> Signal {
     let noted = note
         .and_then(|note| note.get("signal"))
-        .and_then(|signal| serde_json::from_value(signal.clone()).ok());
+        .and_then(|signal| serde_json::from_value(signal.clone()).ok())
+        .filter(|signal| classify(signal, Phase::BeforeReady).may_fail_session());
     noted.unwrap_or_else(|| match state {
         SessionState::Created => Signal::JobExhausted {
             job_kind: "provision_environment".to_owned(),

@@ -10,6 +10,7 @@ use execution_environment::{
 use job_queue::{Handler, JobContext, Outcome};
 use serde_json::json;
 use session_identity::ExamSessionId;
+use session_lifecycle::load_session;
 
 use super::{Workshop, outcome::settle};
 use crate::{DestroyEnvironment, StepError, error::chain};
@@ -58,6 +59,11 @@ async fn begin(
     session_id: ExamSessionId,
 ) -> Result<Option<EnvironmentRecord>, StepError> {
     let mut connection = workshop.pool.acquire().await?;
+    let session = load_session(&mut connection, session_id).await?;
+    if session.is_none_or(|session| !session.state.is_terminal()) {
+        // Nobody enqueues this for a live session; should it happen, its work is not touched.
+        return Ok(None);
+    }
     let environment = match begin_destroy(&mut connection, session_id).await? {
         Some(environment) => Some(environment),
         None => load_environment(&mut connection, session_id).await?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use execution_environment::{
     EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationReport, Observation, Phase,
-    RuntimeName, RuntimeUid, judge, record_up,
+    RuntimeError, RuntimeName, RuntimeUid, judge, record_up,
 };
 use failure_classification::Signal;
 use job_queue::{Handler, JobContext, Outcome};
@@ -143,7 +143,13 @@ async fn prove(
     let exam = &subject.spec.exam;
     let report = match workshop.runtime.verify(&subject.name, uid, exam).await {
         Ok(report) => report,
-        Err(error) => return setback::after_error(workshop, attempt, context, error).await,
+        // It stopped between the look and the proof: the next look says what became of it.
+        Err(error) if matches!(error.signal, Signal::ExecTargetMissing { .. }) => {
+            return Ok(Outcome::Snooze { after: LOOK });
+        }
+        Err(error) => {
+            return setback::after_error(workshop, attempt, context, unprovable(error)).await;
+        }
     };
     let gaps = judge(&report, exam);
     if !gaps.is_empty() {
@@ -152,6 +158,14 @@ async fn prove(
         return setback::after_signal(workshop, attempt, context, &signal, &evidence).await;
     }
     become_ready(workshop, subject, uid, &report, attempt, context).await
+}
+
+/// A keeper that cannot be started is the environment's fault, not the candidate's access.
+fn unprovable(mut error: RuntimeError) -> RuntimeError {
+    if let Signal::ShellUnavailable { message, .. } = error.signal {
+        error.signal = Signal::StartFailed { message };
+    }
+    error
 }
 
 fn unproven(gaps: &[IsolationGap]) -> Signal {

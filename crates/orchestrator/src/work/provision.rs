@@ -35,10 +35,17 @@ async fn provision(
     job: &ProvisionEnvironment,
     context: &JobContext,
 ) -> Result<Outcome, StepError> {
-    if !older_attempt_is_gone(workshop, job).await? {
-        return Ok(Outcome::Snooze {
-            after: OLDER_ATTEMPT_PAUSE,
-        });
+    match older_attempt_is_gone(workshop, job).await {
+        Ok(true) => {}
+        Ok(false) => {
+            return Ok(Outcome::Snooze {
+                after: OLDER_ATTEMPT_PAUSE,
+            });
+        }
+        Err(error) => {
+            let class = error.class().as_str().to_owned();
+            return Ok(setback::try_again(job.session_id, class, error.chain()));
+        }
     }
     let Some(spec) = begin(workshop, job, context).await? else {
         return Ok(Outcome::Done);

@@ -9,7 +9,7 @@ use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{JobContext, Outcome, enqueue};
 use serde_json::{Value, json};
 use session_identity::ExamSessionId;
-use session_lifecycle::{Advance, Expected, FailureRecord, SessionRecord, advance};
+use session_lifecycle::{Advance, Expected, FailureRecord, SessionRecord, advance, lock_session};
 use sqlx::PgConnection;
 
 use super::{
@@ -25,6 +25,12 @@ use crate::{
 
 /// How soon a setback that may pass is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How soon a runtime that did not answer is asked again, at the least.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// A note older than this no longer says that its signal persists.
+const NOTE_HOLDS: chrono::Duration = chrono::Duration::seconds(5);
 
 /// One attempt of one session's environment.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +78,7 @@ pub(super) async fn after_error(
     let signal = noted(
         &error.signal,
         &reason,
+        attempt,
         None,
         database_now(&mut connection).await?,
     );
@@ -82,11 +89,18 @@ pub(super) async fn after_error(
         &signal,
     )
     .await?;
-    Ok(Outcome::Retry {
-        after: None,
+    Ok(try_again(attempt.session_id, class, reason))
+}
+
+/// Tries again within the startup budget: soon, and not at the same instant as fifty others. The
+/// queue's own backoff would sleep past a budget of a minute.
+pub(super) fn try_again(session_id: ExamSessionId, class: String, reason: String) -> Outcome {
+    let spread = u64::try_from(session_id.as_uuid().as_u128() % 1_000).unwrap_or_default();
+    Outcome::Retry {
+        after: Some(RETRY_PAUSE + Duration::from_millis(spread)),
         class,
         reason,
-    })
+    }
 }
 
 /// The environment, or the place it should be in, says why it is not ready.
@@ -98,13 +112,15 @@ pub(super) async fn after_signal(
     detail: &str,
 ) -> Result<Outcome, StepError> {
     let mut transaction = workshop.pool.begin().await?;
+    // The session before its environment, as every other transaction takes them.
+    lock_session(&mut transaction, attempt.session_id).await?;
     let Some((session, environment)) = still_wanted(&mut transaction, &attempt).await? else {
         return Ok(Outcome::Done);
     };
     let now = database_now(&mut transaction).await?;
     let classified = classify(signal, Phase::BeforeReady);
-    let since = since(&environment, classified.code().as_str()).unwrap_or(now);
-    let note = noted(signal, detail, Some(since), now);
+    let since = since(&environment, classified.code().as_str(), now).unwrap_or(now);
+    let note = noted(signal, detail, attempt, Some(since), now);
     record_signal(&mut transaction, attempt.session_id, attempt.attempt, &note).await?;
     let persisted = (now - since).to_std().unwrap_or_default();
     let outcome = match decide(
@@ -173,10 +189,16 @@ pub(crate) fn failure(classified: &Classified, evidence: Value) -> FailureRecord
 }
 
 /// The note kept beside an attempt: the signal, what was said, and since when it has been so.
-fn noted(signal: &Signal, detail: &str, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Value {
-    let code = classify(signal, Phase::BeforeReady).code();
+fn noted(
+    signal: &Signal,
+    detail: &str,
+    attempt: Attempt,
+    since: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Value {
     json!({
-        "code": code.as_str(),
+        "code": classify(signal, Phase::BeforeReady).code().as_str(),
+        "attempt": attempt.attempt,
         "signal": signal,
         "detail": detail,
         "since": since.unwrap_or(now),
@@ -184,10 +206,13 @@ fn noted(signal: &Signal, detail: &str, since: Option<DateTime<Utc>>, now: DateT
     })
 }
 
-/// Since when the last note has had this code.
-fn since(environment: &EnvironmentRecord, code: &str) -> Option<DateTime<Utc>> {
+/// Since when this attempt has shown this code without a gap; `None` at its first sighting.
+fn since(environment: &EnvironmentRecord, code: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let note = environment.last_signal.as_ref()?;
-    if note.get("code")?.as_str()? != code {
+    let same_code = note.get("code")?.as_str()? == code;
+    let same_attempt = note.get("attempt")?.as_i64()? == i64::from(environment.attempt);
+    let seen: DateTime<Utc> = note.get("at")?.as_str()?.parse().ok()?;
+    if !(same_code && same_attempt && now - seen <= NOTE_HOLDS) {
         return None;
     }
     note.get("since")?.as_str()?.parse().ok()
