@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_counted_answer_ends_where_it_says() {
-        let wire = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nnoXXX";
+        let wire = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno more";
         let response = read_response(&mut wire.as_bytes()).unwrap();
         assert_eq!((response.status, response.text().as_str()), (404, "no"));
     }
