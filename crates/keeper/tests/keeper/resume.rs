@@ -1,7 +1,8 @@
+use std::io::Write as _;
 use std::time::Duration;
 
-use carrel_keeper::KeeperFrame;
-use carrel_keeper::frames::{RING, Resume};
+use carrel_keeper::{ClientFrame, Frame as _, KeeperFrame};
+use carrel_keeper::frames::{Open, RING, Resume};
 
 use crate::fixture::{Client, Keeper};
 
@@ -143,8 +144,18 @@ fn a_ping_overtakes_a_replay() {
     client.type_text("seq 1 100000; echo fi''nished\n");
     client.expect("finished");
     drop(client);
-    let mut client = keeper.open(2, None);
-    client.send(&carrel_keeper::ClientFrame::Ping { token: 1 });
+    // In one write with OPEN, so that the replay cannot be with the kernel before the ping is read.
+    let mut client = keeper.connect();
+    let open = Open {
+        epoch: 2,
+        cols: 80,
+        rows: 24,
+        resume: None,
+    };
+    let mut words = ClientFrame::Open(open).to_bytes().unwrap().to_vec();
+    words.extend(ClientFrame::Ping { token: 1 }.to_bytes().unwrap());
+    client.socket.write_all(&words).unwrap();
+    client.expect_opened();
     while client.frame() != Some(KeeperFrame::Pong { token: 1 }) {}
     assert!(client.output.len() < RING, "{}", client.output.len());
 }
