@@ -15,5 +15,5 @@ export default defineConfig({
     sourcemap: false,
   },
   // The browser test in e2e needs the real processes and is run by the integration tests.
-  test: { include: ["src/**/*.test.ts"] },
+  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000 },
 });

@@ -202,4 +202,32 @@ mod tests {
         drop(second);
         assert!(hints.followed().is_empty());
     }
+
+    #[sqlx::test(migrations = false)]
+    async fn each_notification_wakes_its_follower_without_any_poll(pool: PgPool) {
+        let hints = Hints::new();
+        let session_id = ExamSessionId::generate();
+        let mut follower = hints.follow(session_id);
+        let listening = tokio::spawn({
+            let pool = pool.clone();
+            async move { hints.listen_once(&pool).await }
+        });
+        // Listening begins with a hint at everything.
+        woken(&mut follower).await;
+        for _ in 0..3 {
+            let notify = format!("NOTIFY {CHANNEL}, '{session_id}'");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(notify))
+                .execute(&pool)
+                .await
+                .unwrap();
+            woken(&mut follower).await;
+        }
+        listening.abort();
+    }
+
+    async fn woken(follower: &mut Follower) {
+        tokio::time::timeout(Duration::from_mins(1), follower.changed(0))
+            .await
+            .expect("a hint in time");
+    }
 }

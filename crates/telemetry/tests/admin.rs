@@ -18,7 +18,11 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let server = AdminServer::bind(([127, 0, 0, 1], 0).into())
+    start_at([127, 0, 0, 1]).await
+}
+
+async fn start_at(host: [u8; 4]) -> Running {
+    let server = AdminServer::bind((host, 0).into())
         .await
         .expect("a free port");
     let server = server
@@ -119,7 +123,8 @@ async fn other_paths_methods_and_garbage_are_turned_away_and_the_port_lives_on()
 
 #[tokio::test]
 async fn a_stopped_server_gives_its_port_back() {
-    let server = start().await;
+    // On an address of its own, where no neighbouring test can take the port meanwhile.
+    let server = start_at([127, 0, 0, 9]).await;
     server.stop.send(()).unwrap();
     server.served.await.unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());

@@ -208,3 +208,33 @@ impl Doubt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn next(hinted: &mut mpsc::Receiver<Hint>) -> Hint {
+        let hint = timeout(Duration::from_mins(1), hinted.recv()).await;
+        hint.expect("a hint in time").expect("somebody listens")
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn each_notification_hints_at_its_session_without_any_poll(pool: PgPool) {
+        let (hints, mut hinted) = mpsc::channel(HINTS);
+        let listening = tokio::spawn({
+            let pool = pool.clone();
+            async move { listen_once(&pool, &hints).await }
+        });
+        assert!(matches!(next(&mut hinted).await, Hint::Everything));
+        for session_id in [ExamSessionId::generate(), ExamSessionId::generate()] {
+            let notify = format!("NOTIFY {CHANNEL}, '{session_id}'");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(notify))
+                .execute(&pool)
+                .await
+                .unwrap();
+            let hint = next(&mut hinted).await;
+            assert!(matches!(hint, Hint::Session(told) if told == session_id));
+        }
+        listening.abort();
+    }
+}

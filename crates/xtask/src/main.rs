@@ -3,6 +3,8 @@
 mod check;
 mod cli;
 mod engine;
+#[cfg(test)]
+mod eventually;
 mod failure;
 mod http;
 mod images;

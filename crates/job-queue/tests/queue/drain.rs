@@ -2,21 +2,33 @@
 
 use std::{sync::Arc, time::Duration};
 
-use job_queue::{CancelReason, Outcome, Registry};
+use job_queue::{CancelReason, Outcome, Registry, WorkerConfig};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::support::{Ping, handler, load, outcomes, ping, put, quick, start, wait_for_state};
+use crate::support::{
+    PATIENCE, Ping, handler, load, outcomes, ping, put, quick, start, wait_for_state,
+};
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_drain_waits_for_what_ends_in_time(pool: PgPool) {
-    let registry = Registry::new().register::<Ping, _>(handler(|_: Ping, _| async {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        Outcome::Done
+    let started = Arc::new(Notify::new());
+    let seen = started.clone();
+    let registry = Registry::new().register::<Ping, _>(handler(move |_: Ping, _| {
+        seen.notify_one();
+        async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Outcome::Done
+        }
     }));
-    let worker = start(&pool, registry, quick("w"));
+    let patient = WorkerConfig {
+        drain_grace: PATIENCE,
+        ..quick("w")
+    };
+    let worker = start(&pool, registry, patient);
     let id = put(&pool, &ping(1)).await;
-    wait_for_state(&pool, id, "running").await;
+    // What is claimed and has not started is given back.
+    started.notified().await;
     let report = worker.drain().await;
     assert_eq!((report.recorded, report.released), (1, 0));
     assert_eq!(load(&pool, id).await.state, "done");

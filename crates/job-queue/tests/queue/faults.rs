@@ -1,18 +1,20 @@
 //! Workers that die, hang or lose their database.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, Ordering},
+        atomic::{AtomicI32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use job_queue::{EnqueueOptions, Outcome, Registry};
+use job_queue::{EnqueueOptions, Outcome, Registry, load_job};
+use session_identity::JobId;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::support::{
-    Ping, handler, load, outcomes, ping, put, quick, start, wait_for, wait_for_state,
+    PATIENCE, Ping, handler, load, outcomes, ping, put, quick, start, wait_for, wait_for_state,
 };
 
 fn hanging() -> Registry {
@@ -28,7 +30,7 @@ async fn a_killed_workers_job_is_taken_over_by_its_restart_under_the_same_name(p
     let id = put(&pool, &ping(1)).await;
     let first = start(&pool, hanging(), quick("same-name"));
     wait_for_state(&pool, id, "running").await;
-    first.kill();
+    first.kill().await;
     let second = start(&pool, finishing(), quick("same-name"));
     let job = wait_for_state(&pool, id, "done").await;
     assert_eq!((job.run_token, job.attempt, job.crash_count), (2, 1, 1));
@@ -45,7 +47,7 @@ async fn a_job_that_kills_its_worker_three_times_is_parked_and_others_run(pool: 
             job.run_token == crash && job.state == "running"
         })
         .await;
-        worker.kill();
+        worker.kill().await;
         // What 20 s of silence do.
         sqlx::query!(
             "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1",
@@ -67,43 +69,39 @@ async fn a_job_that_kills_its_worker_three_times_is_parked_and_others_run(pool: 
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn handlers_that_block_every_thread_do_not_starve_the_heartbeat(pool: PgPool) {
-    // The test's runtime has one thread, and the handler sits on it for two leases.
-    let registry = Registry::new().register::<Ping, _>(handler(|_: Ping, _| async {
-        std::thread::sleep(Duration::from_millis(2_400));
-        Outcome::Done
+    // The test's runtime has one thread, and the handler sits on it until the lease was renewed
+    // three times from outside of it.
+    let options = pool.connect_options();
+    let registry = Registry::new().register::<Ping, _>(handler(move |_: Ping, context| {
+        let options = options.clone();
+        async move {
+            let watcher = std::thread::spawn(move || await_renewals(&options, context.job_id, 3));
+            watcher.join().unwrap();
+            Outcome::Done
+        }
     }));
     let id = put(&pool, &ping(1)).await;
-    let lapsed = Arc::new(AtomicBool::new(false));
-    let watch = (
-        Arc::clone(&lapsed),
-        PgConnectOptions::clone(&pool.connect_options()),
-    );
-    let watcher = std::thread::spawn(move || watch_lease(&watch.0, &watch.1));
     let worker = start(&pool, registry, quick("w"));
     let job = wait_for_state(&pool, id, "done").await;
-    watcher.join().unwrap();
-    assert!(!lapsed.load(Ordering::SeqCst), "the lease ran out");
     assert_eq!((job.run_token, job.crash_count), (1, 0));
     worker.drain().await;
 }
 
-/// Looks at the leases from outside the blocked runtime.
-fn watch_lease(lapsed: &AtomicBool, options: &PgConnectOptions) {
+/// Looks at the lease from outside the blocked runtime, until it was moved so many times.
+fn await_renewals(options: &PgConnectOptions, id: JobId, wanted: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
         let mut connection = PgConnection::connect_with(options).await.unwrap();
-        for _ in 0..20 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let expired = sqlx::query_scalar!(
-                r#"SELECT count(*) AS "count!" FROM jobs
-                   WHERE state = 'running' AND lease_until <= now()"#
-            );
-            if expired.fetch_one(&mut connection).await.unwrap() > 0 {
-                lapsed.store(true, Ordering::SeqCst);
-            }
+        let give_up = Instant::now() + PATIENCE;
+        let mut leases = HashSet::new();
+        while leases.len() <= wanted {
+            assert!(Instant::now() < give_up, "only these: {leases:?}");
+            let job = load_job(&mut connection, id).await.unwrap().unwrap();
+            leases.insert(job.lease_until.unwrap());
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
 }
@@ -124,7 +122,7 @@ async fn a_handler_that_ends_during_an_outage_longer_than_its_lease_is_still_ack
     let worker = start(&pool, registry, quick("w"));
     let id = put(&pool, &ping(1)).await;
     wait_for_state(&pool, id, "running").await;
-    outage(&pool, Duration::from_millis(2_500)).await;
+    outage(&pool, quick("w").lease + Duration::from_millis(500)).await;
     let job = wait_for_state(&pool, id, "done").await;
     assert_eq!((job.run_token, runs.load(Ordering::SeqCst)), (1, 1));
     // And the worker has survived it.

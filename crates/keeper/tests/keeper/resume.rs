@@ -1,8 +1,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use carrel_keeper::{ClientFrame, Frame as _, KeeperFrame};
 use carrel_keeper::frames::{Open, RING, Resume};
+use carrel_keeper::{ClientFrame, Frame as _, KeeperFrame};
 
 use crate::fixture::{Client, Keeper};
 

@@ -7,6 +7,7 @@ use environment_access::{Origins, TokenConfig, TokenRequest, issue_token};
 use secrecy::{ExposeSecret as _, SecretString};
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, Role, UserId};
 use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use telemetry::MetricsHandle;
 use terminal_gateway::{Gateway, GatewayConfig};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(pool: PgPool) -> Self {
+        let pool = apart(&pool);
         let session_id = insert_session(&pool, USER).await;
         for state in ["initializing", "ready", "running"] {
             set_state(&pool, session_id, state).await;
@@ -91,6 +93,15 @@ pub(crate) fn token(user: &str, role: Role) -> String {
 /// A login token of the session's owner; each call is another login.
 pub(crate) fn owner() -> String {
     token(USER, Role::Candidate)
+}
+
+/// A pool of the test's own. All tests of a run share the connections of the pools they are given,
+/// and a gateway keeps one for as long as it listens.
+fn apart(pool: &PgPool) -> PgPool {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    PgPoolOptions::new()
+        .max_connections(4)
+        .connect_lazy_with(options)
 }
 
 pub(crate) async fn start_gateway(

@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::bench::{Bench, ORIGIN, owner};
 
 /// Nothing here takes longer unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Browser {
     pub(crate) socket: WebSocketStream<TcpStream>,
@@ -143,5 +143,25 @@ impl Browser {
                 Came::Broken => panic!("the connection broke without a close code"),
             }
         }
+    }
+
+    /// Waits until a Close frame with 4010 has arrived, and leaves it unread.
+    pub(crate) async fn close_has_come(&mut self) {
+        let [high, low] = 4010_u16.to_be_bytes();
+        let come = async {
+            let mut waiting = vec![0; 64 * 1024];
+            loop {
+                let count = self.socket.get_ref().peek(&mut waiting).await.unwrap();
+                // The opcode of Close, a length, the code.
+                let mut quads = waiting[..count].windows(4);
+                if quads.any(|quad| matches!(quad, [0x88, _, a, b] if (*a, *b) == (high, low))) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, come)
+            .await
+            .expect("a Close frame comes in time");
     }
 }

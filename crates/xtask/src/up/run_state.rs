@@ -188,6 +188,7 @@ mod tests {
     use std::process::{Child, Command};
 
     use super::*;
+    use crate::eventually::eventually;
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").spawn().unwrap()
@@ -226,7 +227,9 @@ mod tests {
             "{failure:?}"
         );
         drop(first);
-        RunState::take(folder.path()).unwrap();
+        eventually("the folder is free", || {
+            RunState::take(folder.path()).is_ok()
+        });
     }
 
     #[test]
