@@ -1,21 +1,31 @@
 //! The command line, parsed by hand: an argument library would double the binary.
 
+mod flags;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use carrel_keeper::SOCKET_PATH;
+use flags::Flags;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 carrel-keeper: PID 1 of an environment
 
-run    [--socket PATH] [--workdir DIR] [--hold-ms N] -- SHELL [ARG…]
+run    [--socket PATH] [--workdir DIR] [--hold-ms N] [--open-files N] [--processes N]
+       [--prove-within-ms N --instance ID [--probe IP:PORT]… [--pids N]] -- SHELL [ARG…]
        owns the shell and its terminal until SIGTERM; --hold-ms (default 10000): how long
-       unacknowledged output of a lost client blocks the shell before it may be overwritten
-attach [--socket PATH] --epoch N
-       relays frames between standard input/output and the keeper
+       unacknowledged output of a lost client blocks the shell before it may be overwritten;
+       --open-files, --processes: limits set before all else, which the shell inherits;
+       --prove-within-ms: first prints what isolates this environment as one line of JSON that
+       names --instance, looking again for N ms at most while anything answers; --pids: tries
+       whether more tasks than N can exist
+attach [--socket PATH] [--instance ID] --epoch N
+       relays frames between standard input/output and the keeper; refused where CARREL_INSTANCE
+       is another ID
+install PATH
+       copies this binary to PATH and makes the folder `sealed` beside it, for its owner only
 verify [--probe IP:PORT]…
        prints what isolates this environment as one JSON document
 stop   [--socket PATH]
@@ -37,7 +47,9 @@ pub(crate) enum Verb {
     /// Keep a shell.
     Run(RunArgs),
     /// Relay frames.
-    Attach { socket: PathBuf, epoch: i64 },
+    Attach(AttachArgs),
+    /// Copy this binary.
+    Install { path: PathBuf },
     /// Report on isolation.
     Verify { probes: Vec<SocketAddr> },
     /// End the keeper.
@@ -59,39 +71,71 @@ pub(crate) struct RunArgs {
     pub(crate) workdir: PathBuf,
     /// How long unacknowledged output of a lost client is kept by blocking the shell.
     pub(crate) hold: Duration,
+    /// Limits of every process from the keeper on.
+    pub(crate) limits: ProcessLimits,
+    /// What to prove before anybody may attach.
+    pub(crate) proof: Option<ProofArgs>,
     /// The shell and its arguments; never empty.
     pub(crate) shell: Vec<OsString>,
+}
+
+/// Resource limits that are inherited; `None` leaves one as it was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ProcessLimits {
+    /// Open files of one process.
+    pub(crate) open_files: Option<u64>,
+    /// Processes and threads of one user.
+    pub(crate) processes: Option<u64>,
+}
+
+/// What the printed report must say and try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ProofArgs {
+    /// Which object of the runtime this is.
+    pub(crate) instance: String,
+    /// How long answers from the network may go on before they count.
+    pub(crate) within: Duration,
+    /// What must not answer, beside what is always tried.
+    pub(crate) probes: Vec<SocketAddr>,
+    /// How many tasks to try to exceed.
+    pub(crate) pids: Option<u64>,
+}
+
+/// The settings of `attach`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AttachArgs {
+    /// Where the keeper listens.
+    pub(crate) socket: PathBuf,
+    /// Which object of the runtime is meant.
+    pub(crate) instance: Option<String>,
+    /// The epoch that OPEN must name.
+    pub(crate) epoch: i64,
 }
 
 /// Reads the arguments after the program's name; the error is for people.
 pub(crate) fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Verb, String> {
     let verb = words
         .next()
-        .ok_or("a verb is missing: run, attach, verify or stop")?;
+        .ok_or("a verb is missing: run, attach, install, verify or stop")?;
     let verb = verb.to_string_lossy().into_owned();
     if verb == START_SHELL {
         return Ok(Verb::StartShell {
             argv: words.collect(),
         });
     }
+    if verb == "install" {
+        return install(words);
+    }
     let mut flags = Flags::read(words)?;
     let parsed = match verb.as_str() {
-        "run" => Verb::Run(RunArgs {
+        "run" => Verb::Run(run(&mut flags)?),
+        "attach" => Verb::Attach(AttachArgs {
             socket: flags.socket(),
-            workdir: flags
-                .take("--workdir")
-                .map_or_else(|| PathBuf::from("/"), PathBuf::from),
-            hold: flags
-                .number("--hold-ms")?
-                .map_or(HOLD, Duration::from_millis),
-            shell: flags.shell()?,
-        }),
-        "attach" => Verb::Attach {
-            socket: flags.socket(),
+            instance: flags.text("--instance")?,
             epoch: flags
                 .number("--epoch")?
                 .ok_or("attach: --epoch is missing")?,
-        },
+        }),
         "verify" => Verb::Verify {
             probes: flags.probes()?,
         },
@@ -106,86 +150,49 @@ pub(crate) fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Verb, S
     Ok(parsed)
 }
 
-/// `--name value` pairs, then what follows `--`.
-struct Flags {
-    pairs: Vec<(String, OsString)>,
-    rest: Option<Vec<OsString>>,
+fn run(flags: &mut Flags) -> Result<RunArgs, String> {
+    let workdir = flags.take("--workdir");
+    let hold = flags.number("--hold-ms")?;
+    Ok(RunArgs {
+        socket: flags.socket(),
+        workdir: workdir.map_or_else(|| PathBuf::from("/"), PathBuf::from),
+        hold: hold.map_or(HOLD, Duration::from_millis),
+        limits: ProcessLimits {
+            open_files: flags.number("--open-files")?,
+            processes: flags.number("--processes")?,
+        },
+        proof: proof(flags)?,
+        shell: flags.shell()?,
+    })
 }
 
-impl Flags {
-    fn read(mut words: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut pairs = Vec::new();
-        while let Some(word) = words.next() {
-            let name = word.to_string_lossy().into_owned();
-            if name == "--" {
-                return Ok(Self {
-                    pairs,
-                    rest: Some(words.collect()),
-                });
-            }
-            if !name.starts_with("--") {
-                return Err(format!("unexpected argument {name:?}; see --help"));
-            }
-            let value = words
-                .next()
-                .ok_or_else(|| format!("{name} needs a value"))?;
-            pairs.push((name, value));
-        }
-        Ok(Self { pairs, rest: None })
-    }
+/// Without `--prove-within-ms` the flags of a proof are left over, and so refused.
+fn proof(flags: &mut Flags) -> Result<Option<ProofArgs>, String> {
+    let Some(within) = flags.number("--prove-within-ms")? else {
+        return Ok(None);
+    };
+    Ok(Some(ProofArgs {
+        instance: flags
+            .text("--instance")?
+            .filter(|instance| !instance.is_empty())
+            .ok_or("run: --prove-within-ms needs --instance")?,
+        within: Duration::from_millis(within),
+        probes: flags.probes()?,
+        pids: flags.number("--pids")?,
+    }))
+}
 
-    fn take(&mut self, name: &str) -> Option<OsString> {
-        let place = self.pairs.iter().position(|(given, _)| given == name)?;
-        Some(self.pairs.remove(place).1)
-    }
-
-    fn socket(&mut self) -> PathBuf {
-        self.take("--socket")
-            .map_or_else(|| PathBuf::from(SOCKET_PATH), PathBuf::from)
-    }
-
-    fn number<N: std::str::FromStr>(&mut self, name: &str) -> Result<Option<N>, String> {
-        let Some(value) = self.take(name) else {
-            return Ok(None);
-        };
-        let number = value.to_str().and_then(|text| text.parse().ok());
-        number
-            .map(Some)
-            .ok_or_else(|| format!("{name}: {} is no number", value.display()))
-    }
-
-    fn probes(&mut self) -> Result<Vec<SocketAddr>, String> {
-        let mut probes = Vec::new();
-        while let Some(target) = self.take("--probe") {
-            let target = target.into_string().map_err(|_| "--probe: not UTF-8")?;
-            // A static binary cannot resolve names safely: the C library would load the image's
-            // resolver modules, which belong to another C library.
-            let address = target.parse::<SocketAddr>();
-            probes.push(address.map_err(|_| format!("--probe: {target:?} is not IP:PORT"))?);
-        }
-        Ok(probes)
-    }
-
-    fn shell(&mut self) -> Result<Vec<OsString>, String> {
-        match self.rest.take() {
-            Some(argv) if !argv.is_empty() => Ok(argv),
-            _ => Err("run: the shell is missing after --".into()),
-        }
-    }
-
-    fn nothing_left(&self) -> Result<(), String> {
-        if let Some((name, _)) = self.pairs.first() {
-            return Err(format!("unknown flag {name}; see --help"));
-        }
-        if self.rest.is_some() {
-            return Err("unexpected arguments after --".into());
-        }
-        Ok(())
+fn install(mut words: impl Iterator<Item = OsString>) -> Result<Verb, String> {
+    match (words.next().map(PathBuf::from), words.next()) {
+        (Some(path), None) if path.is_absolute() => Ok(Verb::Install { path }),
+        _ => Err("install needs one absolute path".into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use carrel_keeper::SOCKET_PATH;
+
     use super::*;
 
     fn words(line: &str) -> impl Iterator<Item = OsString> {
@@ -211,11 +218,30 @@ mod tests {
         let verb = parse(words("attach --epoch 7")).unwrap();
         assert_eq!(
             verb,
-            Verb::Attach {
+            Verb::Attach(AttachArgs {
                 socket: SOCKET_PATH.into(),
+                instance: None,
                 epoch: 7
-            }
+            })
         );
+    }
+
+    #[test]
+    fn a_proof_takes_its_instance_and_all_its_probes() {
+        let line = "run --prove-within-ms 5 --instance a --probe 1.2.3.4:5 --probe fd00::1:10250 \
+                    --pids 9 --open-files 7 --processes 8 -- sh";
+        let Verb::Run(run) = parse(words(line)).unwrap() else {
+            panic!("{line}")
+        };
+        let limits = ProcessLimits {
+            open_files: Some(7),
+            processes: Some(8),
+        };
+        assert_eq!(run.limits, limits);
+        let proof = run.proof.unwrap();
+        assert_eq!((proof.instance.as_str(), proof.pids), ("a", Some(9)));
+        let probes: Vec<String> = proof.probes.iter().map(ToString::to_string).collect();
+        assert_eq!(probes, ["1.2.3.4:5", "[fd00::1]:10250"]);
     }
 
     #[test]
@@ -228,6 +254,12 @@ mod tests {
             "run",
             "run --",
             "verify --probe host",
+            "run --prove-within-ms 5 -- sh",
+            "run --probe 1.2.3.4:5 -- sh",
+            "run --instance a -- sh",
+            "install",
+            "install here",
+            "install /a /b",
         ] {
             assert!(parse(words(line)).is_err(), "{line:?}");
         }

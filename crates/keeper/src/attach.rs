@@ -9,33 +9,36 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
 use carrel_keeper::frames::{MAX_FRAME, RefusalCode, Refused};
-use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
+use carrel_keeper::{ClientFrame, Decoder, Frame as _, INSTANCE_VARIABLE, KeeperFrame};
 use rustix::process::DumpableBehavior;
 
 use crate::Failure;
+use crate::args::AttachArgs;
 
 /// How long the last output may take once the input has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Relays until one side ends; the first frame must be an OPEN of `epoch`.
-pub(crate) fn attach(socket: &Path, epoch: i64) -> Result<(), Failure> {
+pub(crate) fn attach(args: &AttachArgs) -> Result<(), Failure> {
     // The candidate has our uid: without this a debugger could type into the relay. Kernels
     // without the call leave us where we were.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
     let mut output = duplicate(std::io::stdout().as_fd())?;
     let mut input = duplicate(std::io::stdin().as_fd())?;
-    let keeper = match UnixStream::connect(socket) {
+    if let Some(message) = args.instance.as_deref().and_then(other_instance) {
+        return Err(refuse(&mut output, RefusalCode::OtherInstance, message));
+    }
+    let keeper = match UnixStream::connect(&args.socket) {
         Ok(keeper) => keeper,
         Err(error) => {
-            let message = format!("{}: {error}", socket.display());
+            let message = format!("{}: {error}", args.socket.display());
             return Err(refuse(&mut output, RefusalCode::NoKeeper, message));
         }
     };
-    let first = match first_frame(&mut input, epoch) {
+    let first = match first_frame(&mut input, args.epoch) {
         Ok(first) => first,
         Err((code, message)) => return Err(refuse(&mut output, code, message)),
     };
@@ -54,6 +57,13 @@ pub(crate) fn attach(socket: &Path, epoch: i64) -> Result<(), Failure> {
     });
     copy(&mut &keeper, &mut output).ok();
     Ok(())
+}
+
+/// Says what is wrong when this is not the object that was meant: an exec finds its place by a
+/// name, and another environment may bear it by now.
+fn other_instance(meant: &str) -> Option<String> {
+    let found = std::env::var_os(INSTANCE_VARIABLE).unwrap_or_default();
+    (found != meant).then(|| format!("attach is for {meant}, this is {}", found.display()))
 }
 
 #[expect(

@@ -2,6 +2,8 @@
 
 mod args;
 mod attach;
+mod install;
+mod limits;
 mod processes;
 mod run;
 mod shell_start;
@@ -20,7 +22,8 @@ fn main() -> ExitCode {
     };
     let done = match verb {
         Verb::Run(run) => run::run(run),
-        Verb::Attach { socket, epoch } => attach::attach(&socket, epoch),
+        Verb::Attach(attach) => attach::attach(&attach),
+        Verb::Install { path } => install::install(&path),
         Verb::Verify { probes } => verify::print_report(&probes),
         Verb::Stop { socket } => stop::stop(&socket),
         Verb::StartShell { argv } => Err(shell_start::become_shell(&argv)),

@@ -4,6 +4,7 @@
 //! both as unproven.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,12 @@ pub struct VerifyReport {
     pub network: Network,
     /// The limits of the control groups this process is in.
     pub limits: Limits,
+    /// Open files a process may have, hard; `None` is also an older keeper that did not tell.
+    #[serde(default)]
+    pub open_files: Option<u64>,
+    /// Processes and threads a user may have, hard; `None` is also an older keeper's.
+    #[serde(default)]
+    pub processes: Option<u64>,
     /// Whether process 1 is a keeper in `run`.
     pub pid1_is_keeper: bool,
     /// Device nodes under `/dev`.
@@ -116,8 +123,16 @@ pub enum ProbeOutcome {
 pub struct Limits {
     /// Memory, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Memory and swap together, in bytes; the same as memory on a machine without swap.
+    #[serde(default)]
+    pub memory_and_swap_bytes: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
+    /// How many processes and threads there were here when the kernel refused another; `None`
+    /// when it was not tried, or never refused. It also finds a limit of an outer group, which
+    /// cannot be read from inside.
+    #[serde(default)]
+    pub pids_tried: Option<u64>,
     /// CPU, in thousandths of one CPU.
     pub cpu_quota_millis: Option<u64>,
 }
@@ -144,4 +159,18 @@ pub struct IdRange {
     pub outside: u32,
     /// How many.
     pub count: u32,
+}
+
+/// Reads a probe's target, `IP:PORT`, also of an IPv6 address without brackets: Kubernetes puts a
+/// node's address into a variable as it is.
+///
+/// Names are none: the C library of a static binary would load the image's resolver modules, which
+/// belong to another C library.
+pub fn read_target(target: &str) -> Option<SocketAddr> {
+    if let Ok(address) = target.parse() {
+        return Some(address);
+    }
+    let (ip, port) = target.rsplit_once(':')?;
+    let ip: IpAddr = ip.parse().ok()?;
+    Some(SocketAddr::new(ip, port.parse().ok()?))
 }

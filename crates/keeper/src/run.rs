@@ -3,6 +3,7 @@
 mod client;
 mod handshake;
 mod input;
+mod proof;
 mod registration;
 mod ring;
 mod shell;
@@ -11,6 +12,7 @@ mod terminal;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixListener as Listener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::args::RunArgs;
-use crate::{Failure, processes};
+use crate::{Failure, limits, processes};
 use handshake::{Handshake, shake_hands};
 use terminal::Terminal;
 
@@ -35,6 +37,7 @@ const HANDSHAKES: usize = 8;
 
 /// Keeps the shell until a signal asks for the end.
 pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
+    limits::lower(args.limits).map_err(|error| Failure::broken("limits", &error))?;
     let program = Path::new(&args.shell[0]);
     if shell::find_program(program).is_none() {
         return Err(Failure::no_shell(format!(
@@ -49,13 +52,19 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
             args.workdir.display()
         )));
     }
+    // Who attaches during the proof waits in the queue instead of finding nobody.
+    let listener = listen(&args.socket).map_err(|error| Failure::broken("run", &error))?;
+    if let Some(proof) = &args.proof {
+        // Not dumpable, a process may not list its own namespaces; nobody is here to trace it yet.
+        proof::print(proof)?;
+    }
     protect().map_err(|error| Failure::broken("cannot protect the keeper", &error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::broken("runtime", &error))?;
     runtime
-        .block_on(keep(args))
+        .block_on(keep(args, listener))
         .map_err(|error| Failure::broken("run", &error))
 }
 
@@ -68,12 +77,12 @@ fn protect() -> io::Result<()> {
 }
 
 /// The socket is the keeper's own: only its uid may connect.
-fn listen(socket: &Path) -> io::Result<UnixListener> {
+fn listen(socket: &Path) -> io::Result<Listener> {
     if fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket()) {
         fs::remove_file(socket)?;
     }
     let usual = rustix::process::umask(Mode::from_raw_mode(0o177));
-    let listener = UnixListener::bind(socket);
+    let listener = Listener::bind(socket);
     rustix::process::umask(usual);
     listener.map_err(|error| {
         io::Error::new(
@@ -100,7 +109,7 @@ struct Sources {
 }
 
 impl Sources {
-    fn new(socket: &Path) -> io::Result<Self> {
+    fn new(listener: Listener) -> io::Result<Self> {
         let stop = |kind| signal(kind);
         let children = signal(SignalKind::child())?;
         let stops = [
@@ -109,7 +118,8 @@ impl Sources {
             stop(SignalKind::hangup())?,
         ];
         let (sender, opened) = mpsc::channel(1);
-        tokio::spawn(accept(listen(socket)?, sender));
+        listener.set_nonblocking(true)?;
+        tokio::spawn(accept(UnixListener::from_std(listener)?, sender));
         Ok(Self {
             children,
             stops,
@@ -159,8 +169,8 @@ async fn accept(listener: UnixListener, opened: mpsc::Sender<Handshake>) {
     }
 }
 
-async fn keep(args: RunArgs) -> io::Result<()> {
-    let mut sources = Sources::new(&args.socket)?;
+async fn keep(args: RunArgs, listener: Listener) -> io::Result<()> {
+    let mut sources = Sources::new(listener)?;
     let socket = args.socket.clone();
     let mut terminal = Terminal::new(args);
     let mut grace = None;

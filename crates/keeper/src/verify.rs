@@ -7,6 +7,7 @@ mod devices;
 mod mounts;
 mod network;
 mod status;
+mod tasks;
 mod writable;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use carrel_keeper::VerifyReport;
+use carrel_keeper::report::Limits;
 
-use crate::Failure;
+use crate::{Failure, limits};
 use mounts::Mounts;
+pub(crate) use network::{anything_answers, look};
 use status::Status;
 
 /// Prints the report as one line of JSON.
 pub(crate) fn print_report(probes: &[SocketAddr]) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(&report(probes))
+    let mut line = serde_json::to_vec(&report(probes, None))
         .map_err(|error| Failure::broken("report", &error.into()))?;
     line.push(b'\n');
     std::io::stdout()
@@ -31,10 +34,14 @@ pub(crate) fn print_report(probes: &[SocketAddr]) -> Result<(), Failure> {
         .map_err(|error| Failure::broken("standard output", &error))
 }
 
-fn report(probes: &[SocketAddr]) -> VerifyReport {
+/// Looks at everything; `pids`: how many tasks to try to exceed.
+pub(crate) fn report(probes: &[SocketAddr], pids: Option<u64>) -> VerifyReport {
+    // First, because an attempted connection may leave a thread behind for a moment.
+    let pids_tried = pids.and_then(tasks::try_to_exceed);
     let status = Status::read();
     let mounts = Mounts::read();
     let writable_paths = writable::find(&mounts);
+    let inherited = limits::found();
     let root_is_writable = writable_paths.iter().any(|found| found.path == "/");
     VerifyReport {
         uid: rustix::process::geteuid().as_raw(),
@@ -50,8 +57,13 @@ fn report(probes: &[SocketAddr]) -> VerifyReport {
             .map(|read_only| read_only && !root_is_writable),
         writable_paths,
         service_account_token: has_service_account(),
-        network: network::look(probes),
-        limits: cgroups::limits(&mounts),
+        network: look(probes),
+        limits: Limits {
+            pids_tried,
+            ..cgroups::limits(&mounts)
+        },
+        open_files: inherited.open_files,
+        processes: inherited.processes,
         pid1_is_keeper: pid1_is_keeper(),
         device_nodes: devices::list(),
         namespaces: namespaces(),

@@ -107,6 +107,8 @@ pub enum RefusalCode {
     ShellFailed,
     /// No keeper listens (said by `attach`).
     NoKeeper,
+    /// `attach --instance` names another environment than this one (said by `attach`).
+    OtherInstance,
     /// A code of a newer keeper.
     #[serde(other)]
     Other,

@@ -14,8 +14,10 @@ pub(super) fn limits(mounts: &Mounts) -> Limits {
     let groups = Groups { own: &own, mounts };
     Limits {
         memory_bytes: groups.memory(),
+        memory_and_swap_bytes: groups.memory_and_swap(),
         pids: groups.number("pids", "pids.max", "pids.max"),
         cpu_quota_millis: groups.cpu(),
+        pids_tried: None,
     }
 }
 
@@ -29,6 +31,19 @@ impl Groups<'_> {
     fn memory(&self) -> Option<u64> {
         self.number("memory", "memory.max", "memory.limit_in_bytes")
             .filter(|bytes| *bytes < V1_UNLIMITED)
+    }
+
+    /// The kernel counts both together in version 1 and swap apart in version 2.
+    fn memory_and_swap(&self) -> Option<u64> {
+        let memory = self.memory()?;
+        if !has_swap(&fs::read_to_string("/proc/swaps").unwrap_or_default()) {
+            return Some(memory);
+        }
+        if let Some(swap) = self.read("", "memory.swap.max") {
+            return swap.trim().parse::<u64>().ok()?.checked_add(memory);
+        }
+        let both = self.read("memory", "memory.memsw.limit_in_bytes")?;
+        both.trim().parse().ok().filter(|both| *both < V1_UNLIMITED)
     }
 
     fn cpu(&self) -> Option<u64> {
@@ -86,9 +101,23 @@ fn quota_millis(line: &str) -> Option<u64> {
     quota.checked_mul(1000)?.checked_div(period)
 }
 
+/// Every line but the heading is one place of swap. Without even a heading nothing is known.
+fn has_swap(swaps: &str) -> bool {
+    swaps.lines().count() != 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn swap_is_known_to_be_absent_only_by_an_empty_list() {
+        assert!(!has_swap("Filename Type Size Used Priority\n"));
+        assert!(has_swap(
+            "Filename Type Size Used Priority\n/swap file 1 0 -2\n"
+        ));
+        assert!(has_swap(""));
+    }
 
     #[test]
     fn a_quota_is_told_in_thousandths_of_a_cpu() {

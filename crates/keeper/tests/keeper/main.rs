@@ -8,7 +8,10 @@
 
 mod fixture;
 mod frames;
+mod install;
 mod lifecycle;
+mod namespaces;
+mod proof;
 mod relay;
 mod report;
 mod resume;

@@ -121,3 +121,32 @@ fn attach_without_a_keeper_says_so_in_a_frame() {
     assert_eq!(refused.code, RefusalCode::NoKeeper);
     assert_eq!(output.status.code(), Some(5));
 }
+
+#[test]
+fn attach_enters_only_the_instance_that_was_meant() {
+    let keeper = Keeper::start();
+    let attach = |meant: &str| {
+        let mut relay = Command::new(BINARY)
+            .args(["attach", "--epoch", "1", "--instance", meant, "--socket"])
+            .arg(keeper.socket())
+            .env("CARREL_INSTANCE", "this-one")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = relay.stdin.take().unwrap();
+        // Refused before it is read, the pipe may be closed by now.
+        stdin.write_all(&open(1)).ok();
+        drop(stdin);
+        let first = frames_of(&mut relay).into_iter().next();
+        (first, relay.wait().unwrap().code())
+    };
+    let (said, code) = attach("another");
+    let Some(KeeperFrame::Refused(refused)) = said else {
+        panic!("{said:?}")
+    };
+    assert_eq!(refused.code, RefusalCode::OtherInstance);
+    assert!(refused.message.contains("another") && refused.message.contains("this-one"));
+    assert_eq!(code, Some(5));
+    assert!(matches!(attach("this-one").0, Some(KeeperFrame::Opened(_))));
+}

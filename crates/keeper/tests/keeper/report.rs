@@ -1,4 +1,4 @@
-//! What needs namespaces of its own runs where `unshare` is permitted, and says so where not.
+//! What `verify` finds, and whom a keeper as process 1 lets in.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,22 +8,7 @@ use carrel_keeper::frames::RefusalCode;
 use carrel_keeper::report::ProbeOutcome;
 
 use crate::fixture::{BINARY, Keeper, wait_until};
-
-/// Returns `unshare` with `flags`, or `None` where that is not permitted.
-fn unshare(flags: &[&str]) -> Option<Command> {
-    let mut command = Command::new("unshare");
-    command.args(flags);
-    let tried = Command::new("unshare")
-        .args(flags)
-        .arg("true")
-        .stderr(Stdio::null())
-        .status();
-    if tried.is_ok_and(|status| status.success()) {
-        return Some(command);
-    }
-    eprintln!("left out: unshare {flags:?} is not permitted here");
-    None
-}
+use crate::namespaces::unshare;
 
 #[test]
 fn verify_prints_one_report_even_where_nothing_is_reachable() {

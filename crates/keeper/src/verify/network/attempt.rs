@@ -1,0 +1,112 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use carrel_keeper::report::{Probe, ProbeOutcome};
+
+/// Per attempt; all run at once.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// For all of them together, should threads start late on a busy node.
+const ALL: Duration = Duration::from_secs(5);
+
+/// Attempts a TCP connection to each of `targets`; what could not be attempted is left out.
+pub(super) fn try_all(targets: Vec<SocketAddr>) -> Vec<Probe> {
+    let (sender, answers) = mpsc::channel();
+    for (index, target) in targets.iter().copied().enumerate() {
+        let sender = sender.clone();
+        // Nobody listens any more when the time is up.
+        let attempt = move || sender.send((index, connect(&target))).ok();
+        std::thread::Builder::new().spawn(attempt).ok();
+    }
+    drop(sender);
+    let mut outcomes = vec![None; targets.len()];
+    let end = Instant::now() + ALL;
+    while let Ok((index, outcome)) = answers.recv_timeout(end - Instant::now().min(end)) {
+        outcomes[index] = Some(outcome);
+    }
+    let tried = targets.into_iter().zip(outcomes);
+    tried
+        .filter_map(|(target, outcome)| Some(probe(target, outcome?)))
+        .collect()
+}
+
+fn probe(target: SocketAddr, outcome: ProbeOutcome) -> Probe {
+    let outcome = match outcome {
+        ProbeOutcome::Refused => who_refused(&target),
+        other => other,
+    };
+    let ok = matches!(outcome, ProbeOutcome::Connected | ProbeOutcome::Refused);
+    Probe {
+        target: target.to_string(),
+        ok,
+        outcome,
+    }
+}
+
+/// Tells a far end's reset from a rule on the way that sends ICMP back, which `connect` reports by
+/// the same error: only the former is a TCP segment that came in.
+///
+/// Tried alone, after all others; a late segment of theirs errs towards the far end.
+fn who_refused(target: &SocketAddr) -> ProbeOutcome {
+    let before = segments_received();
+    let outcome = connect(target);
+    let none_came = before.is_some() && before == segments_received();
+    match outcome {
+        ProbeOutcome::Refused if none_came => ProbeOutcome::Unreachable,
+        other => other,
+    }
+}
+
+/// TCP segments this network namespace has received.
+fn segments_received() -> Option<u64> {
+    in_segs(&fs::read_to_string("/proc/self/net/snmp").ok()?)
+}
+
+/// The table has a line of names and a line of values for each protocol.
+fn in_segs(table: &str) -> Option<u64> {
+    let mut lines = table.lines().filter(|line| line.starts_with("Tcp:"));
+    let names = lines.next()?.split_whitespace();
+    let mut fields = names.zip(lines.next()?.split_whitespace());
+    fields
+        .find(|(name, _)| *name == "InSegs")
+        .and_then(|(_, value)| value.parse().ok())
+}
+
+fn connect(address: &SocketAddr) -> ProbeOutcome {
+    match TcpStream::connect_timeout(address, PATIENCE) {
+        Ok(_) => ProbeOutcome::Connected,
+        Err(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => ProbeOutcome::Refused,
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => ProbeOutcome::TimedOut,
+            _ => ProbeOutcome::Unreachable,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_connected_and_a_closed_port_refused() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        assert_eq!(connect(&open), ProbeOutcome::Connected);
+        drop(listener);
+        assert_eq!(connect(&open), ProbeOutcome::Refused);
+        assert_eq!(
+            probe(open, ProbeOutcome::Refused).outcome,
+            ProbeOutcome::Refused
+        );
+    }
+
+    #[test]
+    fn received_segments_are_found_by_their_name() {
+        let table = "Ip: A InSegs\nIp: 1 2\nTcp: RtoMin InSegs OutSegs\nTcp: 200 77 78\n";
+        assert_eq!(in_segs(table), Some(77));
+        assert_eq!(in_segs("Tcp: InSegs\n"), None);
+    }
+}
