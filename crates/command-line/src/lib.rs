@@ -2,6 +2,7 @@
 
 mod args;
 mod document;
+mod duration;
 mod error;
 mod exit;
 mod run;
@@ -9,6 +10,7 @@ mod usage;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
 pub use document::Document;
+pub use duration::parse_duration;
 pub use error::CliError;
 pub use exit::Exit;
 pub use run::{RunCommand, main};

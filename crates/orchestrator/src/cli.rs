@@ -2,7 +2,6 @@
 
 mod args;
 mod create;
-mod duration;
 mod extend;
 mod failure;
 mod list;
@@ -16,7 +15,6 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 pub use args::{
     AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
 };
-pub use duration::parse_duration;
 
 /// The use cases, as a binary of their own.
 #[derive(Debug, Subcommand)]

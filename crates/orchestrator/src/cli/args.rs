@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use command_line::parse_duration;
 use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
 use session_lifecycle::SessionState;
-
-use super::parse_duration;
 
 /// Which sessions, and which page of them.
 #[derive(Debug, Args)]
