@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use command_line::DatabaseArgs;
-use execution_environment::engine::EngineArgs;
+use execution_environment::RuntimeArgs;
 use job_queue::WorkerConfig;
 use telemetry::TelemetryArgs;
 
@@ -16,13 +16,9 @@ pub struct WorkerArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
 
-    /// Where environments run
-    #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t = RuntimeChoice::Engine)]
-    pub runtime: RuntimeChoice,
-
-    /// The container engine.
+    /// Where environments run.
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub runtime: RuntimeArgs,
 
     /// Address of metrics and probes
     #[arg(long, env = "CARREL_ADMIN_LISTEN", default_value = "127.0.0.1:9092")]
@@ -44,13 +40,6 @@ pub struct WorkerArgs {
     /// Logging.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
-}
-
-/// The runtimes a worker can use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RuntimeChoice {
-    /// A Docker-compatible engine on this host.
-    Engine,
 }
 
 impl WorkerArgs {

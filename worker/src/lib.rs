@@ -2,6 +2,7 @@
 
 mod args;
 mod process;
+mod readiness;
 
 pub use args::WorkerArgs;
 pub use process::{BuildError, RunError, Worker};

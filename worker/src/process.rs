@@ -3,14 +3,18 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use command_line::CliError;
-use execution_environment::engine::{EngineConfig, EngineConfigError, EngineRuntime};
+use execution_environment::{
+    EnvironmentRuntime, ExamDefinition, Purpose, RuntimeConfigError, RuntimeHealth,
+    load_latest_exams,
+};
 use job_queue::{DrainReport, QueueWorker, Waker, WorkerConfig, WorkerError};
 use orchestrator::{ENVIRONMENT_QUEUE, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
+use telemetry::{AdminError, AdminServer, MetricsHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerArgs;
+use crate::readiness::readiness;
 
 /// Jobs of a session only move rows: a few slots keep up with any number of candidates.
 const SESSION_SLOTS: usize = 4;
@@ -21,12 +25,9 @@ pub enum BuildError {
     /// The database was not named well.
     #[error(transparent)]
     Database(#[from] CliError),
-    /// The engine was not named well.
+    /// The runtime was not named well.
     #[error(transparent)]
-    Engine(#[from] EngineConfigError),
-    /// Environments cannot be made without the keeper.
-    #[error("no keeper was named: give --keeper-path or set CARREL_KEEPER")]
-    NoKeeper,
+    Runtime(#[from] RuntimeConfigError),
     /// The admin port could not be opened.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -50,30 +51,28 @@ pub struct Worker {
     sessions: QueueWorker,
     sweeps: SweepLoop,
     pool: PgPool,
+    runtime: Arc<dyn EnvironmentRuntime>,
     admin: AdminServer,
     metrics: MetricsHandle,
 }
 
 impl Worker {
-    /// Checks the settings and opens the admin port. Neither the database nor the engine need
+    /// Checks the settings and opens the admin port. Neither the database nor the runtime need
     /// answer yet: what cannot be reached is tried again, for as long as the process lives.
     ///
     /// # Errors
     /// [`BuildError`], naming the setting at fault.
     pub async fn build(args: WorkerArgs, metrics: MetricsHandle) -> Result<Self, BuildError> {
-        if args.engine.keeper_path.is_none() {
-            return Err(BuildError::NoKeeper);
-        }
         let config = args.queue_config();
         let options = args.database.options()?;
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(options);
-        let runtime = EngineRuntime::connect(&EngineConfig::from(args.engine))?;
+        let runtime = args.runtime.connect(Purpose::Create).await?;
         let workshop = Workshop {
             pool: pool.clone(),
-            runtime: Arc::new(runtime),
+            runtime: runtime.clone(),
             waker: Waker::new(pool.clone()),
         };
         // Two workers in one process: ending a session never waits for a slot that a slow runtime
@@ -98,6 +97,7 @@ impl Worker {
             sessions,
             sweeps,
             pool,
+            runtime,
             admin,
             metrics,
         })
@@ -118,12 +118,17 @@ impl Worker {
             sessions,
             sweeps,
             pool,
+            runtime,
             admin,
             metrics,
         } = self;
         tracing::info!(incarnation = %environments.incarnation(), admin = %admin.address(), "the worker works");
         let ended = CancellationToken::new();
-        let readiness = move || readiness(pool.clone());
+        let health = RuntimeHealth::default();
+        let probed = health.clone();
+        let database = pool.clone();
+        let exams = async || demanding_exams(&database).await;
+        let readiness = move || readiness(pool.clone(), probed.clone());
         let serve = admin.run(metrics, readiness, ended.clone().cancelled_owned());
         let work = async {
             let (environments, sessions, ()) = tokio::join!(
@@ -134,8 +139,10 @@ impl Worker {
             ended.cancel();
             Ok::<_, RunError>(sum(environments?, sessions?))
         };
-        let (drained, ()) = tokio::join!(work, serve);
-        drained
+        tokio::select! {
+            (drained, ()) = async { tokio::join!(work, serve) } => drained,
+            () = health.watch(&*runtime, Purpose::Create, exams) => unreachable!("it watches until dropped"),
+        }
     }
 
     /// Works until SIGTERM or SIGINT.
@@ -179,20 +186,16 @@ fn sum(left: DrainReport, right: DrainReport) -> DrainReport {
     }
 }
 
-/// Ready means that a job could be claimed: the database answers and has Carrel's schema.
-fn readiness(pool: PgPool) -> BoxFuture<Readiness> {
-    Box::pin(async move {
-        match sqlx::query_scalar!(r#"SELECT to_regclass('jobs') IS NOT NULL AS "known!""#)
-            .fetch_one(&pool)
-            .await
-        {
-            Ok(true) => Readiness::Ready,
-            Ok(false) => Readiness::NotReady {
-                reason: "the schema is missing: carrel migrate up".to_owned(),
-            },
-            Err(error) => Readiness::NotReady {
-                reason: format!("the database does not answer: {error}"),
-            },
-        }
-    })
+/// The exams that ask of a cluster what not every cluster has. Without a database nothing is known
+/// of them, and the probes say so anyway.
+async fn demanding_exams(pool: &PgPool) -> Vec<ExamDefinition> {
+    let asked = async { load_latest_exams(&mut *pool.acquire().await?).await };
+    let exams = asked.await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the exams could not be read");
+        Vec::new()
+    });
+    let demanding = exams
+        .into_iter()
+        .filter(|exam| exam.runtime_class.is_some());
+    demanding.collect()
 }

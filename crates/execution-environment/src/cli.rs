@@ -4,6 +4,7 @@ mod create;
 mod destroy;
 mod errors;
 mod exams;
+mod isolation;
 mod status;
 
 use clap::Subcommand;
@@ -12,6 +13,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 pub use create::CreateArgs;
 pub use destroy::DestroyArgs;
 pub use exams::ExamsCommand;
+pub use isolation::IsolationCommand;
 pub use status::{StatusArgs, View};
 
 /// Works on the environment of one session.
@@ -26,6 +28,9 @@ pub enum Command {
     /// Applies and shows exam definitions
     #[command(subcommand)]
     Exams(ExamsCommand),
+    /// Records, lists and takes back decisions to do without a proof of isolation
+    #[command(subcommand)]
+    Isolation(IsolationCommand),
 }
 
 impl RunCommand for Command {
@@ -35,6 +40,7 @@ impl RunCommand for Command {
             Self::Status(args) => status::run(args, globals).await,
             Self::Destroy(args) => destroy::run(args, globals).await,
             Self::Exams(command) => command.run(globals).await,
+            Self::Isolation(command) => command.run(globals).await,
         }
     }
 }

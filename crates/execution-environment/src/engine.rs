@@ -5,6 +5,7 @@ mod args;
 mod attach;
 mod body;
 mod call;
+mod check;
 mod config;
 mod create;
 mod destroy;
@@ -27,8 +28,8 @@ pub use hardening::EngineHardening;
 
 use crate::{
     AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
-    ExamDefinition, IsolationReport, Listed, Observation, RuntimeError, RuntimeKind, RuntimeName,
-    RuntimeUid,
+    ExamDefinition, IsolationReport, Listed, Observation, Purpose, RuntimeError, RuntimeFinding,
+    RuntimeKind, RuntimeName, RuntimeUid,
 };
 
 /// Runs environments as containers. Holds a client, no state: any number of processes may.
@@ -69,6 +70,10 @@ impl EngineRuntime {
 impl EnvironmentRuntime for EngineRuntime {
     fn kind(&self) -> RuntimeKind {
         RuntimeKind::Engine
+    }
+
+    async fn check(&self, _purpose: Purpose) -> Vec<RuntimeFinding> {
+        check::check(self).await
     }
 
     async fn create(&self, spec: &EnvironmentSpec) -> Result<Created, RuntimeError> {

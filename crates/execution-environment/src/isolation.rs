@@ -1,16 +1,20 @@
 //! The proof of isolation: what was found inside and admitted outside, against the declaration.
 
 mod judge;
+mod network;
 mod protection;
+mod waiver;
 
 use carrel_keeper::VerifyReport;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use judge::{DESCRIPTORS, PROCESSES_PER_USER, judge};
+pub use network::AdmittedNetwork;
 pub use protection::Protection;
+pub use waiver::needed_waiver;
 
-use crate::ExamDefinition;
+use crate::{ExamDefinition, IsolationWaiver};
 
 /// Holds what one verification found, from inside and from the runtime.
 ///
@@ -39,12 +43,19 @@ pub struct Admitted {
     pub keeper_read_only: bool,
     /// Host devices that were added.
     pub devices: Vec<String>,
-    /// Bytes of memory and swap together; `None` when not limited.
+    /// The network it was given.
+    #[serde(default)]
+    pub network: AdmittedNetwork,
+    /// Bytes of memory and swap together; `None` when not limited, or only known inside.
     pub memory_and_swap_bytes: Option<u64>,
-    /// Open files a process may have, hard; `None` when the runtime's default applies.
+    /// Open files a process may have, hard; `None` when the runtime sets none.
     pub open_files: Option<u64>,
-    /// Processes a user may have, hard; `None` when the runtime's default applies.
+    /// Processes a user may have, hard; `None` when the runtime sets none.
     pub processes: Option<u64>,
+    /// The largest limit of processes that nodes may have in place of a smaller one an exam
+    /// declares; `None`: the exam's.
+    #[serde(default)]
+    pub node_pids: Option<u64>,
     /// Whether the runtime would start it again after it ended.
     pub restarts: bool,
     /// Whether the runtime bounds what it keeps of the output; `None` when it does not tell, as
@@ -66,13 +77,15 @@ pub struct IsolationGap {
 impl IsolationReport {
     /// Writes the report, the declaration it was judged by and the verdict as one document.
     ///
-    /// Shape: `{"inside", "admitted", "declared", "gaps"}`; the `evidence` of an environment.
-    pub fn evidence(&self, exam: &ExamDefinition) -> Value {
+    /// Shape: `{"inside", "admitted", "declared", "gaps", "waiver"}`; the `evidence` of an
+    /// environment. `waiver` is what lets it be used in spite of its gaps, `null` without.
+    pub fn evidence(&self, exam: &ExamDefinition, waiver: Option<&IsolationWaiver>) -> Value {
         json!({
             "inside": self.inside,
             "admitted": self.admitted,
             "declared": exam,
             "gaps": judge(self, exam),
+            "waiver": waiver,
         })
     }
 }

@@ -2,8 +2,13 @@
 
 mod error;
 mod exam;
+mod finding;
+mod inside;
 mod isolation;
 mod runtime;
+#[cfg(feature = "runtimes")]
+mod runtime_args;
+mod runtime_health;
 mod scratch;
 mod spec;
 mod store;
@@ -14,21 +19,30 @@ pub mod cli;
 pub mod conformance;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 
 pub use error::{ApplyError, RuntimeError, StoreError};
 pub use exam::{ClockPolicy, ExamDefinition, ExamUser, FieldError, Limits, Recording};
+pub use finding::{Purpose, RuntimeFinding};
 pub use isolation::{
-    Admitted, DESCRIPTORS, IsolationGap, IsolationReport, PROCESSES_PER_USER, Protection, judge,
+    Admitted, AdmittedNetwork, DESCRIPTORS, IsolationGap, IsolationReport, PROCESSES_PER_USER,
+    Protection, judge, needed_waiver,
 };
 pub use runtime::{
     AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, Listed, Observation,
     Observed, Phase,
 };
+#[cfg(feature = "runtimes")]
+pub use runtime_args::{RuntimeArgs, RuntimeChoice, RuntimeConfigError};
+pub use runtime_health::RuntimeHealth;
 pub use scratch::{ScratchVolume, scratch_volumes};
 pub use spec::{EnvironmentSpec, OwnerLabels, RuntimeKind, RuntimeName, RuntimeUid, UserHash};
 pub use store::{
-    Applied, EnvironmentRecord, EnvironmentState, ExamRecord, ExamSummary, Sighting, apply_exam,
-    begin_attempt, begin_destroy, count_not_gone, find_not_gone, forget_sightings,
-    insert_environment, install_id, list_exams, load_environment, load_environments, load_exam,
-    record_created, record_gone, record_signal, record_snapshot, record_up, sight_orphan,
+    Applied, EnvironmentRecord, EnvironmentState, ExamRecord, ExamSummary, IsolationWaiver, Proof,
+    Sighting, apply_exam, begin_attempt, begin_destroy, count_not_gone, find_newest_proof,
+    find_not_gone, find_valid_waiver, forget_sightings, grant_waiver, insert_environment,
+    install_id, list_exams, list_waivers, load_environment, load_environments, load_exam,
+    load_latest_exams, record_created, record_gone, record_signal, record_snapshot, record_up,
+    revoke_waiver, sight_orphan,
 };

@@ -1,6 +1,7 @@
 //! The seam between Carrel and whatever runs environments.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,9 +12,12 @@ use session_identity::InstallId;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    EnvironmentSpec, ExamDefinition, IsolationReport, OwnerLabels, RuntimeError, RuntimeKind,
-    RuntimeName, RuntimeUid,
+    EnvironmentSpec, ExamDefinition, IsolationReport, OwnerLabels, Purpose, RuntimeError,
+    RuntimeFinding, RuntimeKind, RuntimeName, RuntimeUid,
 };
+
+/// How often a runtime that tells nothing of itself is looked at while somebody waits.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Makes, observes, proves, enters and destroys environments.
 ///
@@ -24,6 +28,18 @@ use crate::{
 pub trait EnvironmentRuntime: Send + Sync + Debug {
     /// Says which runtime this is.
     fn kind(&self) -> RuntimeKind;
+
+    /// Asks whether the runtime can be used for a purpose: one finding for each thing that is
+    /// wrong, none when all is well. Changes nothing; a process asks at its start and again later.
+    async fn check(&self, _purpose: Purpose) -> Vec<RuntimeFinding> {
+        Vec::new()
+    }
+
+    /// Asks whether the runtime would take the environments of an exam, where it can tell without
+    /// making one.
+    async fn check_exam(&self, _exam: &ExamDefinition) -> Vec<RuntimeFinding> {
+        Vec::new()
+    }
 
     /// Makes the environment of one attempt and starts it, or adopts the one that is there.
     ///
@@ -36,6 +52,14 @@ pub trait EnvironmentRuntime: Send + Sync + Debug {
 
     /// Reads what there is under a name, uncached.
     async fn observe(&self, name: &RuntimeName) -> Result<Observation, RuntimeError>;
+
+    /// Waits until something may have changed about a name, for at most a while.
+    ///
+    /// A hint and no more: it may come early, late or never, and says nothing about what changed.
+    /// Whoever waits looks again afterwards.
+    async fn wait_for_change(&self, _name: &RuntimeName, at_most: Duration) {
+        tokio::time::sleep(at_most.min(LOOK)).await;
+    }
 
     /// Runs `keeper verify` inside and reads back what the runtime admitted.
     ///
@@ -67,7 +91,9 @@ pub trait EnvironmentRuntime: Send + Sync + Debug {
     /// Runs `keeper attach` inside and hands over its streams; the bytes are keeper frames.
     ///
     /// Dropping both halves ends the stream, and with it the attach process. The end of the reader
-    /// proves nothing about the shell: only the keeper's own EXIT frame does.
+    /// proves nothing about the shell: only the keeper's own EXIT frame does. What keeps the keeper
+    /// from being run may be told on the stream only, as an error of the reader that holds a
+    /// [`RuntimeError`].
     async fn attach(
         &self,
         name: &RuntimeName,
@@ -127,7 +153,30 @@ pub enum Phase {
         oom_killed: bool,
         /// What the runtime said, bounded.
         message: Option<String>,
+        /// What ended it, where the runtime says more than that it exited.
+        signal: Option<Signal>,
     },
+}
+
+impl Phase {
+    /// What is wrong, as a signal for [`classify`](failure_classification::classify); `None` for
+    /// one that runs or is on its way.
+    pub fn signal(&self) -> Option<Signal> {
+        match self {
+            Self::Running => None,
+            Self::Pending { signal } => signal.clone(),
+            Self::Stopped {
+                exit_code,
+                oom_killed,
+                message,
+                signal,
+            } => Some(signal.clone().unwrap_or_else(|| Signal::Exited {
+                exit_code: *exit_code,
+                oom_killed: *oom_killed,
+                message: message.clone().unwrap_or_default(),
+            })),
+        }
+    }
 }
 
 /// Tells how a destruction ended.

@@ -1,6 +1,9 @@
 //! `carrel doctor`: looks at the whole, changes nothing, and says what to do about what it found.
 
+mod args;
+mod network_policy;
 mod report;
+mod runtime;
 mod schema;
 mod sweeps;
 mod work;
@@ -8,24 +11,41 @@ mod work;
 use std::time::{Duration, Instant};
 
 use command_line::{CliError, Document, Exit, GlobalArgs};
-use sqlx::{PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
+
+pub use args::{DoctorArgs, RightsOf};
 
 use report::{Check, Report};
 
 /// The oldest PostgreSQL that Carrel is tested with, as the server counts.
 const OLDEST_SERVER: i32 = 150_000;
+/// The checks that read tables.
+const NEED_SCHEMA: [&str; 7] = [
+    "installation",
+    "queues",
+    "leases",
+    "dead_jobs",
+    "startup",
+    "teardown",
+    "sweeps",
+];
 /// Asking over a local network takes a millisecond or two.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// Runs every check that can be run. A database that does not answer is a finding; an address that
-/// is missing or malformed is a wrong call.
-pub(crate) async fn run(globals: &GlobalArgs) -> Result<Document, CliError> {
+/// Runs every check that can be run. A database or a runtime that does not answer is a finding; a
+/// database's address that is missing or malformed is a wrong call.
+pub(crate) async fn run(args: DoctorArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     globals.database.options()?;
     let mut report = Report::default();
-    match globals.connect().await {
+    let mut readable = match globals.connect().await {
         Ok(pool) => examine(&pool, &mut report).await?,
-        Err(error) => report.add(unreachable(error)),
-    }
+        Err(error) => {
+            report.add(unreachable(error));
+            None
+        }
+    };
+    runtime::examine(args, readable.as_deref_mut(), &mut report).await?;
     let exit = if report.is_healthy() {
         Exit::Ok
     } else {
@@ -45,7 +65,11 @@ fn unreachable(error: CliError) -> Check {
     Check::bad("database", detail, next)
 }
 
-async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
+/// Gives the connection back when the schema is one whose tables can be read.
+async fn examine(
+    pool: &PgPool,
+    report: &mut Report,
+) -> Result<Option<PoolConnection<Postgres>>, CliError> {
     let mut connection = pool.acquire().await?;
     report.add(latency(&mut connection).await?);
     report.add(server_version(&mut connection).await?);
@@ -54,16 +78,10 @@ async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
     report.add(schema);
     if !readable {
         // The other checks read tables that may not be there, or not as they are known here.
-        report.skip(&[
-            "installation",
-            "queues",
-            "leases",
-            "dead_jobs",
-            "startup",
-            "teardown",
-            "sweeps",
-        ]);
-        return Ok(());
+        for name in NEED_SCHEMA {
+            report.skip(name, "needs the schema to be current");
+        }
+        return Ok(None);
     }
     report.add(schema::installation(&mut connection).await?);
     report.add(work::queues(&mut connection).await?);
@@ -72,7 +90,7 @@ async fn examine(pool: &PgPool, report: &mut Report) -> Result<(), CliError> {
     report.add(sweeps::startup(&mut connection).await?);
     report.add(sweeps::teardown(&mut connection).await?);
     report.add(sweeps::ticking(&mut connection).await?);
-    Ok(())
+    Ok(Some(connection))
 }
 
 async fn latency(connection: &mut PgConnection) -> Result<Check, CliError> {

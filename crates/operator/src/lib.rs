@@ -10,6 +10,7 @@ use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
 pub use completions::CompletionsArgs;
+pub use doctor::{DoctorArgs, RightsOf};
 pub use exams::Exams;
 pub use migrate::MigrateCommand;
 pub use top_verb::{Sweep, Token, TopVerb, Verb};
@@ -58,7 +59,7 @@ pub enum Command {
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Looks at everything and says what is wrong; exit 9 when something is
-    Doctor,
+    Doctor(DoctorArgs),
     /// Words for your shell to complete
     Completions(CompletionsArgs),
 }
@@ -80,7 +81,7 @@ impl RunCommand for Command {
             Self::Token(command) => Box::pin(command.run(globals)).await,
             Self::Sweep(command) => Box::pin(command.run(globals)).await,
             Self::Migrate(command) => Box::pin(command.run(globals)).await,
-            Self::Doctor => Box::pin(doctor::run(globals)).await,
+            Self::Doctor(args) => Box::pin(doctor::run(args, globals)).await,
             Self::Completions(args) => args.run(),
         }
     }

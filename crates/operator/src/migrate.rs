@@ -6,8 +6,7 @@ mod schema;
 use std::time::Duration;
 
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
-use orchestrator::cli::parse_duration;
+use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::json;
 use sqlx::{Connection, PgConnection, migrate::MigrateError};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use command_line::DatabaseArgs;
 use environment_access::{PageOrigin, TokenArgs};
-use execution_environment::engine::EngineArgs;
+use execution_environment::RuntimeArgs;
 use telemetry::TelemetryArgs;
 
 /// Serves terminals: authorises each attach and streams between browser and environment.
@@ -19,7 +19,7 @@ pub struct GatewayArgs {
     pub(crate) tokens: TokenArgs,
 
     #[command(flatten)]
-    pub(crate) engine: EngineArgs,
+    pub(crate) runtime: RuntimeArgs,
 
     /// Logging.
     #[command(flatten)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use command_line::CliError;
 use environment_access::{KeyError, Origins, TokenConfig};
-use execution_environment::EnvironmentRuntime;
-use execution_environment::engine::{EngineConfig, EngineConfigError, EngineRuntime};
+use execution_environment::{EnvironmentRuntime, Purpose, RuntimeConfigError};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
@@ -47,15 +46,17 @@ pub enum ConfigError {
     /// The keys for logins cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The container engine cannot be used.
+    /// The runtime was not named well.
     #[error(transparent)]
-    Engine(#[from] EngineConfigError),
+    Runtime(#[from] RuntimeConfigError),
 }
 
-impl TryFrom<GatewayArgs> for GatewayConfig {
-    type Error = ConfigError;
-
-    fn try_from(args: GatewayArgs) -> Result<Self, ConfigError> {
+impl GatewayConfig {
+    /// Checks the settings; neither the database nor the runtime need answer yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting at fault.
+    pub async fn from_args(args: GatewayArgs) -> Result<Self, ConfigError> {
         let options = args.database.options().map_err(ConfigError::Database)?;
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
@@ -65,7 +66,7 @@ impl TryFrom<GatewayArgs> for GatewayConfig {
             pool,
             tokens: args.tokens.try_into()?,
             origins: Origins::new(args.page_origins),
-            runtime: Arc::new(EngineRuntime::connect(&EngineConfig::from(args.engine))?),
+            runtime: args.runtime.connect(Purpose::Attach).await?,
             listen: args.listen,
             admin_listen: args.admin_listen,
             max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),

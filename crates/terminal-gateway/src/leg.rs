@@ -81,7 +81,7 @@ pub(crate) enum LegEnd {
     Superseded,
     /// The keeper refused something.
     Refused(Refused),
-    /// The exec could not be started.
+    /// The exec could not be started, or the runtime said why it ended.
     NotStarted(RuntimeError),
     /// The stream broke, or the keeper stopped answering.
     Lost(&'static str),

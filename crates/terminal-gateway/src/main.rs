@@ -7,7 +7,7 @@ use terminal_gateway::{Gateway, GatewayArgs, GatewayConfig};
 async fn main() -> anyhow::Result<()> {
     let args = GatewayArgs::parse();
     let metrics = telemetry::init(&args.telemetry, "carrel-terminal")?;
-    let config = GatewayConfig::try_from(args)?;
+    let config = GatewayConfig::from_args(args).await?;
     Gateway::build(config, metrics)
         .await?
         .run_until_stopped()

@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use environment_access::{KeyError, TokenVerifier};
+use execution_environment::{Purpose, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
@@ -134,6 +135,7 @@ impl Gateway {
         let stopped = CancellationToken::new();
         let mut parts = JoinSet::new();
         parts.spawn(authority::run(state.clone().into_inner(), stopped.clone()));
+        parts.spawn(watch_runtime(state.clone().into_inner(), stopped.clone()));
         parts.spawn(serve_admin(
             admin,
             metrics,
@@ -211,6 +213,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
         verifier: TokenVerifier::new(&config.tokens)?,
         origins: config.origins,
         runtime: config.runtime,
+        health: RuntimeHealth::default(),
         registry: Registry::default(),
         places: Arc::new(Semaphore::new(config.max_terminals)),
         waiting: Arc::new(WaitingRoom::new(WAITING_PER_WORKER * workers)),
@@ -240,6 +243,14 @@ fn serve(
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// An outage of the runtime ends nothing here: probes say it, and attaches are tried again.
+async fn watch_runtime(state: Arc<GatewayState>, stopped: CancellationToken) {
+    // Which exams can be run is for whoever creates environments.
+    let none = async || Vec::new();
+    let watch = state.health.watch(&*state.runtime, Purpose::Attach, none);
+    stopped.run_until_cancelled(watch).await;
 }
 
 async fn serve_admin(

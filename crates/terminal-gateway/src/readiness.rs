@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use environment_access::current_epochs;
+use execution_environment::RuntimeFinding;
 use telemetry::Readiness;
 
 use crate::state::GatewayState;
@@ -21,7 +22,7 @@ pub(crate) async fn check(state: &GatewayState) -> Readiness {
         current_epochs(&mut conn, &[]).await
     };
     match tokio::time::timeout(DEADLINE, asked).await {
-        Ok(Ok(_)) => Readiness::Ready,
+        Ok(Ok(_)) => of_runtime(state.health.findings()),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database could not be asked");
             not_ready("the database does not answer, or lacks a migration")
@@ -30,8 +31,44 @@ pub(crate) async fn check(state: &GatewayState) -> Readiness {
     }
 }
 
+/// What the last look at the runtime found, by its codes; the log has the words and the mend.
+fn of_runtime(findings: Option<Vec<RuntimeFinding>>) -> Readiness {
+    let Some(findings) = findings else {
+        return not_ready("the runtime has not answered yet");
+    };
+    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    if codes.is_empty() {
+        return Readiness::Ready;
+    }
+    let codes = codes.join(", ");
+    not_ready(&format!("environments cannot be entered: {codes}"))
+}
+
 fn not_ready(reason: &str) -> Readiness {
     Readiness::NotReady {
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_port_names_codes_and_neither_hosts_nor_error_texts() {
+        assert_eq!(of_runtime(Some(Vec::new())), Readiness::Ready);
+        let finding = RuntimeFinding {
+            code: "cluster.unreachable",
+            message: "https://10.0.0.1:6443 does not answer".to_owned(),
+            mend: "ask for it".to_owned(),
+        };
+        let Readiness::NotReady { reason } = of_runtime(Some(vec![finding])) else {
+            panic!("not ready")
+        };
+        assert_eq!(
+            reason,
+            "environments cannot be entered: cluster.unreachable"
+        );
+        assert_ne!(of_runtime(None), Readiness::Ready);
     }
 }

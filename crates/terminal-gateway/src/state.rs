@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use environment_access::{Origins, TokenVerifier};
-use execution_environment::EnvironmentRuntime;
+use execution_environment::{EnvironmentRuntime, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
 use sqlx::PgPool;
@@ -28,6 +28,8 @@ pub(crate) struct GatewayState {
     pub(crate) origins: Origins,
     /// What runs the environments.
     pub(crate) runtime: Arc<dyn EnvironmentRuntime>,
+    /// What the last look at it found.
+    pub(crate) health: RuntimeHealth,
     /// The attached terminals.
     pub(crate) registry: Registry,
     /// One permit for each terminal this process serves.

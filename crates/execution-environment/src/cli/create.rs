@@ -7,14 +7,14 @@ use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
 use super::errors;
-use crate::engine::{EngineArgs, EngineRuntime};
 use crate::store::{SessionFacts, load_session_facts};
 use crate::{
-    Created, EnvironmentRecord, EnvironmentRuntime, EnvironmentSpec, EnvironmentState,
-    begin_attempt, insert_environment, install_id, load_environment, load_exam, record_created,
+    Created, EnvironmentRecord, EnvironmentRuntime, EnvironmentSpec, EnvironmentState, Purpose,
+    RuntimeArgs, begin_attempt, insert_environment, install_id, load_environment, load_exam,
+    record_created,
 };
 
-/// Names the session and the engine.
+/// Names the session and the runtime.
 #[derive(Args, Debug)]
 pub struct CreateArgs {
     /// The session whose environment to create
@@ -22,7 +22,7 @@ pub struct CreateArgs {
     pub session_id: ExamSessionId,
     /// Where the environments run
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub runtime: RuntimeArgs,
 }
 
 #[derive(Serialize)]
@@ -32,11 +32,14 @@ struct Answer {
 }
 
 pub(super) async fn run(args: CreateArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
-    let runtime =
-        EngineRuntime::connect(&args.engine.into()).map_err(|error| errors::engine(&error))?;
+    let runtime = args
+        .runtime
+        .connect(Purpose::Create)
+        .await
+        .map_err(|error| errors::settings(&error))?;
     let pool = globals.connect().await?;
     let mut conn = pool.acquire().await?;
-    let spec = begun(&mut conn, args.session_id, &runtime).await?;
+    let spec = begun(&mut conn, args.session_id, &*runtime).await?;
     let created = runtime
         .create(&spec)
         .await
@@ -59,7 +62,7 @@ pub(super) async fn run(args: CreateArgs, globals: &GlobalArgs) -> Result<Docume
 async fn begun(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
-    runtime: &EngineRuntime,
+    runtime: &dyn EnvironmentRuntime,
 ) -> Result<EnvironmentSpec, CliError> {
     let session = load_session_facts(conn, session_id)
         .await

@@ -7,13 +7,12 @@ use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
 use super::errors;
-use crate::engine::{EngineArgs, EngineRuntime};
 use crate::{
-    Destroyed, EnvironmentRecord, EnvironmentRuntime, begin_destroy, load_environment, record_gone,
-    record_snapshot,
+    Destroyed, EnvironmentRecord, EnvironmentRuntime, Purpose, RuntimeArgs, begin_destroy,
+    load_environment, record_gone, record_snapshot,
 };
 
-/// Names the session, the engine and the confirmation.
+/// Names the session, the runtime and the confirmation.
 #[derive(Args, Debug)]
 pub struct DestroyArgs {
     /// The session whose environment to destroy
@@ -27,7 +26,7 @@ pub struct DestroyArgs {
     pub dry_run: bool,
     /// Where the environments run
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub runtime: RuntimeArgs,
 }
 
 #[derive(Serialize)]
@@ -44,8 +43,11 @@ pub(super) async fn run(args: DestroyArgs, globals: &GlobalArgs) -> Result<Docum
             CliError::refused(message).next(format!("--confirm {session_id}, or --dry-run"))
         );
     }
-    let runtime =
-        EngineRuntime::connect(&args.engine.into()).map_err(|error| errors::engine(&error))?;
+    let runtime = args
+        .runtime
+        .connect(Purpose::Destroy)
+        .await
+        .map_err(|error| errors::settings(&error))?;
     let pool = globals.connect().await?;
     let mut conn = pool.acquire().await?;
     let missing = || CliError::not_found(format!("session {session_id} has no environment"));
@@ -59,7 +61,7 @@ pub(super) async fn run(args: DestroyArgs, globals: &GlobalArgs) -> Result<Docum
             .await
             .map_err(errors::store)?
             .ok_or_else(missing)?;
-        destroyed(&mut conn, &runtime, record).await?
+        destroyed(&mut conn, &*runtime, record).await?
     };
     Ok(Document::new(
         "execution-environment/destroy.v1",
@@ -72,7 +74,7 @@ pub(super) async fn run(args: DestroyArgs, globals: &GlobalArgs) -> Result<Docum
 
 async fn destroyed(
     conn: &mut PgConnection,
-    runtime: &EngineRuntime,
+    runtime: &dyn EnvironmentRuntime,
     record: EnvironmentRecord,
 ) -> Result<EnvironmentRecord, CliError> {
     let Some(name) = record

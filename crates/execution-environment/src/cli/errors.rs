@@ -5,8 +5,7 @@ use std::error::Error as StdError;
 use command_line::CliError;
 use failure_classification::{Phase, Signal, classify};
 
-use crate::engine::EngineConfigError;
-use crate::{ApplyError, FieldError, RuntimeError, StoreError};
+use crate::{ApplyError, FieldError, RuntimeConfigError, RuntimeError, StoreError};
 
 /// Every fault is told; the first one names the field.
 pub(super) fn fields(faults: Vec<FieldError>) -> CliError {
@@ -33,12 +32,9 @@ pub(super) fn store(error: StoreError) -> CliError {
     }
 }
 
-pub(super) fn engine(error: &EngineConfigError) -> CliError {
-    let field = match error {
-        EngineConfigError::Address { .. } => "docker-host",
-        EngineConfigError::Keeper { .. } => "keeper-path",
-    };
-    let mut usage = CliError::usage(field, format!("cannot {error}"));
+/// A setting of a runtime that cannot work.
+pub(super) fn settings(error: &RuntimeConfigError) -> CliError {
+    let mut usage = CliError::usage(error.flag(), error.problem()).next(error.mend());
     usage.causes = causes(error);
     usage
 }

@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 use serde_json::json;
 use session_identity::{Actor, UserId};
 
 use super::errors;
-use crate::{ExamDefinition, FieldError, RuntimeKind, apply_exam, list_exams, load_exam};
+use crate::{ExamDefinition, FieldError, RuntimeChoice, apply_exam, list_exams, load_exam};
 
 /// Applies and shows exam definitions.
 #[derive(Debug, Subcommand)]
@@ -26,8 +26,8 @@ pub enum ExamsCommand {
         #[arg(long, value_name = "USER", value_parser = staff)]
         by: Option<UserId>,
         /// The runtime that must be able to run it
-        #[arg(long, value_enum, default_value_t = Runtime::Engine)]
-        runtime: Runtime,
+        #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t)]
+        runtime: RuntimeChoice,
     },
     /// Checks a definition and writes nothing
     Validate {
@@ -35,8 +35,8 @@ pub enum ExamsCommand {
         #[arg(short, long, value_name = "FILE")]
         file: PathBuf,
         /// The runtime that must be able to run it
-        #[arg(long, value_enum, default_value_t = Runtime::Engine)]
-        runtime: Runtime,
+        #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t)]
+        runtime: RuntimeChoice,
     },
     /// Lists the latest version of every exam
     List,
@@ -48,15 +48,6 @@ pub enum ExamsCommand {
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..))]
         exam_version: Option<i32>,
     },
-}
-
-/// Names a runtime on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Runtime {
-    /// A container engine on one host.
-    Engine,
-    /// A Kubernetes cluster.
-    Kubernetes,
 }
 
 fn staff(text: &str) -> Result<UserId, String> {
@@ -112,15 +103,11 @@ fn read(file: &Path) -> Result<ExamDefinition, CliError> {
     ExamDefinition::parse(&text).map_err(errors::fields)
 }
 
-fn check(definition: ExamDefinition, runtime: Runtime) -> Result<ExamDefinition, CliError> {
-    let kind = match runtime {
-        Runtime::Engine => RuntimeKind::Engine,
-        Runtime::Kubernetes => RuntimeKind::Kubernetes,
-    };
+fn check(definition: ExamDefinition, runtime: RuntimeChoice) -> Result<ExamDefinition, CliError> {
     let faults: Vec<FieldError> = definition
         .validate()
         .into_iter()
-        .chain(definition.unsupported_on(kind))
+        .chain(definition.unsupported_on(runtime.into()))
         .collect();
     if faults.is_empty() {
         Ok(definition)

@@ -6,8 +6,7 @@ use serde::Serialize;
 use session_identity::ExamSessionId;
 
 use super::errors;
-use crate::engine::{EngineArgs, EngineRuntime};
-use crate::{EnvironmentRecord, EnvironmentRuntime, Observation, load_environment};
+use crate::{EnvironmentRecord, Observation, Purpose, RuntimeArgs, load_environment};
 
 /// Names the session and the view.
 #[derive(Args, Debug)]
@@ -20,7 +19,7 @@ pub struct StatusArgs {
     pub from: View,
     /// Where the environments run; only asked for the runtime's view
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub runtime: RuntimeArgs,
 }
 
 /// Says whose view of an environment is meant.
@@ -54,8 +53,8 @@ pub(super) async fn run(args: StatusArgs, globals: &GlobalArgs) -> Result<Docume
         (View::Database, _) => None,
         (View::Runtime, None) => Some(Observation::Absent),
         (View::Runtime, Some(name)) => {
-            let runtime = EngineRuntime::connect(&args.engine.into())
-                .map_err(|error| errors::engine(&error))?;
+            let runtime = args.runtime.connect(Purpose::Read);
+            let runtime = runtime.await.map_err(|error| errors::settings(&error))?;
             Some(
                 runtime
                     .observe(name)

@@ -2,7 +2,7 @@
 
 use bollard::models::{ContainerInspectResponse, HostConfig, RestartPolicyNameEnum};
 
-use crate::{Admitted, ExamDefinition, scratch_volumes};
+use crate::{Admitted, AdmittedNetwork, ExamDefinition, scratch_volumes};
 
 pub(super) fn admitted(found: &ContainerInspectResponse, exam: &ExamDefinition) -> Admitted {
     let unknown = HostConfig::default();
@@ -14,9 +14,11 @@ pub(super) fn admitted(found: &ContainerInspectResponse, exam: &ExamDefinition) 
         foreign_mounts: foreign_mounts(found, exam),
         keeper_read_only: keeper_read_only(found),
         devices: devices(host),
+        network: AdmittedNetwork::None,
         memory_and_swap_bytes: host.memory_swap.and_then(positive),
         open_files: ulimit(host, "nofile"),
         processes: ulimit(host, "nproc"),
+        node_pids: None,
         restarts: restarts(host),
         log_bounded: log_bounded(host),
     }

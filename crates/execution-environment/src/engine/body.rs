@@ -75,13 +75,10 @@ fn command(exam: &ExamDefinition, hardening: &EngineHardening) -> (Vec<String>, 
 }
 
 fn environment(exam: &ExamDefinition) -> Vec<String> {
-    vec![
-        format!("HOME={}", exam.workdir),
-        format!("USER={}", exam.user.name),
-        format!("LOGNAME={}", exam.user.name),
-        "LANG=C.UTF-8".to_owned(),
-        "TERM=xterm-256color".to_owned(),
-    ]
+    crate::inside::variables(exam)
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 fn host_config(exam: &ExamDefinition, keeper: &Path, hardening: &EngineHardening) -> HostConfig {

@@ -133,6 +133,7 @@ pub(super) fn phase(state: &ContainerState) -> Phase {
                     .as_deref()
                     .filter(|message| !message.is_empty())
                     .map(bounded),
+                signal: None,
             }
         }
         Some(Status::CREATED | Status::RESTARTING | Status::EMPTY) | None => {
@@ -188,6 +189,7 @@ fn summary_phase(state: Option<ContainerSummaryStateEnum>) -> Phase {
             exit_code: None,
             oom_killed: false,
             message: None,
+            signal: None,
         },
         Some(State::CREATED | State::RESTARTING | State::EMPTY) | None => {
             Phase::Pending { signal: None }

@@ -1,5 +1,7 @@
 //! Compares what was found with what was declared. Pure; unknown counts as missing.
 
+mod network;
+
 use carrel_keeper::VerifyReport;
 use carrel_keeper::report::DeviceNode;
 
@@ -55,15 +57,14 @@ fn check(protection: Protection, report: &IsolationReport, exam: &ExamDefinition
             &inside.root_read_only,
         ),
         Protection::BoundedScratch => bounded_scratch(inside, exam),
-        Protection::NoNetwork => no_network(inside, exam),
+        Protection::NoNetwork => network::no_network(&inside.network, admitted, exam),
         Protection::MemoryLimit => memory_limit(inside, admitted, exam),
         Protection::CpuLimit => at_most(
             inside.limits.cpu_quota_millis,
             exam.limits.cpu_millis.into(),
         ),
-        Protection::PidsLimit => at_most(inside.limits.pids, exam.limits.pids.into()),
-        Protection::ResourceLimits => at_most(admitted.open_files, DESCRIPTORS)
-            .or_else(|| at_most(admitted.processes, PROCESSES_PER_USER)),
+        Protection::PidsLimit => pids_limit(inside, admitted, exam),
+        Protection::ResourceLimits => resource_limits(inside, admitted),
         Protection::KeeperFirst => must(
             inside.pid1_is_keeper,
             "keeper is process 1",
@@ -167,49 +168,29 @@ fn bounded_scratch(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
     )
 }
 
-/// Without egress only loopback may exist at all, so that nothing depends on which targets a
-/// probe happened to try.
-fn no_network(inside: &VerifyReport, exam: &ExamDefinition) -> Gap {
-    let network = &inside.network;
-    let answered: Vec<&str> = network
-        .reachable
-        .iter()
-        .filter(|probe| probe.ok)
-        .map(|probe| probe.target.as_str())
-        .collect();
-    if exam.egress.is_empty() {
-        let others: Vec<&str> = network
-            .interfaces
-            .iter()
-            .map(|one| one.name.as_str())
-            .filter(|name| *name != "lo")
-            .collect();
-        let beyond: Vec<&str> = answered
-            .into_iter()
-            .filter(|target| !is_loopback(target))
-            .collect();
-        return must(
-            others.is_empty() && beyond.is_empty(),
-            "loopback only",
-            &(others, beyond),
-        );
-    }
-    let beyond: Vec<&str> = answered
-        .into_iter()
-        .filter(|target| !exam.egress.iter().any(|allowed| allowed == target))
-        .collect();
-    must(beyond.is_empty(), "declared destinations only", &beyond)
+/// Open files and processes as this runtime limits them, or as they were found inside.
+fn resource_limits(inside: &VerifyReport, admitted: &Admitted) -> Gap {
+    at_most(admitted.open_files.or(inside.open_files), DESCRIPTORS)
+        .or_else(|| at_most(admitted.processes.or(inside.processes), PROCESSES_PER_USER))
 }
 
-/// In a network namespace of its own, loopback leads nowhere else.
-fn is_loopback(target: &str) -> bool {
-    target.starts_with("127.") || target.starts_with("[::1]") || target.starts_with("localhost:")
+/// Where no limit of its own can be given or read, the one that was met by trying counts, and the
+/// nodes' may be accepted in place of a smaller one.
+fn pids_limit(inside: &VerifyReport, admitted: &Admitted, exam: &ExamDefinition) -> Gap {
+    let declared = exam.limits.pids.into();
+    if let Some(own) = inside.limits.pids {
+        return at_most(Some(own), declared);
+    }
+    let accepted = admitted.node_pids.unwrap_or_default();
+    at_most(inside.limits.pids_tried, accepted.max(declared))
 }
 
 fn memory_limit(inside: &VerifyReport, admitted: &Admitted, exam: &ExamDefinition) -> Gap {
     let declared = exam.limits.memory_bytes();
-    at_most(inside.limits.memory_bytes, declared)
-        .or_else(|| at_most(admitted.memory_and_swap_bytes, declared))
+    at_most(inside.limits.memory_bytes, declared).or_else(|| {
+        let with_swap = admitted.memory_and_swap_bytes;
+        at_most(with_swap.or(inside.limits.memory_and_swap_bytes), declared)
+    })
 }
 
 fn no_devices(inside: &VerifyReport, admitted: &Admitted) -> Gap {

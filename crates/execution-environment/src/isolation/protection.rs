@@ -5,8 +5,11 @@ use std::fmt::{self, Display};
 use serde::{Deserialize, Serialize};
 
 /// Names one protection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type,
+)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Protection {
     /// Everything runs as the declared ordinary user.
     OrdinaryUser,

@@ -169,16 +169,9 @@ pub async fn load_exam(
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let definition =
-        serde_json::from_value(row.definition).map_err(|source| StoreError::Inconsistent {
-            table: "exams",
-            column: "definition",
-            id: format!("{name} v{}", row.version),
-            source: source.into(),
-        })?;
     Ok(Some(ExamRecord {
         version: row.version,
-        definition,
+        definition: definition(name, row.version, row.definition)?,
         applied_by: row.applied_by,
         applied_at: row.applied_at,
     }))
@@ -193,4 +186,28 @@ pub async fn list_exams(conn: &mut PgConnection) -> Result<Vec<ExamSummary>, Sto
     .fetch_all(conn)
     .await?;
     Ok(exams)
+}
+
+/// Loads the latest version of every exam, by name.
+///
+/// Errors: [`StoreError::Inconsistent`] when a stored definition cannot be read any more.
+pub async fn load_latest_exams(conn: &mut PgConnection) -> Result<Vec<ExamDefinition>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (name) name, version, definition FROM exams ORDER BY name, version DESC"
+    )
+    .fetch_all(conn)
+    .await?;
+    let exams = rows
+        .into_iter()
+        .map(|row| definition(&row.name, row.version, row.definition));
+    exams.collect()
+}
+
+fn definition(name: &str, version: i32, stored: Value) -> Result<ExamDefinition, StoreError> {
+    serde_json::from_value(stored).map_err(|source| StoreError::Inconsistent {
+        table: "exams",
+        column: "definition",
+        id: format!("{name} v{version}"),
+        source: source.into(),
+    })
 }

@@ -97,7 +97,9 @@ pub(super) static RULES: &[Rule] = &[
         NOT_PREPARED,
         "a missing right, an admission controller or a security policy refused the environment",
         "rights",
-    ),
+    )
+    // An API server that has just started refuses everybody until it has read the rights.
+    .after_seconds(10),
     platform(
         Code::InfraNameConflict,
         NOT_PREPARED,

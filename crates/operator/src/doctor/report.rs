@@ -1,5 +1,7 @@
 //! What the checks found.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// How a check ended.
@@ -8,6 +10,8 @@ use serde::Serialize;
 enum Verdict {
     Ok,
     Bad,
+    /// Worth knowing; nothing is broken.
+    Warning,
     Skipped,
 }
 
@@ -16,18 +20,25 @@ enum Verdict {
 pub(super) struct Check {
     name: &'static str,
     verdict: Verdict,
+    /// A stable word for what was found, where a check can find several things.
+    code: Option<Cow<'static, str>>,
     detail: String,
     next: Option<String>,
 }
 
 impl Check {
-    pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+    fn new(name: &'static str, verdict: Verdict, detail: impl Into<String>) -> Self {
         Self {
             name,
-            verdict: Verdict::Ok,
+            verdict,
+            code: None,
             detail: detail.into(),
             next: None,
         }
+    }
+
+    pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Ok, detail)
     }
 
     pub(super) fn bad(
@@ -36,11 +47,25 @@ impl Check {
         next: impl Into<String>,
     ) -> Self {
         Self {
-            name,
-            verdict: Verdict::Bad,
-            detail: detail.into(),
             next: Some(next.into()),
+            ..Self::new(name, Verdict::Bad, detail)
         }
+    }
+
+    pub(super) fn warning(
+        name: &'static str,
+        detail: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            next: Some(next.into()),
+            ..Self::new(name, Verdict::Warning, detail)
+        }
+    }
+
+    pub(super) fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
     }
 
     /// A check that is good when nothing was found.
@@ -66,22 +91,19 @@ impl Check {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     findings: usize,
+    warnings: usize,
     checks: Vec<Check>,
 }
 
 impl Report {
     pub(super) fn add(&mut self, check: Check) {
         self.findings += usize::from(check.verdict == Verdict::Bad);
+        self.warnings += usize::from(check.verdict == Verdict::Warning);
         self.checks.push(check);
     }
 
-    pub(super) fn skip(&mut self, names: &[&'static str]) {
-        self.checks.extend(names.iter().map(|name| Check {
-            name,
-            verdict: Verdict::Skipped,
-            detail: "needs the schema to be current".to_owned(),
-            next: None,
-        }));
+    pub(super) fn skip(&mut self, name: &'static str, why: &str) {
+        self.add(Check::new(name, Verdict::Skipped, why));
     }
 
     pub(super) fn is_healthy(&self) -> bool {
@@ -93,6 +115,7 @@ impl Report {
             let mark = match check.verdict {
                 Verdict::Ok => "ok",
                 Verdict::Bad => "BAD",
+                Verdict::Warning => "WARN",
                 Verdict::Skipped => "-",
             };
             let next = check
@@ -100,7 +123,9 @@ impl Report {
                 .iter()
                 .map(|next| format!("\n{:22}next: {next}", ""));
             let next: String = next.collect();
-            format!("{mark:<4} {:<15}  {}{next}", check.name, check.detail)
+            let code = check.code.iter().map(|code| format!("[{code}] "));
+            let code: String = code.collect();
+            format!("{mark:<4} {:<15}  {code}{}{next}", check.name, check.detail)
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -111,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_finding_makes_the_whole_unhealthy_and_a_skipped_check_does_not() {
+    fn one_finding_makes_the_whole_unhealthy_and_a_warning_or_a_skipped_check_does_not() {
         let mut report = Report::default();
         report.add(Check::of_findings(
             "queues",
@@ -119,8 +144,16 @@ mod tests {
             &[],
             "start a worker",
         ));
-        report.skip(&["sweeps"]);
+        report.skip("sweeps", "needs the schema to be current");
+        report.add(Check::warning("network_policy", "unknown", "try").code("a.b"));
         assert!(report.is_healthy());
+        assert!(
+            report
+                .text()
+                .contains("WARN network_policy   [a.b] unknown\n"),
+            "{}",
+            report.text()
+        );
         report.add(Check::of_findings(
             "leases",
             "all held",

@@ -75,7 +75,7 @@ pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, Cli
     Ok(Check::of_findings("teardown", &good, &hanging, next))
 }
 
-fn store(error: StoreError) -> CliError {
+pub(super) fn store(error: StoreError) -> CliError {
     match error {
         StoreError::Database(source) => source.into(),
         inconsistent @ StoreError::Inconsistent { .. } => CliError::bug(inconsistent),

@@ -139,15 +139,7 @@ fn lost(environment: &EnvironmentRecord, observation: &Observation) -> Option<Si
             Some(vanished(Some(found.uid.to_string())))
         }
         Observation::Present(found) => match &found.phase {
-            Phase::Stopped {
-                exit_code,
-                oom_killed,
-                message,
-            } => Some(Signal::Exited {
-                exit_code: *exit_code,
-                oom_killed: *oom_killed,
-                message: message.clone().unwrap_or_default(),
-            }),
+            stopped @ Phase::Stopped { .. } => stopped.signal(),
             Phase::Running | Phase::Pending { .. } => None,
         },
     }

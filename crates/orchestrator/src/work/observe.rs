@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use execution_environment::{
-    EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationReport, Observation, Phase,
-    RuntimeError, RuntimeName, RuntimeUid, judge, record_up,
+    EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationWaiver, Observation, Phase,
+    RuntimeError, RuntimeName, RuntimeUid, find_valid_waiver, judge, needed_waiver, record_up,
 };
 use failure_classification::Signal;
 use job_queue::{Handler, JobContext, Outcome};
 use session_lifecycle::{Advance, Expected, SessionRecord, advance};
+use sqlx::PgPool;
+use tokio::time::Instant;
 
 use super::{
     Workshop,
@@ -19,12 +21,15 @@ use super::{
 };
 use crate::{ObserveEnvironment, StepError};
 
-/// A pending environment is looked at this often within one run, and not through the table: that
-/// would cost a claim each time.
+/// A pending environment is looked at again after this at the soonest.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// And after this at the latest, where the runtime gives hints, within one run and not through the
+/// table: that would cost a claim each time.
+const UNHINTED: Duration = Duration::from_secs(1);
+
 /// Then the slot is given to others.
-const LOOKS: u32 = 40;
+const TURN: Duration = Duration::from_secs(2);
 
 pub(super) struct Observe(pub(super) Workshop);
 
@@ -61,14 +66,15 @@ async fn observe(
             reason,
         });
     };
-    for _ in 0..LOOKS {
-        if context.cancellation.is_cancelled() {
-            break;
-        }
+    let begun = Instant::now();
+    while begun.elapsed() < TURN && !context.cancellation.is_cancelled() {
         match workshop.runtime.observe(&subject.name).await {
             Err(error) => return setback::after_error(workshop, attempt, context, error).await,
             Ok(observation) => match signal_in(&observation, subject.uid.as_ref()) {
-                Looked::Pending => tokio::time::sleep(LOOK).await,
+                Looked::Pending => {
+                    let name = &subject.name;
+                    workshop.runtime.wait_for_change(name, UNHINTED).await;
+                }
                 Looked::Running(uid) => {
                     return prove(workshop, &subject, &uid, attempt, context).await;
                 }
@@ -114,21 +120,10 @@ fn signal_in(observation: &Observation, expected: Option<&RuntimeUid>) -> Looked
     if expected != Some(&observed.uid) {
         return vanished(Some(&observed.uid));
     }
-    match &observed.phase {
-        Phase::Running => Looked::Running(observed.uid.clone()),
-        Phase::Pending { signal: None } => Looked::Pending,
-        Phase::Pending {
-            signal: Some(signal),
-        } => Looked::Setback(signal.clone()),
-        Phase::Stopped {
-            exit_code,
-            oom_killed,
-            message,
-        } => Looked::Setback(Signal::Exited {
-            exit_code: *exit_code,
-            oom_killed: *oom_killed,
-            message: message.clone().unwrap_or_default(),
-        }),
+    match (&observed.phase, observed.phase.signal()) {
+        (_, Some(signal)) => Looked::Setback(signal),
+        (Phase::Running, None) => Looked::Running(observed.uid.clone()),
+        (Phase::Pending { .. } | Phase::Stopped { .. }, None) => Looked::Pending,
     }
 }
 
@@ -152,12 +147,25 @@ async fn prove(
         }
     };
     let gaps = judge(&report, exam);
-    if !gaps.is_empty() {
-        let signal = unproven(&gaps);
-        let evidence = report.evidence(exam).to_string();
+    let waiver = waiver_of(&workshop.pool, &gaps).await?;
+    let evidence = report.evidence(exam, waiver.as_ref());
+    if !gaps.is_empty() && waiver.is_none() {
+        let (signal, evidence) = (unproven(&gaps), evidence.to_string());
         return setback::after_signal(workshop, attempt, context, &signal, &evidence).await;
     }
-    become_ready(workshop, subject, uid, &report, attempt, context).await
+    become_ready(workshop, subject, uid, &evidence, attempt, context).await
+}
+
+/// Finds the decision of an operator that covers all these gaps and counts now.
+async fn waiver_of(
+    pool: &PgPool,
+    gaps: &[IsolationGap],
+) -> Result<Option<IsolationWaiver>, StepError> {
+    let Some(protection) = needed_waiver(gaps) else {
+        return Ok(None);
+    };
+    let mut connection = pool.acquire().await?;
+    Ok(find_valid_waiver(&mut connection, protection).await?)
 }
 
 /// A keeper that cannot be started is the environment's fault, not the candidate's access.
@@ -185,7 +193,7 @@ async fn become_ready(
     workshop: &Workshop,
     subject: &Subject,
     uid: &RuntimeUid,
-    report: &IsolationReport,
+    evidence: &serde_json::Value,
     attempt: Attempt,
     context: &JobContext,
 ) -> Result<Outcome, StepError> {
@@ -199,13 +207,12 @@ async fn become_ready(
         &by,
     )
     .await?;
-    let evidence = report.evidence(&subject.spec.exam);
     let up = record_up(
         &mut transaction,
         attempt.session_id,
         attempt.attempt,
         uid,
-        &evidence,
+        evidence,
     )
     .await?;
     if up.is_none() {
@@ -219,8 +226,10 @@ async fn become_ready(
 
 #[cfg(test)]
 mod tests {
-    use execution_environment::{Observed, OwnerLabels, UserHash};
-    use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
+    use execution_environment::{
+        Observed, OwnerLabels, Protection, UserHash, grant_waiver, revoke_waiver,
+    };
+    use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
 
     use super::*;
 
@@ -261,6 +270,7 @@ mod tests {
             exit_code: Some(3),
             oom_killed: true,
             message: None,
+            signal: None,
         };
         let looked = signal_in(&present("a", stopped), Some(&ours));
         assert!(matches!(
@@ -273,5 +283,29 @@ mod tests {
         ));
         let quiet = signal_in(&present("a", Phase::Pending { signal: None }), Some(&ours));
         assert!(matches!(quiet, Looked::Pending));
+    }
+
+    #[sqlx::test(migrator = "migrations::MIGRATOR")]
+    async fn only_a_waiver_that_counts_now_covers_a_network_that_is_not_proven(pool: PgPool) {
+        let gap = |protection| IsolationGap {
+            protection,
+            expected: "none".to_owned(),
+            found: "some".to_owned(),
+        };
+        let network = [gap(Protection::NoNetwork)];
+        let more = [gap(Protection::NoNetwork), gap(Protection::MemoryLimit)];
+        assert_eq!(waiver_of(&pool, &network).await.unwrap(), None);
+
+        let mut conn = pool.acquire().await.unwrap();
+        let (actor, hour) = (Actor::System("test"), Duration::from_secs(3600));
+        let waiver = grant_waiver(&mut conn, "no policies here", hour, &actor);
+        let waiver = waiver.await.unwrap();
+        let covers = waiver_of(&pool, &network).await.unwrap();
+        assert_eq!(covers.as_ref(), Some(&waiver));
+        assert_eq!(waiver_of(&pool, &more).await.unwrap(), None);
+        assert_eq!(waiver_of(&pool, &[]).await.unwrap(), None);
+
+        revoke_waiver(&mut conn, waiver.id, &actor).await.unwrap();
+        assert_eq!(waiver_of(&pool, &network).await.unwrap(), None);
     }
 }

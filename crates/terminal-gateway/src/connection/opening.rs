@@ -101,6 +101,7 @@ pub(super) fn refusal(end: &LegEnd) -> CloseCode {
             tracing::warn!(code = ?refused.code, message = refused.message, "the keeper refused");
             match refused.code {
                 RefusalCode::StaleEpoch => CloseCode::Superseded,
+                RefusalCode::OtherInstance => CloseCode::EnvironmentGone,
                 RefusalCode::NoKeeper | RefusalCode::ShellFailed => CloseCode::ExecFailed,
                 _ => CloseCode::Internal,
             }
@@ -142,6 +143,10 @@ mod tests {
         };
         assert_eq!(refused(RefusalCode::StaleEpoch), CloseCode::Superseded);
         assert_eq!(refused(RefusalCode::NoKeeper), CloseCode::ExecFailed);
+        assert_eq!(
+            refused(RefusalCode::OtherInstance),
+            CloseCode::EnvironmentGone
+        );
         assert_eq!(refused(RefusalCode::InputGap), CloseCode::Internal);
         assert_eq!(refusal(&LegEnd::Superseded), CloseCode::Superseded);
         assert_eq!(refusal(&LegEnd::Lost("x")), CloseCode::ExecFailed);

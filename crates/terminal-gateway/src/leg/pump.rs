@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use carrel_keeper::frames::WindowSize;
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
-use execution_environment::AttachStreams;
+use execution_environment::{AttachStreams, RuntimeError};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::{LegCommand, LegEnd, LegEvent};
 use crate::gate::Gate;
@@ -22,6 +22,8 @@ use crate::gate::Gate;
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// A leg without a byte for so long, with a ping unanswered, is lost.
 const LOST_AFTER: Duration = Duration::from_secs(25);
+/// How long a stream that takes nothing any more is still read: it may hold how it ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Encoded commands not yet written, in bytes; beyond it commands wait in the socket task.
 const MOST_UNWRITTEN: usize = 32 * 1024;
 /// Room for one read while the shell is quiet, and while it prints much, in bytes.
@@ -34,6 +36,8 @@ struct Pump<'a> {
     read_size: usize,
     unwritten: BytesMut,
     flushed: bool,
+    /// Since the stream takes nothing any more: until when it is read.
+    read_until: Option<Instant>,
     /// An event that waits for room in the channel.
     untold: Option<LegEvent>,
     began: Instant,
@@ -88,7 +92,10 @@ pub(super) async fn run(
                 pump.command(command)
             }
             read = streams.reader.read_buf(pump.decoder.buffer_mut()),
-                if pump.untold.is_none() => pump.read(&read),
+                if pump.untold.is_none() => pump.read(read),
+            () = sleep_until(pump.read_until.unwrap_or(pump.began)), if pump.read_until.is_some() => {
+                Err(LegEnd::Lost("the stream cannot be written"))
+            }
             _ = pings.tick() => pump.ping(),
         };
         if let Err(end) = step {
@@ -105,6 +112,7 @@ impl<'a> Pump<'a> {
             read_size: QUIET_READ,
             unwritten: BytesMut::new(),
             flushed: true,
+            read_until: None,
             untold: None,
             began: now,
             heard_at: now,
@@ -145,9 +153,13 @@ impl<'a> Pump<'a> {
     }
 
     fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty() || !self.flushed
+        self.read_until.is_none() && (!self.unwritten.is_empty() || !self.flushed)
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "every step of the loop answers alike"
+    )]
     fn wrote(&mut self, wrote: &std::io::Result<Wrote>) -> Result<(), LegEnd> {
         match wrote {
             Ok(Wrote::Flushed) => self.flushed = true,
@@ -159,9 +171,8 @@ impl<'a> Pump<'a> {
                     self.unwritten = BytesMut::new();
                 }
             }
-            Ok(Wrote::Bytes(_)) | Err(_) => {
-                return Err(LegEnd::Lost("the stream cannot be written"));
-            }
+            // An EXIT that was sent before lies ahead of the end, and reading finds it.
+            Ok(Wrote::Bytes(_)) | Err(_) => self.read_until = Some(Instant::now() + LAST_WORDS),
         }
         Ok(())
     }
@@ -187,13 +198,16 @@ impl<'a> Pump<'a> {
         Ok(())
     }
 
-    fn read(&mut self, read: &std::io::Result<usize>) -> Result<(), LegEnd> {
+    /// However a stream ends, only EXIT ends a terminal: a container runtime that restarts ends
+    /// streams as if their command had ended well.
+    fn read(&mut self, read: std::io::Result<usize>) -> Result<(), LegEnd> {
         match read {
-            Ok(0) | Err(_) => Err(LegEnd::Lost("the stream ended")),
+            Ok(0) => Err(LegEnd::Lost("the stream ended")),
+            Err(error) => Err(broken(error)),
             Ok(count) => {
                 self.heard_at = Instant::now();
                 // A quiet shell keeps a small buffer, a printing one reads in large pieces.
-                self.read_size = if *count >= QUIET_READ {
+                self.read_size = if count >= QUIET_READ {
                     BULK_READ
                 } else {
                     QUIET_READ
@@ -228,12 +242,26 @@ impl<'a> Pump<'a> {
     }
 }
 
+/// Some runtimes agree to an exec before they start it, and tell a refusal on its stream.
+fn broken(error: std::io::Error) -> LegEnd {
+    match error.downcast::<RuntimeError>() {
+        Ok(refusal) => LegEnd::NotStarted(refusal),
+        Err(error) => {
+            tracing::debug!(%error, "the stream broke");
+            LegEnd::Lost("the stream broke")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use carrel_keeper::frames::{Exit, Opened};
     use environment_access::wire::CloseCode;
-    use tokio::io::{AsyncRead, DuplexStream, duplex, split};
+    use failure_classification::Signal;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use tokio::io::{AsyncRead, DuplexStream, ReadBuf, duplex, split};
 
     use super::*;
 
@@ -381,7 +409,7 @@ mod tests {
                 .await;
         }
         bench.commands.send(input(b"\x03")).await.unwrap();
-        let heard = tokio::time::timeout(Duration::from_secs(1), bench.keeper.hear()).await;
+        let heard = tokio::time::timeout(Duration::from_mins(1), bench.keeper.hear()).await;
         assert!(matches!(heard.unwrap(), Some(ClientFrame::Input { .. })));
     }
 
@@ -401,6 +429,82 @@ mod tests {
         let bench = bench(8);
         drop(bench.keeper);
         assert!(matches!(bench.end.await.unwrap(), LegEnd::Lost(_)));
+    }
+
+    /// A stream on which an end was sent before it broke.
+    struct Broken {
+        read: std::io::Result<Bytes>,
+    }
+
+    impl AsyncRead for Broken {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            let read = std::mem::replace(&mut self.read, Ok(Bytes::new()));
+            Poll::Ready(read.map(|bytes| buffer.put_slice(&bytes)))
+        }
+    }
+
+    impl AsyncWrite for Broken {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn end_of(read: std::io::Result<Bytes>) -> LegEnd {
+        let (reader, writer) = split(Broken { read });
+        let streams = AttachStreams {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+        };
+        let (commands, received) = mpsc::channel(8);
+        let (told, _events) = mpsc::channel(8);
+        let gate = Gate::new(std::time::Instant::now() + Duration::from_mins(1));
+        commands.send(input(b"typed too late")).await.unwrap();
+        run(streams, received, &told, &gate).await
+    }
+
+    #[tokio::test]
+    async fn an_exit_sent_before_the_stream_broke_is_still_an_exit() {
+        let exit = KeeperFrame::Exit(Exit {
+            shell_epoch: 1,
+            code: Some(0),
+            signal: None,
+        });
+        let end = end_of(Ok(exit.to_bytes().unwrap())).await;
+        assert!(matches!(end, LegEnd::Exit(_)), "{end:?}");
+    }
+
+    #[tokio::test]
+    async fn a_clean_end_of_the_stream_is_no_exit_of_the_shell() {
+        let end = end_of(Ok(Bytes::new())).await;
+        assert!(matches!(end, LegEnd::Lost(_)), "{end:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_told_on_the_stream_is_one_of_the_exec() {
+        let refusal = RuntimeError::new(
+            "attach",
+            Signal::ExecTargetMissing {
+                message: String::new(),
+            },
+        );
+        let end = end_of(Err(std::io::Error::other(refusal))).await;
+        assert!(matches!(end, LegEnd::NotStarted(_)), "{end:?}");
     }
 
     #[tokio::test(start_paused = true)]

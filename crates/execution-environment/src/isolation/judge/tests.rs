@@ -45,9 +45,13 @@ fn proven(exam: &ExamDefinition) -> IsolationReport {
         },
         limits: Limits {
             memory_bytes: Some(exam.limits.memory_bytes()),
+            memory_and_swap_bytes: None,
             pids: Some(exam.limits.pids.into()),
+            pids_tried: None,
             cpu_quota_millis: Some(exam.limits.cpu_millis.into()),
         },
+        open_files: None,
+        processes: None,
         pid1_is_keeper: true,
         device_nodes: vec![device("/dev/null", 1, 3)],
         namespaces: BTreeMap::new(),
@@ -264,3 +268,5 @@ fn with_egress_only_declared_destinations_may_answer() {
         .push(answer("10.96.0.1:443"));
     assert_eq!(judge(&report, &exam)[0].protection, Protection::NoNetwork);
 }
+
+mod kubernetes;

@@ -1,0 +1,82 @@
+//! What a pod wrote, read within bounds.
+
+use http_body_util::BodyExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::LogParams;
+use kube::client::Body;
+
+use super::call::{Fault, open};
+use super::{CONTAINER, KubernetesRuntime, objects};
+use crate::RuntimeName;
+
+/// Reads a log line by line as it is written.
+pub(super) struct Lines {
+    body: Body,
+    unread: Vec<u8>,
+    left: usize,
+}
+
+/// Opens the environment's log from its beginning and follows it. Bounded in time by the caller.
+pub(super) async fn follow(
+    runtime: &KubernetesRuntime,
+    operation: &'static str,
+    name: &RuntimeName,
+    at_most: usize,
+) -> Result<Lines, Fault> {
+    let params = LogParams {
+        follow: true,
+        ..of_environment()
+    };
+    let request = objects::requests::<Pod>(runtime).logs(name.as_str(), &params);
+    let answer = open(runtime, operation, request).await?;
+    Ok(Lines {
+        body: answer.into_body(),
+        unread: Vec::new(),
+        left: at_most,
+    })
+}
+
+/// The last lines of the environment's log.
+pub(super) async fn tail(
+    runtime: &KubernetesRuntime,
+    operation: &'static str,
+    name: &RuntimeName,
+    lines: i64,
+    at_most: usize,
+) -> Result<String, Fault> {
+    let params = LogParams {
+        tail_lines: Some(lines),
+        limit_bytes: i64::try_from(at_most).ok(),
+        ..of_environment()
+    };
+    let request = objects::requests::<Pod>(runtime).logs(name.as_str(), &params);
+    let mut body = open(runtime, operation, request).await?.into_body();
+    let mut tail = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        tail.extend(frame.into_data().unwrap_or_default());
+    }
+    Ok(String::from_utf8_lossy(&tail).into_owned())
+}
+
+fn of_environment() -> LogParams {
+    LogParams {
+        container: Some(CONTAINER.to_owned()),
+        ..LogParams::default()
+    }
+}
+
+impl Lines {
+    /// The next whole line; `None` at the end, when the connection broke and when too much was
+    /// read.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                return Some(String::from_utf8_lossy(&line).into_owned());
+            }
+            let piece = self.body.frame().await?.ok()?.into_data().ok()?;
+            self.left = self.left.checked_sub(piece.len())?;
+            self.unread.extend(piece);
+        }
+    }
+}
