@@ -13,6 +13,7 @@ use crate::packages::find_program;
 use crate::page;
 use crate::shell::{self, Step};
 use crate::sqlx::Scratch;
+use crate::suites::{Feature, Suites};
 use crate::workspace::Workspace;
 
 /// What to leave out of a check.
@@ -70,15 +71,11 @@ fn format(workspace: &Workspace) -> Result<String> {
 /// just been migrated, the queries too.
 fn lints(workspace: &Workspace, settings: &Settings, args: &CheckArgs) -> Result<String> {
     let mut clippy = workspace.cargo();
-    clippy.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    let suites = Suites::taken_by(workspace, &[])?;
+    clippy
+        .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+        .args(suites.features(Feature::ALL))
+        .args(["--", "-D", "warnings"]);
     if args.offline {
         shell::run_loudly(&mut clippy)?;
         return Ok("queries by .sqlx/ only".to_owned());

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{check, images, keeper, shell, sqlx, test, up};
+use crate::{check, images, keeper, kube, shell, sqlx, test, up};
 
 /// Everything a contributor runs.
 #[derive(Debug, Parser)]
@@ -51,6 +51,8 @@ enum Verb {
     Check(check::CheckArgs),
     /// Builds the container images from the machine's own packages, without any image registry.
     Images(images::ImagesArgs),
+    /// Runs a real single-node Kubernetes on this machine.
+    Kube(kube::KubeArgs),
     /// Builds the static keeper and prints where it lies, for `CARREL_KEEPER`.
     Keeper,
     /// Renews `.sqlx/`, the checked queries, against a freshly migrated database.
@@ -66,6 +68,7 @@ impl Xtask {
             Verb::Test(args) => test::run(&workspace, &self.settings, &args),
             Verb::Check(args) => check::run(&workspace, &self.settings, &args),
             Verb::Images(args) => images::run(&workspace, &self.settings, &args),
+            Verb::Kube(args) => kube::run(&workspace, &self.settings, &args),
             Verb::Keeper => {
                 shell::say(&keeper::build(&workspace)?.display().to_string());
                 Ok(ExitCode::SUCCESS)

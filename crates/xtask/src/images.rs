@@ -2,9 +2,11 @@
 //! `apt`, else from the Dockerfile beside each recipe.
 
 mod build;
+mod products;
 mod recipe;
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -18,18 +20,30 @@ use crate::shell::{self, Step};
 use crate::workspace::Workspace;
 
 use self::build::Sources;
+pub(crate) use self::products::Products;
+use self::products::Stage;
 use self::recipe::Recipe;
 
 /// The sample exam's image.
 pub(crate) const EXAM: &str = "linux-fundamentals";
 /// The database's image.
 pub(crate) const POSTGRES: &str = "postgres";
+/// All processes, the command line and the page.
+pub(crate) const CARREL: &str = "carrel";
+/// The keeper alone.
+pub(crate) const KEEPER: &str = "keeper";
+/// Every folder under `deploy/images/`.
+const NAMES: [&str; 4] = [EXAM, POSTGRES, KEEPER, CARREL];
 
 /// Which images to build.
 #[derive(Debug, Args)]
 pub(crate) struct ImagesArgs {
     /// Names of folders under `deploy/images/`; all of them where none is named.
+    #[arg(value_parser = NAMES)]
     names: Vec<String>,
+    /// Cargo's profile for the programs in them.
+    #[arg(long, default_value = "release", value_parser = ["release", "dev"])]
+    profile: String,
 }
 
 /// `cargo xtask images`.
@@ -39,59 +53,150 @@ pub(crate) fn run(
     args: &ImagesArgs,
 ) -> Result<ExitCode> {
     let names: Vec<&str> = if args.names.is_empty() {
-        vec![EXAM, POSTGRES]
+        NAMES.to_vec()
     } else {
         args.names.iter().map(String::as_str).collect()
     };
     let engine = Engine::find_or_start(settings)?;
     shell::done("container engine", engine.description());
+    let programs = names.iter().any(|name| [CARREL, KEEPER].contains(name)) && has_apt();
+    let products = programs
+        .then(|| Products::build(workspace, &args.profile))
+        .transpose()?;
     for name in names {
-        ensure(workspace, engine.client(), name)?;
+        let reference = match &products {
+            Some(products) => ensure_with(workspace, engine.client(), name, products)?,
+            None => ensure(workspace, engine.client(), name)?,
+        };
+        shell::say(&reference);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes sure that the engine has the image, and returns its reference.
-///
-/// The tag is a hash of everything that shapes the image, so an image that is there is right.
+/// Makes sure that the engine has an image without products of the workspace, and returns its
+/// reference.
 pub(crate) fn ensure(workspace: &Workspace, engine: &Client, name: &str) -> Result<String> {
-    let recipe = Recipe::load(&workspace.root.join("deploy/images").join(name))?;
-    let sources = Sources::of_this_machine()?;
-    let reference = recipe.reference(&sources)?;
-    let tag = reference.rsplit(':').next().unwrap_or_default().to_owned();
-    let label = format!("{name} image");
-    let folder = workspace.cache.join("images");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("could not make the cache folder {}", folder.display()))?;
-    let _alone = lock(&folder.join(format!("{name}.lock")), name)?;
+    Image::open(workspace, engine, name)?.ensure(None)
+}
 
-    if engine.has_image(&reference)? {
-        shell::done(&label, &format!("there already ({tag})"));
-        return Ok(reference);
+/// The same for an image with what the workspace built.
+pub(crate) fn ensure_with(
+    workspace: &Workspace,
+    engine: &Client,
+    name: &str,
+    products: &Products,
+) -> Result<String> {
+    Image::open(workspace, engine, name)?.ensure(Some(products))
+}
+
+/// One image on its way into the engine. Two runs at once build it once: it holds a lock.
+#[derive(Debug)]
+struct Image<'a> {
+    name: &'a str,
+    recipe: Recipe,
+    sources: Sources,
+    engine: &'a Client,
+    root: &'a Path,
+    cache: PathBuf,
+    _alone: File,
+}
+
+impl<'a> Image<'a> {
+    fn open(workspace: &'a Workspace, engine: &'a Client, name: &'a str) -> Result<Self> {
+        let recipe = Recipe::load(&workspace.root.join("deploy/images").join(name))?;
+        let cache = workspace.cache.join("images");
+        fs::create_dir_all(&cache)
+            .with_context(|| format!("could not make the cache folder {}", cache.display()))?;
+        Ok(Self {
+            name,
+            recipe,
+            sources: Sources::of_this_machine()?,
+            engine,
+            root: &workspace.root,
+            _alone: lock(&cache.join(format!("{name}.lock")), name)?,
+            cache,
+        })
     }
-    let tar = folder.join(format!("{name}-{tag}.tar"));
-    let step = Step::begin(format!("the {name} image to be built"));
-    let how = match (&sources, tar.exists()) {
-        (Sources::Dockerfile, _) => {
-            build::from_dockerfile(&recipe, engine, &reference, &folder)?;
-            "built from its Dockerfile"
+
+    /// The tag is a hash of everything that shapes the image, so an image that is there is right.
+    fn ensure(&self, products: Option<&Products>) -> Result<String> {
+        let base = self.recipe.fingerprint(&self.sources)?;
+        match &self.sources {
+            Sources::Dockerfile if self.recipe.built.is_empty() => {
+                self.have(&base, |reference| self.build_folder(reference))
+            }
+            Sources::Dockerfile => {
+                let context = build::checkout(self.root, &self.recipe, &self.cache)?;
+                let digest = products::digest_of_file(context.path())?;
+                self.have(&digest[..12], |reference| {
+                    self.engine.build(context.path(), reference)
+                })
+            }
+            Sources::Packages { .. } if self.recipe.built.is_empty() => {
+                self.have(&base, |reference| {
+                    let tar = self.base(&base)?.context("the recipe names no packages")?;
+                    self.engine.import(&tar, reference, &self.recipe.changes)
+                })
+            }
+            Sources::Packages { .. } => {
+                let products = products.context("the image's programs were not built")?;
+                let stage = Stage::set(&self.recipe, products, &self.cache)?;
+                let tag = format!("{}-{}", &base[..6], &stage.digest[..12]);
+                self.have(&tag, |reference| self.lay_over(&base, &stage, reference))
+            }
         }
-        (Sources::Packages { .. }, true) => "from the cache",
-        (Sources::Packages { entries, suite }, false) => {
-            build::from_packages(&recipe, entries, suite, &tar)?;
-            "built from packages"
-        }
-    };
-    if matches!(sources, Sources::Packages { .. }) {
-        engine.import(&tar, &reference, &recipe.changes)?;
     }
-    let seconds = step.elapsed().as_secs_f32();
-    step.done(&label, &format!("{how} in {seconds:.1} s ({tag})"));
-    Ok(reference)
+
+    /// Does the work where the engine has no such image yet.
+    fn have(&self, tag: &str, make: impl FnOnce(&str) -> Result<()>) -> Result<String> {
+        let reference = self.recipe.reference(tag);
+        let label = format!("{} image", self.name);
+        if self.engine.has_image(&reference)? {
+            shell::done(&label, &format!("there already ({tag})"));
+            return Ok(reference);
+        }
+        let step = Step::begin(format!("the {} image to be built", self.name));
+        make(&reference)?;
+        let seconds = step.elapsed().as_secs_f32();
+        step.done(&label, &format!("built in {seconds:.1} s ({tag})"));
+        Ok(reference)
+    }
+
+    /// The tree that the packages make, from the cache where it is there.
+    fn base(&self, tag: &str) -> Result<Option<PathBuf>> {
+        let (Some(packages), Sources::Packages { entries, suite }) =
+            (&self.recipe.packages, &self.sources)
+        else {
+            return Ok(None);
+        };
+        let tar = self.cache.join(format!("{}-{tag}.tar", self.name));
+        if !tar.exists() {
+            build::from_packages(&self.recipe, packages, (entries, suite), &tar)?;
+        }
+        Ok(Some(tar))
+    }
+
+    /// The same tree with the workspace's products in it. Older images of the kind go.
+    fn lay_over(&self, base: &str, stage: &Stage, reference: &str) -> Result<()> {
+        let whole = tempfile::Builder::new()
+            .suffix(".tar")
+            .tempfile_in(&self.cache)?;
+        if let Some(base) = self.base(base)? {
+            fs::copy(base, whole.path())?;
+        }
+        stage.append_to(whole.path())?;
+        self.engine
+            .import(whole.path(), reference, &self.recipe.changes)?;
+        self.engine.remove_older_images(self.recipe.repository())
+    }
+
+    fn build_folder(&self, reference: &str) -> Result<()> {
+        build::from_dockerfile(&self.recipe, self.engine, reference, &self.cache)
+    }
 }
 
 /// Two runs at once build each image once.
-fn lock(path: &std::path::Path, name: &str) -> Result<File> {
+fn lock(path: &Path, name: &str) -> Result<File> {
     let file = File::create(path)?;
     let _step = Step::begin(format!("another run that builds the {name} image"));
     file.lock()?;
@@ -104,7 +209,7 @@ fn has_apt() -> bool {
 }
 
 /// A recipe that names what cannot be.
-fn broken(recipe: &std::path::Path, why: impl std::fmt::Display) -> anyhow::Error {
+fn broken(recipe: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     Failure::new(format!(
         "the image recipe {} is not usable",
         recipe.display()

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::images;
 use crate::postgres::Database;
 use crate::shell;
+use crate::suites::{Feature, Suites};
 use crate::workspace::{Workspace, tracked_files};
 
 /// `cargo xtask sqlx`.
@@ -23,10 +24,11 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<ExitCode
     let engine = Engine::find_or_start(settings)?;
     let scratch = Scratch::start(workspace, &engine)?;
     let mut cargo = workspace.cargo();
-    scratch.expand(
-        workspace,
-        cargo.args(["check", "--workspace", "--all-targets"]),
-    )?;
+    let suites = Suites::taken_by(workspace, &[])?;
+    cargo
+        .args(["check", "--workspace", "--all-targets"])
+        .args(suites.features(Feature::ALL));
+    scratch.expand(workspace, &mut cargo)?;
     let kept = workspace.root.join(".sqlx");
     fs::create_dir_all(&kept)?;
     let (old, new) = (read(&kept)?, read(scratch.folder.path())?);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use super::answer::{accept, accept_stream, quote, without_frames};
 const QUICK: Duration = Duration::from_secs(30);
 /// Importing an image writes it out before it answers.
 const LONG: Duration = Duration::from_mins(15);
+
+const HOUR: u64 = 3600;
 
 /// A container to start.
 #[derive(Debug)]
@@ -90,6 +92,35 @@ impl Client {
         let path = format!("/build?t={}&rm=1&forcerm=1", quote(reference));
         let answer = self.call("POST", &path, Body::Tar(File::open(context)?), LONG)?;
         accept_stream(answer, "build an image")
+    }
+
+    /// Removes the images of one name that were made more than an hour ago, but for those in use.
+    /// Whoever made a younger one may still be about to use it.
+    pub(crate) fn remove_older_images(&self, repository: &str) -> Result<()> {
+        let filters = json!({ "reference": [repository] }).to_string();
+        let path = format!("/images/json?filters={}", quote(&filters));
+        let found = accept(self.call("GET", &path, Body::Empty, QUICK)?, "list images")?.json()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        for image in found.as_array().into_iter().flatten() {
+            let made = image["Created"].as_u64().unwrap_or(now);
+            let names = image["RepoTags"].as_array().into_iter().flatten();
+            let ours = |name: &&str| name.rsplit_once(':').is_some_and(|it| it.0 == repository);
+            for name in names.filter_map(Value::as_str).filter(ours) {
+                if made + HOUR < now {
+                    // One in use stays, and the engine says so.
+                    self.call("DELETE", &format!("/images/{name}"), Body::Empty, QUICK)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an image to a file, as `docker save` does. It passes through memory: ours are small.
+    pub(crate) fn save(&self, reference: &str, archive: &Path) -> Result<()> {
+        let path = format!("/images/{reference}/get");
+        let answer = self.call("GET", &path, Body::Empty, LONG)?;
+        let answer = accept(answer, "save an image")?;
+        Ok(std::fs::write(archive, answer.body)?)
     }
 
     /// Creates and starts a container on the machine's own network.

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use tempfile::NamedTempFile;
 
 use super::has_apt;
 use super::recipe::Recipe;
 use crate::engine::Client;
 use crate::failure::Failure;
-use crate::packages::{self, Need};
+use crate::packages::Need;
 use crate::shell;
-use crate::workspace::require_space;
+use crate::workspace::{require_space, tracked_files};
 
 const NEEDS: &[Need] = &[
     Need {
@@ -118,13 +119,13 @@ impl Sources {
 /// Unpacks the packages and the recipe's own files into a tar.
 pub(crate) fn from_packages(
     recipe: &Recipe,
-    entries: &[String],
-    suite: &str,
+    packages: &[String],
+    (entries, suite): (&[String], &str),
     tar: &Path,
 ) -> Result<()> {
-    packages::ensure("building images", NEEDS)?;
-    if !packages::is_root() {
-        packages::ensure("building images as an ordinary user", ROOTLESS_NEEDS)?;
+    crate::packages::ensure("building images", NEEDS)?;
+    if !crate::packages::is_root() {
+        crate::packages::ensure("building images as an ordinary user", ROOTLESS_NEEDS)?;
     }
     require_space(tar, SPACE_MIB, "building an image")?;
     let unfinished = tar.with_extension("tar.part");
@@ -132,16 +133,14 @@ pub(crate) fn from_packages(
     command
         .args(["--quiet", "--variant=essential", "--format=tar"])
         .arg("--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr")
-        .arg(format!("--include={}", recipe.packages.join(",")))
+        .arg(format!("--include={}", packages.join(",")))
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg("--aptopt=Acquire::Languages \"none\"")
         // The tree is thrown away if the machine dies, so nothing in it needs to be on disk early.
         .arg("--dpkgopt=force-unsafe-io")
         .arg("--dpkgopt=force-confold")
         .args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")))
-        .arg(format!("--essential-hook={}", lay_over(recipe)?))
-        .arg(format!("--customize-hook={}", lay_over(recipe)?))
-        .arg(format!("--customize-hook={}", set_up(recipe)?))
+        .args(hooks(recipe)?)
         .arg(suite)
         .arg(&unfinished)
         .args(entries);
@@ -151,6 +150,16 @@ pub(crate) fn from_packages(
     fs::rename(&unfinished, tar)?;
     remove_older(tar);
     Ok(())
+}
+
+fn hooks(recipe: &Recipe) -> Result<Vec<String>> {
+    let mut hooks = Vec::new();
+    if recipe.folder.join("rootfs").is_dir() {
+        hooks.push(format!("--essential-hook={}", lay_over(recipe)?));
+        hooks.push(format!("--customize-hook={}", lay_over(recipe)?));
+    }
+    hooks.push(format!("--customize-hook={}", set_up(recipe)?));
+    Ok(hooks)
 }
 
 /// Before the packages, so that their scripts find our settings; after them, so that ours stay.
@@ -204,6 +213,33 @@ pub(crate) fn from_dockerfile(
             .arg("."),
     )?;
     engine.build(context.path(), reference)
+}
+
+/// The checkout's own files as a build's context, with the recipe's Dockerfile where a build looks
+/// for it.
+pub(crate) fn checkout(root: &Path, recipe: &Recipe, cache: &Path) -> Result<NamedTempFile> {
+    let context = tempfile::Builder::new().suffix(".tar").tempfile_in(cache)?;
+    let names = NamedTempFile::new_in(cache)?;
+    let files = tracked_files(root, &["."])?;
+    let mut list = Vec::new();
+    for file in &files {
+        let name = file
+            .strip_prefix(root)
+            .context("a file outside the checkout")?;
+        list.extend_from_slice(name.as_os_str().as_encoded_bytes());
+        list.push(0);
+    }
+    fs::write(names.path(), list)?;
+    let steady = ["--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(root).args(steady).arg("-cf");
+    tar.arg(context.path())
+        .args(["--null", "--verbatim-files-from"]);
+    shell::run_quietly(tar.arg("--files-from").arg(names.path()))?;
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(&recipe.folder).args(steady).arg("-rf");
+    shell::run_quietly(tar.arg(context.path()).arg("Dockerfile"))?;
+    Ok(context)
 }
 
 #[cfg(test)]

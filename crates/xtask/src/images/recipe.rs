@@ -1,5 +1,6 @@
 //! What an image consists of: a folder under `deploy/images/`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,29 @@ const BUILDER: &str = "1";
 pub(crate) struct Recipe {
     /// Name of the image, without a tag.
     repository: String,
-    /// Packages beyond the essential ones.
-    pub(crate) packages: Vec<String>,
+    /// Packages beyond the essential ones; none at all, not even those, where it is absent.
+    pub(crate) packages: Option<Vec<String>>,
+    /// What of the workspace's own building lies in the image: where, and which.
+    #[serde(default)]
+    pub(crate) built: BTreeMap<String, Product>,
     /// Dockerfile instructions for user, environment and command.
     pub(crate) changes: Vec<String>,
     /// The folder: `rootfs/` is laid over the packages, `setup.sh` runs last inside.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
+}
+
+/// Something that the workspace builds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Product {
+    /// The candidate's page, a folder.
+    Page,
+    /// The static keeper.
+    Keeper,
+    /// A process or command line, by the name of its binary.
+    #[serde(untagged)]
+    Program(String),
 }
 
 impl Recipe {
@@ -39,8 +56,18 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The image's name, tagged with a hash of everything that shapes it.
-    pub(crate) fn reference(&self, sources: &Sources) -> Result<String> {
+    /// The image's name, with that tag.
+    pub(crate) fn reference(&self, tag: &str) -> String {
+        format!("{}:{tag}", self.repository)
+    }
+
+    /// The image's name without a tag.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// A hash of everything that shapes the image, but for what the workspace builds.
+    pub(crate) fn fingerprint(&self, sources: &Sources) -> Result<String> {
         let mut hash = Sha256::new();
         hash.update(BUILDER);
         hash.update(sources.fingerprint());
@@ -56,11 +83,7 @@ impl Recipe {
             hash.update(format!("{}\0{mode:o}\0{}\0", name.display(), content.len()));
             hash.update(content);
         }
-        Ok(format!(
-            "{}:{}",
-            self.repository,
-            &hex::encode(hash.finalize())[..12]
-        ))
+        Ok(hex::encode(&hash.finalize()[..6]))
     }
 }
 
@@ -77,98 +100,4 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAMES: [&str; 2] = [super::super::EXAM, super::super::POSTGRES];
-
-    fn recipe(name: &str) -> Recipe {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/images");
-        Recipe::load(&root.join(name)).unwrap()
-    }
-
-    /// The words after `apt-get install`'s flags, up to the end of that instruction.
-    fn installed_by(dockerfile: &str) -> Vec<String> {
-        let joined = dockerfile.replace("\\\n", " ");
-        let line = joined
-            .lines()
-            .find(|line| line.contains("apt-get install"))
-            .unwrap();
-        let (_, words) = line.split_once("apt-get install").unwrap();
-        let mut words = words.split_whitespace();
-        let mut packages = Vec::new();
-        while let Some(word) = words.next() {
-            match word {
-                "-o" => drop(words.next()),
-                "&&" => break,
-                word if word.starts_with('-') => {}
-                word => packages.push(word.to_owned()),
-            }
-        }
-        packages
-    }
-
-    #[test]
-    fn recipe_and_dockerfile_install_the_same_packages() {
-        for name in NAMES {
-            let recipe = recipe(name);
-            let dockerfile = fs::read_to_string(recipe.folder.join("Dockerfile")).unwrap();
-            assert_eq!(installed_by(&dockerfile), recipe.packages, "{name}");
-        }
-    }
-
-    #[test]
-    fn recipe_and_dockerfile_end_in_the_same_settings() {
-        for name in NAMES {
-            let recipe = recipe(name);
-            let dockerfile = fs::read_to_string(recipe.folder.join("Dockerfile")).unwrap();
-            let settings: Vec<&str> = dockerfile
-                .lines()
-                .filter(|line| {
-                    let instruction = line.split(' ').next().unwrap_or_default();
-                    [
-                        "ENV",
-                        "WORKDIR",
-                        "USER",
-                        "CMD",
-                        "ENTRYPOINT",
-                        "VOLUME",
-                        "EXPOSE",
-                        "STOPSIGNAL",
-                    ]
-                    .contains(&instruction)
-                })
-                .collect();
-            assert_eq!(settings, recipe.changes, "{name}");
-        }
-    }
-
-    #[test]
-    fn packages_are_listed_in_order_and_once() {
-        for name in NAMES {
-            let packages = recipe(name).packages;
-            assert!(packages.is_sorted_by(|a, b| a < b), "{name}: {packages:?}");
-        }
-    }
-
-    #[test]
-    fn a_changed_file_changes_the_tag() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        write(
-            "image.json",
-            r#"{"repository":"localhost/x","packages":[],"changes":[]}"#,
-        );
-        write("setup.sh", "true");
-        let tag = || {
-            Recipe::load(folder.path())
-                .unwrap()
-                .reference(&Sources::Dockerfile)
-                .unwrap()
-        };
-        let before = tag();
-        assert_eq!(before, tag());
-        write("setup.sh", "false");
-        assert_ne!(before, tag());
-    }
-}
+mod tests;

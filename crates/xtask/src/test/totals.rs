@@ -7,6 +7,8 @@ pub(crate) enum Runner {
     Cargo,
     /// `Tests  1 failed | 3 passed (4)`, once.
     Vitest,
+    /// `--- PASS: TestName (0.00s)`, once a test.
+    Go,
 }
 
 /// Tests counted over all runners.
@@ -15,6 +17,8 @@ pub(crate) struct Totals {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// Whole suites that were not run.
+    left_out: u64,
     /// A runner ended with a failure, named in its counts or not.
     broken: bool,
 }
@@ -25,6 +29,7 @@ impl Totals {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.left_out += other.left_out;
         self.broken |= other.broken;
     }
 
@@ -34,6 +39,7 @@ impl Totals {
         let summary = match runner {
             Runner::Cargo => line.strip_prefix("test result: "),
             Runner::Vitest => line.trim_start().strip_prefix("Tests "),
+            Runner::Go => return self.read_verdict(&line),
         };
         let separators: &[char] = &[' ', ';', '|', '.', ',', '(', ')', '\n'];
         let words: Vec<&str> = summary
@@ -52,6 +58,23 @@ impl Totals {
                 _ => {}
             }
         }
+    }
+
+    fn read_verdict(&mut self, line: &str) {
+        let verdict = line
+            .strip_prefix("--- ")
+            .and_then(|it| it.split(':').next());
+        match verdict {
+            Some("PASS") => self.passed += 1,
+            Some("FAIL") => self.failed += 1,
+            Some("SKIP") => self.skipped += 1,
+            _ => {}
+        }
+    }
+
+    /// Counts suites that were not run at all.
+    pub(crate) fn leave_out(&mut self, suites: u64) {
+        self.left_out += suites;
     }
 
     /// Notes that the runner ended with a failure: what does not compile, or what kills its own
@@ -73,7 +96,15 @@ impl Totals {
         } else {
             String::new()
         };
-        format!("{} passed, {} failed{skipped}", self.passed, self.failed)
+        let left_out = match self.left_out {
+            0 => String::new(),
+            1 => ", 1 suite skipped".to_owned(),
+            suites => format!(", {suites} suites skipped"),
+        };
+        format!(
+            "{} passed, {} failed{skipped}{left_out}",
+            self.passed, self.failed
+        )
     }
 }
 
@@ -127,6 +158,30 @@ mod tests {
         assert_eq!(
             count(Runner::Vitest, &[files]).closing_line(),
             "0 passed, 0 failed"
+        );
+    }
+
+    #[test]
+    fn each_test_of_go_is_counted_by_its_verdict() {
+        let lines = [
+            "=== RUN   TestA\n",
+            "--- PASS: TestA (0.00s)\n",
+            "--- FAIL: TestB (0.00s)\n",
+            "PASS\n",
+        ];
+        assert_eq!(
+            count(Runner::Go, &lines).closing_line(),
+            "1 passed, 1 failed"
+        );
+    }
+
+    #[test]
+    fn suites_that_were_not_run_are_counted_apart() {
+        let mut totals = count(Runner::Cargo, &["test result: ok. 3 passed; 0 failed\n"]);
+        totals.leave_out(2);
+        assert_eq!(
+            totals.closing_line(),
+            "3 passed, 0 failed, 2 suites skipped"
         );
     }
 
