@@ -1,0 +1,25 @@
+-- How many workers the environments queue wants: work that is due, work that arrives and work that
+-- runs, over the slots of one worker at three quarters full. Waiting for a later time, or for a
+-- queue that is paused, is no work due. Reads only; the role needs SELECT on jobs and queues.
+WITH open AS (
+    SELECT NOT EXISTS (
+        SELECT FROM queues
+        WHERE name = 'environments' AND paused_at IS NOT NULL
+          AND (paused_until IS NULL OR paused_until > now())
+    ) AS yes
+), present AS (
+    SELECT count(*) FILTER (WHERE state = 'ready' AND run_at <= now() AND open.yes) AS due,
+           count(*) FILTER (WHERE state = 'running') AS running
+    FROM jobs, open WHERE queue = 'environments' AND state IN ('ready', 'running')
+), recent AS (
+    SELECT count(*) / 60.0 AS per_second,
+           coalesce(extract(epoch FROM avg(finished_at - started_at)), 1) AS mean_run_s
+    FROM jobs
+    WHERE queue = 'environments' AND state IN ('done', 'dead', 'cancelled')
+      AND finished_at > now() - interval '60 seconds'
+)
+SELECT greatest(
+    ceil((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / {slots} / 0.75),
+    ceil(running::numeric / {slots})
+)::bigint AS desired
+FROM present, recent
