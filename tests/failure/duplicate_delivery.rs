@@ -1,98 +1,13 @@
 //! Every job is delivered again, several times at once, after it was done.
 
-use system_tests::logins::Login;
-use system_tests::wait::{SOON, until};
-use system_tests::{Candidate, Plan, TestSystem};
+use system_tests::{Plan, TestSystem, stories};
 
 #[tokio::test]
 async fn jobs_that_are_delivered_again_change_nothing() {
-    let system = TestSystem::planned(Plan {
+    let plan = Plan {
         workers: 2,
         ..Plan::default()
-    })
-    .await;
-    let candidate = system.ready_candidate("u-1").await;
-    assert_unmoved_by_repetition(&system, &candidate).await;
-
-    let mut terminal = system.attach(&candidate).await;
-    system.await_state(&candidate, "running", SOON).await;
-    terminal.type_line("kept=$((6*7))").await;
-    assert_unmoved_by_repetition(&system, &candidate).await;
-    terminal.type_line("echo still-$kept").await;
-    terminal.expect("still-42").await;
-
-    system
-        .terminate(&candidate, &Login::operator())
-        .await
-        .assert_status(202);
-    system.await_gone(&candidate, SOON).await;
-    assert_unmoved_by_repetition(&system, &candidate).await;
-    let kinds = sqlx::query_scalar!(r#"SELECT count(DISTINCT kind) AS "n!" FROM jobs"#);
-    assert_eq!(
-        kinds.fetch_one(system.pool()).await.unwrap(),
-        5,
-        "every kind was repeated"
-    );
-}
-
-/// Delivers every finished job three more times and compares all that can be seen.
-async fn assert_unmoved_by_repetition(system: &TestSystem, candidate: &Candidate) {
-    await_no_jobs(system).await;
-    let before = seen(system, candidate).await;
-    sqlx::query!(
-        "INSERT INTO jobs (id, queue, kind, kind_version, payload, max_attempts, session_id,
-                           enqueued_by)
-         SELECT gen_random_uuid(), queue, kind, kind_version, payload, max_attempts, session_id,
-                'duplicate'
-         FROM jobs, generate_series(1, 3) WHERE enqueued_by <> 'duplicate'"
-    )
-    .execute(system.pool())
-    .await
-    .unwrap();
-    await_no_jobs(system).await;
-    assert_eq!(seen(system, candidate).await, before);
-    let spoilt = sqlx::query_scalar!(
-        r#"SELECT format('%s %s %s', kind, state, outcome_reason) AS "job!" FROM jobs
-           WHERE state <> 'done'"#
-    );
-    assert_eq!(
-        spoilt.fetch_all(system.pool()).await.unwrap(),
-        Vec::<String>::new()
-    );
-    system.assert_invariants().await;
-}
-
-async fn await_no_jobs(system: &TestSystem) {
-    until("every job is finished", SOON, async || {
-        let left = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "left!" FROM jobs WHERE state IN ('ready', 'running')"#
-        );
-        (left.fetch_one(system.pool()).await.unwrap() == 0).then_some(())
-    })
-    .await;
-}
-
-/// All that a repetition could move: the session, its history, its environment and what is there.
-async fn seen(system: &TestSystem, candidate: &Candidate) -> Vec<String> {
-    let rows = sqlx::query_scalar!(
-        r#"
-        SELECT line AS "line!" FROM (
-            SELECT 1 AS part, 0::bigint AS number, s::text AS line
-            FROM exam_sessions s WHERE id = $1::text::uuid
-            UNION ALL
-            SELECT 2, id, t::text FROM session_transitions t WHERE session_id = $1::text::uuid
-            UNION ALL
-            SELECT 3, 0, e::text FROM execution_environments e WHERE session_id = $1::text::uuid
-        ) AS lines ORDER BY part, number
-        "#,
-        candidate.session_id
-    );
-    let mut seen = rows.fetch_all(system.pool()).await.unwrap();
-    let there = system.engine.environments(system.database.install_id).await;
-    seen.extend(
-        there
-            .iter()
-            .map(|listed| format!("{} {}", listed.name, listed.uid)),
-    );
-    seen
+    };
+    let system = TestSystem::planned(plan).await;
+    stories::duplicate_delivery::tell(&system).await;
 }

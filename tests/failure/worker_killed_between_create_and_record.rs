@@ -7,9 +7,8 @@ use system_tests::settings::setting;
 use system_tests::wait::{SOON, STARTUP, until};
 use system_tests::{Candidate, Plan, TestSystem, exams};
 
-/// A lease lasts 20 s; the next worker looks within a second and needs a few to prove.
-const TAKEN_OVER: Duration = Duration::from_secs(25);
-const ADOPTED: Duration = Duration::from_secs(10);
+/// A lease lasts 20 s, and the next worker looks within a second; on a busy machine both take longer.
+const TAKEN_OVER: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn the_next_worker_adopts_the_environment_that_no_row_knows() {
@@ -24,15 +23,11 @@ async fn the_next_worker_adopts_the_environment_that_no_row_knows() {
 
     let candidate = system.candidate("u-1", exams::SAMPLE).await;
     await_intent(&system, &candidate).await;
+    // No beat passes from here on; the last one was a few seconds ago.
+    let held = Instant::now();
     proxy.hold();
     until("the environment is there", SOON, async || {
-        (system
-            .engine
-            .environments(system.database.install_id)
-            .await
-            .len()
-            == 1)
-            .then_some(())
+        (system.environments().await.len() == 1).then_some(())
     })
     .await;
     let uid = system.environment_uid(&candidate).await;
@@ -40,7 +35,6 @@ async fn the_next_worker_adopts_the_environment_that_no_row_knows() {
     system.workers[0].kill();
     drop(proxy);
 
-    let killed = Instant::now();
     system.add_worker();
     until("the job runs elsewhere", TAKEN_OVER, async || {
         let crashed = sqlx::query_scalar!(
@@ -51,15 +45,15 @@ async fn the_next_worker_adopts_the_environment_that_no_row_knows() {
     })
     .await;
     assert!(
-        killed.elapsed() > Duration::from_secs(10),
+        held.elapsed() > Duration::from_secs(10),
         "no lease is broken while it lasts"
     );
-    let ready = system.await_state(&candidate, "ready", ADOPTED).await;
+    let ready = system.await_state(&candidate, "ready", SOON).await;
     assert_eq!(
         ready.attempt, 1,
         "the environment was adopted, not made a second time"
     );
-    let there = system.engine.environments(system.database.install_id).await;
+    let there = system.environments().await;
     assert_eq!(there.len(), 1, "{there:?}");
     assert_eq!(
         system.environment_uid(&candidate).await.as_deref(),
@@ -107,7 +101,7 @@ async fn whatever_a_killed_worker_was_doing_everybody_becomes_ready_once() {
         let ready = system.await_state(candidate, "ready", STARTUP).await;
         assert_eq!(ready.attempt, 1);
     }
-    let there = system.engine.environments(system.database.install_id).await;
+    let there = system.environments().await;
     assert_eq!(there.len(), candidates.len());
     system.assert_invariants().await;
 }

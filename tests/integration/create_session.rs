@@ -62,14 +62,7 @@ async fn a_requested_session_goes_through_honest_stages_to_ready() {
 async fn ready_is_backed_by_evidence_from_inside_for_every_protection() {
     let system = TestSystem::start().await;
     let candidate = system.ready_candidate("u-evidence").await;
-    let evidence = sqlx::query_scalar!(
-        r#"SELECT evidence AS "evidence!" FROM execution_environments
-           WHERE session_id = $1::text::uuid"#,
-        candidate.session_id
-    )
-    .fetch_one(system.pool())
-    .await
-    .unwrap();
+    let evidence = system.isolation_evidence(&candidate).await;
     let found = inside(&evidence);
     assert_eq!(found["uid"], 1000);
     assert_eq!(found["no_new_privs"], true);
@@ -103,7 +96,7 @@ async fn ready_is_backed_by_evidence_from_inside_for_every_protection() {
     // The same, asked past Carrel.
     let uid = system.environment_uid(&candidate).await.unwrap();
     let script = "id -u; grep -c . /proc/net/dev; touch /etc/x 2>&1; cat /proc/1/comm";
-    let said = system.engine.run_inside(&uid, script).await;
+    let said = system.runtime.run_inside(&uid, script).await;
     assert!(
         said.text.starts_with("1000\n3\n"),
         "one interface only: {}",

@@ -24,7 +24,7 @@ async fn an_operator_ends_a_session_and_no_key_reaches_the_shell_any_more() {
         system_tests::system::read(&told).session_id,
         candidate.session_id
     );
-    TestSystem::assert_cut(&mut terminal, Duration::from_secs(5)).await;
+    TestSystem::assert_cut(&mut terminal, SOON).await;
 
     let ended = system.await_state(&candidate, "terminated", SOON).await;
     let ending = ended.ending.expect("it says how it ended");
@@ -74,7 +74,7 @@ async fn a_session_that_is_still_being_prepared_ends_too_and_leaves_nothing() {
         system.await_state(candidate, "terminated", SOON).await;
     }
     system.assert_invariants().await;
-    let left = system.engine.environments(system.database.install_id).await;
+    let left = system.environments().await;
     assert!(left.is_empty(), "{left:?}");
 }
 

@@ -21,14 +21,15 @@ pub(crate) struct DirectTerminal {
 
 impl DirectTerminal {
     pub(crate) async fn attach(system: &TestSystem, candidate: &Candidate) -> Self {
-        let listed = system.engine.environments(system.database.install_id).await;
+        let listed = system.environments().await;
         let found = listed
             .into_iter()
             .find(|one| one.labels.session_id.to_string() == candidate.session_id);
         let found = found.expect("a ready session has an environment");
         let request = AttachRequest { epoch: EPOCH };
         let attached = system
-            .engine
+            .runtime
+            .engine()
             .runtime
             .attach(&found.name, &found.uid, &request);
         let mut terminal = Self {

@@ -38,7 +38,7 @@ async fn measure() {
     let load_before = load_average();
     // First, since it warms up image, engine, pools and statements for what follows.
     let idle = measure_idle_start(&system).await;
-    let by_hand = by_hand::measure(&system.engine, SESSIONS, SLOTS).await;
+    let by_hand = by_hand::measure(system.runtime.engine(), SESSIONS, SLOTS).await;
     let candidates = request_all(&system).await;
     let (ready, since_first) = times_to_ready(&system, &candidates).await;
     let (kept, left) = candidates.split_at(2);

@@ -63,6 +63,47 @@ impl TestDatabase {
         }
     }
 
+    /// Copies it as it is and returns the copy's name; it is dropped with this value. Nobody else
+    /// may be at work on it.
+    pub async fn copy(&self, suffix: &str) -> String {
+        let copy = format!("{}_{suffix}", self.name);
+        let mut conn = connect(&self.server).await;
+        self.replace(&mut conn, &self.name, &copy).await;
+        conn.close().await.expect("the connection closes");
+        copy
+    }
+
+    /// Becomes what a copy holds, as when a backup is restored.
+    pub async fn become_copy(&self, copy: &str) {
+        let mut conn = connect(&self.server).await;
+        self.replace(&mut conn, copy, &self.name).await;
+        conn.close().await.expect("the connection closes");
+    }
+
+    /// Makes one database anew from another; this value's own looks are cut off meanwhile.
+    async fn replace(&self, conn: &mut PgConnection, from: &str, to: &str) {
+        run(
+            conn,
+            &format!("ALTER DATABASE {from} ALLOW_CONNECTIONS false"),
+        )
+        .await;
+        sqlx::query!(
+            r#"SELECT count(pg_terminate_backend(pid)) AS "cut!" FROM pg_stat_activity
+               WHERE datname = $1"#,
+            from
+        )
+        .fetch_one(&mut *conn)
+        .await
+        .expect("the server cuts connections");
+        drop_database(conn, to).await;
+        run(conn, &format!("CREATE DATABASE {to} TEMPLATE {from}")).await;
+        run(
+            conn,
+            &format!("ALTER DATABASE {from} ALLOW_CONNECTIONS true"),
+        )
+        .await;
+    }
+
     /// Opens a connection that depends on no other runtime: the pool's belong to the test's own,
     /// which stands still while the test is dropped.
     pub(crate) async fn connect_apart(&self) -> PgConnection {
@@ -74,9 +115,13 @@ impl Drop for TestDatabase {
     /// Whoever is still connected is cut off.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
-        on_own_thread(async move {
+        on_own_thread(move || async move {
             let mut conn = connect(&server).await;
-            drop_database(&mut conn, &name).await;
+            for each in databases(&mut conn).await {
+                if each == name || each.starts_with(&format!("{name}_")) {
+                    drop_database(&mut conn, &each).await;
+                }
+            }
         });
     }
 }

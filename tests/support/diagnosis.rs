@@ -9,7 +9,7 @@ use crate::wait::on_own_thread;
 #[expect(clippy::print_stderr, reason = "libtest shows it beside the failure")]
 pub(crate) fn print(database: &Arc<TestDatabase>, logs: &[String]) {
     let database = Arc::clone(database);
-    on_own_thread(async move {
+    on_own_thread(move || async move {
         match rows(&database).await {
             Ok(rows) => eprintln!("--- rows ---\n{}", rows.join("\n")),
             Err(error) => eprintln!("--- rows cannot be read: {error} ---"),

@@ -11,6 +11,7 @@ use execution_environment::{EnvironmentRuntime as _, Listed};
 use futures_util::StreamExt as _;
 use session_identity::InstallId;
 
+use crate::runtime::Said;
 use crate::settings::setting;
 
 /// A client of the run's engine.
@@ -20,15 +21,6 @@ pub struct TestEngine {
     pub docker: Docker,
     /// Carrel's runtime on it.
     pub runtime: EngineRuntime,
-}
-
-/// What a command inside an environment wrote and how it ended.
-#[derive(Debug)]
-pub struct Said {
-    /// Standard output and standard error as they came.
-    pub text: String,
-    /// How it ended.
-    pub exit_code: Option<i64>,
 }
 
 impl TestEngine {

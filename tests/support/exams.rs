@@ -29,6 +29,16 @@ pub fn lasting(name: &str, seconds: u64) -> ExamDefinition {
     }
 }
 
+/// The sample exam with another name, changed as a story needs it.
+pub fn changed(name: &str, change: impl FnOnce(&mut ExamDefinition)) -> ExamDefinition {
+    let mut exam = ExamDefinition {
+        name: name.to_owned(),
+        ..sample()
+    };
+    change(&mut exam);
+    exam
+}
+
 /// Stores an exam.
 pub async fn apply(pool: &PgPool, exam: &ExamDefinition) {
     let mut conn = pool.acquire().await.expect("the database answers");

@@ -6,16 +6,21 @@ use execution_environment::{Listed, Phase, count_not_gone};
 use sqlx::PgPool;
 
 use crate::database::TestDatabase;
-use crate::engine::TestEngine;
+use crate::runtime::TestRuntime;
 
 /// Lists every invariant that is broken, with the row or environment that breaks it; empty is good.
 ///
 /// To be asked when nothing is under way any more: with jobs running, rows and environments differ
 /// for moments.
-pub async fn broken(database: &TestDatabase, engine: &TestEngine) -> Vec<String> {
-    let listed = engine.environments(database.install_id).await;
+pub async fn broken(database: &TestDatabase, runtime: &TestRuntime) -> Vec<String> {
+    let listed = runtime.environments(database.install_id).await;
     let mut found = environments(&database.pool, &listed).await;
     found.extend(rows(&database.pool).await);
+    for anchor in runtime.anchors(database.install_id).await {
+        if !listed.iter().any(|one| one.name.as_str() == anchor) {
+            found.push(format!("3: anchor {anchor} has no environment"));
+        }
+    }
     found
 }
 

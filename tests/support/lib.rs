@@ -4,23 +4,29 @@
     reason = "everything here panics when a story does not go as told: that is how a test fails"
 )]
 
+pub mod api_proxy;
+pub mod cluster;
 pub mod database;
 mod diagnosis;
 pub mod engine;
 pub mod events;
 pub mod exams;
 pub mod fault_proxy;
+pub mod helm;
 pub mod http;
 pub mod invariants;
+pub mod kubernetes;
 mod leftovers;
 pub mod logins;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod runtime;
 pub mod settings;
 pub mod status;
+pub mod stories;
 pub mod system;
 pub mod terminal;
 pub mod wait;
 
-pub use system::{Candidate, Plan, TestSystem, Weight};
+pub use system::{Candidate, Place, Plan, TestSystem, Weight};

@@ -1,31 +1,34 @@
-//! A whole Carrel: real processes on a database of their own and the run's engine.
+//! A whole Carrel: real processes on a database of their own and one of the run's runtimes.
 
 mod places;
 mod plan;
+mod sessions;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use environment_access::wire::CloseCode;
-use serde_json::json;
+use execution_environment::Listed;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use places::Weight;
-pub use plan::{Plan, SECOND_PAGE};
+pub use plan::{Place, Plan, SECOND_PAGE};
+pub use sessions::{Candidate, read};
 
-use self::plan::{Addresses, Settings};
+use self::plan::Addresses;
+use self::settings::Settings;
+use crate::api_proxy::ApiProxy;
 use crate::database::TestDatabase;
 use crate::engine::TestEngine;
 use crate::exams;
-use crate::http::{Answer, Http};
-use crate::logins::Login;
+use crate::http::Http;
+use crate::kubernetes::TestCluster;
 use crate::process::Process;
-use crate::settings::setting;
-use crate::status::Status;
-use crate::terminal::{Door, Terminal};
-use crate::wait::{SOON, STARTUP, on_own_thread, until};
+use crate::runtime::TestRuntime;
+use crate::settings::{binary, setting};
+use crate::wait::{SOON, on_own_thread, until};
 use crate::{diagnosis, invariants};
 
 /// Time for one process to bind and connect; seen: under 1 s each.
@@ -37,8 +40,10 @@ const PROCESS_READY: Duration = Duration::from_secs(20);
 pub struct TestSystem {
     /// Its database.
     pub database: Arc<TestDatabase>,
-    /// The engine its environments run on.
-    pub engine: TestEngine,
+    /// What its environments run on.
+    pub runtime: TestRuntime,
+    /// What the first worker's requests to the cluster pass, if it was planned so.
+    pub api_proxy: Option<ApiProxy>,
     /// The api process.
     pub api: Process,
     /// The terminal process.
@@ -49,15 +54,6 @@ pub struct TestSystem {
     settings: Settings,
     folder: TempDir,
     _place: OwnedSemaphorePermit,
-}
-
-/// A candidate and their session.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// Their login.
-    pub login: Login,
-    /// Their session.
-    pub session_id: String,
 }
 
 impl TestSystem {
@@ -77,9 +73,15 @@ impl TestSystem {
         exams::apply(&database.pool, &exams::sample()).await;
         let folder = tempfile::tempdir().expect("a folder for logs");
         let addresses = Addresses::choose(plan.workers);
-        let settings = plan.settings(&database.url);
+        let runtime = match plan.place {
+            Place::Engine => TestRuntime::Engine(TestEngine::connect()),
+            Place::Cluster => TestRuntime::Cluster(TestCluster::create().await),
+        };
+        let (settings, api_proxy) =
+            Settings::write(&plan, &database.url, &runtime, folder.path()).await;
         let mut system = Self {
-            engine: TestEngine::connect(),
+            runtime,
+            api_proxy,
             api: plan::start_api(&addresses, &settings, folder.path()),
             terminal: plan::start_terminal(&addresses, &settings, folder.path()),
             workers: (0..plan.workers)
@@ -102,6 +104,36 @@ impl TestSystem {
         let folder = self.folder.path();
         let worker = plan::start_worker(&self.addresses, &self.settings, folder, number);
         self.workers.push(worker);
+    }
+
+    /// Ends every process, as for maintenance.
+    pub fn end_processes(&mut self) {
+        let processes = self.workers.iter_mut();
+        for process in processes.chain([&mut self.api, &mut self.terminal]) {
+            process.terminate();
+        }
+    }
+
+    /// Starts every process again and waits until it is ready.
+    pub async fn start_processes(&mut self) {
+        let processes = self.workers.iter_mut();
+        for process in processes.chain([&mut self.api, &mut self.terminal]) {
+            process.start_again();
+        }
+        self.await_ready().await;
+    }
+
+    /// Runs the operator's command line, which must succeed.
+    pub async fn carrel(&self, arguments: &[&str]) -> String {
+        let done = tokio::process::Command::new(binary("carrel"))
+            .args(arguments)
+            .env("CARREL_DATABASE_URL", &self.database.url)
+            .output()
+            .await
+            .expect("the command line starts");
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {complaint}");
+        String::from_utf8(done.stdout).expect("it prints text")
     }
 
     /// Waits until every process that was started says that it is ready.
@@ -147,104 +179,9 @@ impl TestSystem {
         format!("http://{}", self.addresses.terminal)
     }
 
-    /// Speaks HTTP to the api with a login.
-    pub fn api_as(&self, login: &Login) -> Http {
-        Http::new(&self.api_url()).with_token(&login.token)
-    }
-
-    /// Speaks HTTP to the api as the exam platform.
-    pub fn service(&self) -> Http {
-        self.api_as(&Login::service())
-    }
-
-    /// The way of a candidate to their terminal.
-    pub fn door(&self, candidate: &Candidate) -> Door {
-        Door {
-            address: self.addresses.terminal.clone(),
-            origin: self.api_url(),
-            session_id: candidate.session_id.clone(),
-            login: candidate.login.clone(),
-        }
-    }
-
-    /// Asks for a session, as the exam platform does.
-    pub async fn request_session(&self, user: &str, exam: &str) -> Answer {
-        self.service()
-            .post("/v1/sessions", &json!({ "user_id": user, "exam": exam }))
-            .await
-    }
-
-    /// Makes a session for a candidate.
-    pub async fn candidate(&self, user: &str, exam: &str) -> Candidate {
-        let status: Status = read(&self.request_session(user, exam).await.expect(201));
-        Candidate {
-            login: Login::candidate(user),
-            session_id: status.session_id,
-        }
-    }
-
-    /// Makes a session of the sample exam and waits until it is ready.
-    pub async fn ready_candidate(&self, user: &str) -> Candidate {
-        let candidate = self.candidate(user, exams::SAMPLE).await;
-        self.await_state(&candidate, "ready", STARTUP).await;
-        candidate
-    }
-
-    /// Reads a session's status as its candidate.
-    pub async fn status(&self, candidate: &Candidate) -> Status {
-        let path = format!("/v1/sessions/{}", candidate.session_id);
-        read(&self.api_as(&candidate.login).get(&path).await.expect(200))
-    }
-
-    /// Waits until a session is in a state. Another final state ends the wait at once.
-    pub async fn await_state(&self, of: &Candidate, state: &str, within: Duration) -> Status {
-        let what = format!("session {} becomes {state}", of.session_id);
-        until(&what, within, async || {
-            let status = self.status(of).await;
-            let is_final = ["terminated", "failed"].contains(&status.state.as_str());
-            assert!(
-                !is_final || status.state == state,
-                "not {state} but {status:#?}"
-            );
-            (status.state == state).then_some(status)
-        })
-        .await
-    }
-
-    /// Waits until a session's environment is confirmed gone.
-    pub async fn await_gone(&self, candidate: &Candidate, within: Duration) -> Status {
-        let what = format!("the environment of {} is gone", candidate.session_id);
-        until(&what, within, async || {
-            let status = self.status(candidate).await;
-            (status.environment.state == "gone").then_some(status)
-        })
-        .await
-    }
-
-    /// Asks for a session's end, as somebody may.
-    pub async fn terminate(&self, candidate: &Candidate, by: &Login) -> Answer {
-        let path = format!("/v1/sessions/{}/terminate", candidate.session_id);
-        self.api_as(by)
-            .post(&path, &json!({ "reason": "the story says so" }))
-            .await
-    }
-
-    /// Attaches a candidate to their terminal.
-    pub async fn attach(&self, candidate: &Candidate) -> Terminal {
-        let attached = Terminal::attach(&self.door(candidate)).await;
-        attached
-            .unwrap_or_else(|refused| panic!("{} was refused: {refused:?}", candidate.login.user))
-    }
-
-    /// The runtime's uid of a session's environment, as the row has it.
-    pub async fn environment_uid(&self, candidate: &Candidate) -> Option<String> {
-        sqlx::query_scalar!(
-            "SELECT runtime_uid FROM execution_environments WHERE session_id = $1::text::uuid",
-            candidate.session_id
-        )
-        .fetch_one(self.pool())
-        .await
-        .expect("the environment has a row")
+    /// What is there of this system's environments.
+    pub async fn environments(&self) -> Vec<Listed> {
+        self.runtime.environments(self.database.install_id).await
     }
 
     /// Waits until no job is left, and asserts that nothing is where it should not be.
@@ -259,28 +196,18 @@ impl TestSystem {
             (left == 0).then_some(())
         })
         .await;
-        let broken = invariants::broken(&self.database, &self.engine).await;
+        let broken = invariants::broken(&self.database, &self.runtime).await;
         assert!(
             broken.is_empty(),
             "broken invariants:\n{}",
             broken.join("\n")
         );
     }
-
-    /// Asserts that a terminal is cut because its session has ended.
-    pub async fn assert_cut(terminal: &mut Terminal, within: Duration) {
-        terminal.expect_close(CloseCode::SessionEnded, within).await;
-    }
-}
-
-/// Reads a status document out of an answer.
-pub fn read(answer: &Answer) -> Status {
-    serde_json::from_str(&answer.text).unwrap_or_else(|error| panic!("{error}: {}", answer.text))
 }
 
 impl Drop for TestSystem {
     fn drop(&mut self) {
-        let (database, engine) = (Arc::clone(&self.database), self.engine.clone());
+        let (database, runtime) = (Arc::clone(&self.database), self.runtime.clone());
         let logs = std::thread::panicking().then(|| {
             let processes = [&self.api, &self.terminal].into_iter().chain(&self.workers);
             processes.map(Process::log_tail).collect::<Vec<_>>()
@@ -294,6 +221,6 @@ impl Drop for TestSystem {
             .iter_mut()
             .chain([&mut self.api, &mut self.terminal]);
         processes.for_each(Process::end);
-        on_own_thread(async move { engine.remove_all(database.install_id).await });
+        on_own_thread(move || async move { runtime.remove_all(database.install_id).await });
     }
 }

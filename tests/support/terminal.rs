@@ -51,7 +51,7 @@ pub enum Closed {
 }
 
 /// Where a dropped connection got to: what a page keeps to resume.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Dropped {
     epoch: u32,
     output: Vec<u8>,
@@ -183,6 +183,27 @@ impl Terminal {
         }
     }
 
+    /// Waits for `text` as [`Terminal::expect`] does; `false` when the server closes first.
+    pub async fn finds_before_close(&mut self, text: &str, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        loop {
+            let fresh = &self.output[self.looked..];
+            if let Some(at) = find(fresh, text.as_bytes()) {
+                self.looked += at + text.len();
+                return true;
+            }
+            if !self.read_one(deadline).await {
+                assert!(self.is_closed(), "never printed: {text:?}\n{}", self.tail());
+                return false;
+            }
+        }
+    }
+
+    /// Whether the connection has ended, as far as was read.
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
     /// Reads until a condition holds, and panics when it does not in time.
     pub async fn read_until(&mut self, what: &str, within: Duration, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + within;
@@ -221,12 +242,17 @@ impl Terminal {
 
     /// Drops the connection without a word, as a network does.
     pub fn drop_connection(self) -> Dropped {
+        self.place()
+    }
+
+    /// Where this connection has got to.
+    pub fn place(&self) -> Dropped {
         Dropped {
             epoch: self.welcome.epoch,
-            output: self.output,
+            output: self.output.clone(),
             output_from: self.output_from,
             looked: self.looked,
-            input: self.input,
+            input: self.input.clone(),
         }
     }
 

@@ -33,12 +33,12 @@ pub async fn in_time<T>(what: &str, within: Duration, work: impl Future<Output =
 }
 
 /// Runs cleaning up where no runtime is in the way; a failure there fails no test.
-pub(crate) fn on_own_thread(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn on_own_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        runtime.expect("a runtime").block_on(work);
+        runtime.expect("a runtime").block_on(work());
     });
     // Its panic was printed; a second one while dropping would abort the run.
     thread.join().ok();

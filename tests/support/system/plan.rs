@@ -3,16 +3,23 @@
 use std::path::Path;
 
 use super::Weight;
-use crate::logins::SECRET;
+use super::settings::Settings;
 use crate::ports::free_port;
 use crate::process::Process;
 use crate::settings::setting;
 
-/// Connections of one process; three systems' processes stay well below a server's default of 100.
-const CONNECTIONS: u32 = 8;
-
 /// A second page that may attach, so that a ticket can come from the wrong one of two good pages.
 pub const SECOND_PAGE: &str = "https://second.example";
+
+/// Where a system's environments run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// On the run's container engine.
+    #[default]
+    Engine,
+    /// On the run's cluster, in a namespace of its own.
+    Cluster,
+}
 
 /// What a system is to be made of.
 #[derive(Debug, Clone)]
@@ -25,6 +32,20 @@ pub struct Plan {
     pub server: Option<String>,
     /// The address at which the first worker finds the server, where something lies in between.
     pub first_worker_server: Option<(String, u16)>,
+    /// Where environments run.
+    pub place: Place,
+    /// Whether the first worker's requests to the cluster pass a proxy that can hold them.
+    pub is_api_proxied: bool,
+}
+
+impl Plan {
+    /// One worker, on the cluster.
+    pub fn on_cluster() -> Self {
+        Self {
+            place: Place::Cluster,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Plan {
@@ -34,6 +55,8 @@ impl Default for Plan {
             weight: Weight::Light,
             server: None,
             first_worker_server: None,
+            place: Place::Engine,
+            is_api_proxied: false,
         }
     }
 }
@@ -46,13 +69,6 @@ pub(super) struct Addresses {
     pub(super) terminal: String,
     pub(super) terminal_admin: String,
     pub(super) worker_admins: Vec<String>,
-}
-
-/// What the processes share, and what the first worker is told instead.
-#[derive(Debug)]
-pub(super) struct Settings {
-    shared: Vec<(String, String)>,
-    first_worker_database: Option<String>,
 }
 
 fn address() -> String {
@@ -76,30 +92,6 @@ impl Addresses {
     }
 }
 
-impl Plan {
-    pub(super) fn settings(&self, database_url: &str) -> Settings {
-        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let shared = vec![
-            own("CARREL_DATABASE_URL", database_url),
-            own("CARREL_DATABASE_CONNECTIONS", &CONNECTIONS.to_string()),
-            own("CARREL_KEEPER", &setting("CARREL_KEEPER")),
-            own("CARREL_TOKEN_HS256_SECRET", SECRET),
-            own("CARREL_LOG_FORMAT", "text"),
-            own("DOCKER_HOST", &setting("DOCKER_HOST")),
-        ];
-        let first_worker_database = self.first_worker_server.as_ref().map(|(host, port)| {
-            let mut url = url::Url::parse(database_url).expect("the address is a URL");
-            url.set_host(Some(host)).expect("a host");
-            url.set_port(Some(*port)).expect("a port");
-            url.into()
-        });
-        Settings {
-            shared,
-            first_worker_database,
-        }
-    }
-}
-
 pub(super) fn start_api(addresses: &Addresses, settings: &Settings, folder: &Path) -> Process {
     let arguments = [
         ("--listen", addresses.api.clone()),
@@ -112,7 +104,7 @@ pub(super) fn start_api(addresses: &Addresses, settings: &Settings, folder: &Pat
         "api",
         "carrel-api",
         flat(arguments),
-        settings.shared.clone(),
+        settings.of_api(),
         folder,
     )
 }
@@ -130,7 +122,7 @@ pub(super) fn start_terminal(addresses: &Addresses, settings: &Settings, folder:
         "terminal",
         "carrel-terminal",
         flat(arguments),
-        settings.shared.clone(),
+        settings.of_terminal(),
         folder,
     )
 }
@@ -145,14 +137,7 @@ pub(super) fn start_worker(
     let name = format!("worker-{}", number + 1);
     let admin = addresses.worker_admins[number].clone();
     let arguments = [("--name", name.clone()), ("--admin-listen", admin)];
-    let mut environment = settings.shared.clone();
-    if let Some(url) = settings
-        .first_worker_database
-        .as_ref()
-        .filter(|_| number == 0)
-    {
-        environment.push(("CARREL_DATABASE_URL".to_owned(), url.clone()));
-    }
+    let environment = settings.of_worker(number);
     Process::start(&name, "carrel-worker", flat(arguments), environment, folder)
 }
 

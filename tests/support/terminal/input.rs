@@ -4,7 +4,7 @@ use bytes::Bytes;
 use environment_access::wire::limits::MAX_INPUT;
 
 /// Bytes that are not yet acknowledged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Input {
     /// Offset of the first byte kept.
     from: u64,

@@ -1,0 +1,61 @@
+//! A cluster on which nobody enforces `NetworkPolicy`.
+
+use system_tests::cluster::{Component, TestBed};
+use system_tests::wait::{SOON, STARTUP};
+use system_tests::{Plan, TestSystem, Weight};
+
+#[tokio::test]
+async fn no_session_becomes_ready_there_unless_somebody_has_answered_for_it() {
+    let plan = Plan {
+        weight: Weight::Whole,
+        ..Plan::on_cluster()
+    };
+    let system = TestSystem::planned(plan).await;
+    let proven = system.ready_candidate("u-proven").await;
+    assert!(!waived(&system, &proven).await);
+
+    let down = TestBed::of_this_run()
+        .stop(Component::NetworkPolicies)
+        .await;
+    let refused = system
+        .candidate("u-refused", system_tests::exams::SAMPLE)
+        .await;
+    let code = system.await_failed(&refused, STARTUP * 2).await;
+    assert_eq!(code, "infra.isolation_unproven");
+    let evidence = system.evidence(&refused).await;
+    let api = system.runtime.cluster().api_server().await.to_string();
+    assert!(
+        evidence.contains(&api),
+        "it names what answered: {evidence}"
+    );
+    system.await_gone(&refused, SOON).await;
+    system.assert_invariants().await;
+
+    system
+        .carrel(&[
+            "environments",
+            "isolation",
+            "waive",
+            "--actor",
+            "dana",
+            "--reason",
+            "the policies of this cluster are being repaired",
+            "--for",
+            "10m",
+            "--confirm",
+            "no_network",
+        ])
+        .await;
+    let accepted = system.ready_candidate("u-accepted").await;
+    assert!(waived(&system, &accepted).await, "the evidence names it");
+    let mut terminal = system.attach(&accepted).await;
+    terminal.type_line("echo open-$((40+2))").await;
+    terminal.expect("open-42").await;
+    system.assert_invariants().await;
+    down.start().await;
+}
+
+async fn waived(system: &TestSystem, candidate: &system_tests::Candidate) -> bool {
+    let evidence = system.isolation_evidence(candidate).await.to_string();
+    evidence.contains("the policies of this cluster are being repaired")
+}

@@ -1,0 +1,5 @@
+//! Stories that are told on more than one runtime, word for word the same.
+
+pub mod duplicate_delivery;
+pub mod fifty_candidates;
+mod surroundings;

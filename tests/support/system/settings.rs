@@ -1,0 +1,124 @@
+//! What each process is told by variables, and with whose rights it asks the runtime.
+
+use std::path::Path;
+
+use super::Plan;
+use crate::api_proxy::ApiProxy;
+use crate::kubernetes::{Account, TestCluster, write_plain};
+use crate::logins::SECRET;
+use crate::runtime::TestRuntime;
+use crate::settings::setting;
+
+/// Connections of one process; three systems' processes stay well below a server's default of 100.
+const CONNECTIONS: u32 = 8;
+
+/// What the test bed's kubelet allows a pod (`podPidsLimit`); more than the sample exam declares.
+const NODE_PIDS: u64 = 256;
+
+type Variables = Vec<(String, String)>;
+
+/// What the processes share, and what some are told beside it or instead.
+#[derive(Debug)]
+pub(super) struct Settings {
+    shared: Variables,
+    terminal: Variables,
+    worker: Variables,
+    first_worker: Variables,
+}
+
+fn variable(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+impl Settings {
+    /// Writes the files that the variables name into the system's folder.
+    pub(super) async fn write(
+        plan: &Plan,
+        database_url: &str,
+        runtime: &TestRuntime,
+        folder: &Path,
+    ) -> (Self, Option<ApiProxy>) {
+        let mut settings = Self {
+            shared: shared(database_url),
+            terminal: Vec::new(),
+            worker: Vec::new(),
+            first_worker: first_worker_database(plan, database_url),
+        };
+        let mut proxy = None;
+        match runtime {
+            TestRuntime::Engine(_) => settings.shared.extend([
+                variable("CARREL_KEEPER", setting("CARREL_KEEPER")),
+                variable("DOCKER_HOST", setting("DOCKER_HOST")),
+            ]),
+            TestRuntime::Cluster(cluster) => {
+                settings.give_cluster(cluster, database_url, folder).await;
+                if plan.is_api_proxied {
+                    proxy = Some(settings.proxy_first_worker(cluster, folder).await);
+                }
+            }
+        }
+        (settings, proxy)
+    }
+
+    async fn give_cluster(&mut self, cluster: &TestCluster, database_url: &str, folder: &Path) {
+        self.shared.extend([
+            variable("CARREL_RUNTIME", "kubernetes"),
+            variable("CARREL_KUBE_NAMESPACE", cluster.namespace()),
+        ]);
+        let kubeconfig = cluster.kubeconfig_of(Account::Terminal, folder).await;
+        self.terminal = vec![variable("KUBECONFIG", kubeconfig.display().to_string())];
+        let kubeconfig = cluster.kubeconfig_of(Account::Worker, folder).await;
+        self.worker = vec![
+            variable("KUBECONFIG", kubeconfig.display().to_string()),
+            variable("CARREL_NODE_PIDS", NODE_PIDS.to_string()),
+            variable("CARREL_KEEPER_IMAGE", setting("CARREL_KEEPER_IMAGE")),
+            variable(
+                "CARREL_ISOLATION_PROBES",
+                cluster.database_as_seen_by_pods(database_url).await,
+            ),
+        ];
+    }
+
+    async fn proxy_first_worker(&mut self, cluster: &TestCluster, folder: &Path) -> ApiProxy {
+        let rights = cluster.kubeconfig_of(Account::Worker, folder).await;
+        let proxy = ApiProxy::with_rights_of(&rights).await;
+        let path = folder.join("proxied.kubeconfig");
+        write_plain(&path, &proxy.url);
+        self.first_worker
+            .push(variable("KUBECONFIG", path.display().to_string()));
+        proxy
+    }
+
+    pub(super) fn of_api(&self) -> Variables {
+        self.shared.clone()
+    }
+
+    pub(super) fn of_terminal(&self) -> Variables {
+        [&self.shared[..], &self.terminal].concat()
+    }
+
+    /// Of the worker of this number, from 0; of two variables of one name the later counts.
+    pub(super) fn of_worker(&self, number: usize) -> Variables {
+        let own: &[_] = if number == 0 { &self.first_worker } else { &[] };
+        [&self.shared[..], &self.worker, own].concat()
+    }
+}
+
+fn shared(database_url: &str) -> Variables {
+    vec![
+        variable("CARREL_DATABASE_URL", database_url),
+        variable("CARREL_DATABASE_CONNECTIONS", CONNECTIONS.to_string()),
+        variable("CARREL_TOKEN_HS256_SECRET", SECRET),
+        variable("CARREL_LOG_FORMAT", "text"),
+    ]
+}
+
+fn first_worker_database(plan: &Plan, database_url: &str) -> Variables {
+    let moved = plan.first_worker_server.as_ref().map(|(host, port)| {
+        let mut url = url::Url::parse(database_url).expect("the address is a URL");
+        url.set_host(Some(host)).expect("a host");
+        url.set_port(Some(*port)).expect("a port");
+        variable("CARREL_DATABASE_URL", url)
+    });
+    moved.into_iter().collect()
+}
