@@ -1,5 +1,6 @@
 //! What the workspace builds and images hold: processes, command line, keeper, page.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,15 +95,46 @@ impl Stage {
 
     /// Appends them to a tar, which is made where there is none.
     pub(crate) fn append_to(&self, tar: &Path) -> Result<()> {
+        let there = folders_in(tar)?;
+        let mut names = Vec::new();
+        collect(self.folder.path(), Path::new(""), &mut names)?;
+        // Engines refuse a path that comes twice, a folder's too.
+        names.retain(|name| !there.contains(name));
         let mut command = tar_of(self.folder.path());
-        // Named one by one: the root folder itself is not ours to describe.
-        let mut names: Vec<_> = fs::read_dir(self.folder.path())?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<std::io::Result<_>>()?;
-        names.sort();
-        command.arg("--append").arg("--file").arg(tar).args(names);
-        shell::run_quietly(&mut command).map(drop)
+        command.args(["--append", "--no-recursion", "--file"]);
+        shell::run_quietly(command.arg(tar).args(names)).map(drop)
     }
+}
+
+/// The folders that a tar describes, without the dot that some names begin with.
+fn folders_in(tar: &Path) -> Result<BTreeSet<PathBuf>> {
+    // An empty file is no archive yet.
+    if fs::metadata(tar)?.len() == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let output = shell::run_quietly(Command::new("tar").arg("-tf").arg(tar))?;
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let folders = listed.lines().filter_map(|line| line.strip_suffix('/'));
+    Ok(folders
+        .map(|name| PathBuf::from(name.trim_start_matches("./")))
+        .collect())
+}
+
+/// Everything below a folder, each folder before what it holds.
+fn collect(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = fs::read_dir(root.join(below))?.collect::<std::io::Result<Vec<_>>>()?;
+    let mut names: Vec<_> = entries
+        .into_iter()
+        .map(|entry| below.join(entry.file_name()))
+        .collect();
+    names.sort();
+    for name in names {
+        found.push(name.clone());
+        if root.join(&name).is_dir() {
+            collect(root, &name, found)?;
+        }
+    }
+    Ok(())
 }
 
 fn lay(from: &Path, product: &Product, target: &Path) -> Result<()> {
@@ -148,4 +180,53 @@ pub(crate) fn digest_of_file(path: &Path) -> Result<String> {
     sum.filter(|sum| sum.len() == 64)
         .map(str::to_owned)
         .context("sha256sum printed no sum")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(tar: &Path) -> Vec<String> {
+        let output = shell::run_quietly(Command::new("tar").arg("-tf").arg(tar)).unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| line.trim_start_matches("./").to_owned())
+            .collect()
+    }
+
+    fn staged() -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("usr/share/page")).unwrap();
+        fs::write(folder.path().join("usr/share/page/index.html"), "page").unwrap();
+        Stage {
+            folder,
+            digest: String::new(),
+        }
+    }
+
+    #[test]
+    fn no_path_comes_twice_in_a_tar_over_a_base() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir_all(base.path().join("usr/share")).unwrap();
+        fs::write(base.path().join("usr/share/old"), "base").unwrap();
+        let tar = tempfile::NamedTempFile::new().unwrap();
+        let mut make = tar_of(base.path());
+        shell::run_quietly(make.arg("-cf").arg(tar.path()).arg("./usr")).unwrap();
+        staged().append_to(tar.path()).unwrap();
+        let names = [
+            "usr/",
+            "usr/share/",
+            "usr/share/old",
+            "usr/share/page/",
+            "usr/share/page/index.html",
+        ];
+        assert_eq!(listed(tar.path()), names);
+    }
+
+    #[test]
+    fn without_a_base_every_folder_is_described() {
+        let tar = tempfile::NamedTempFile::new().unwrap();
+        staged().append_to(tar.path()).unwrap();
+        assert_eq!(listed(tar.path())[..2], ["usr/", "usr/share/"]);
+    }
 }
