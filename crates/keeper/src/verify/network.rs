@@ -28,7 +28,7 @@ pub(crate) fn look(probes: &[SocketAddr]) -> Network {
     targets.dedup();
     Network {
         interfaces: addresses::interfaces(),
-        reachable: attempt::try_all(targets),
+        reachable: attempt::try_all(&targets),
     }
 }
 

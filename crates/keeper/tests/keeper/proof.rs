@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use carrel_keeper::IsolationProof;
 
@@ -57,42 +58,38 @@ fn process_one_proves_itself_before_it_serves() {
 }
 
 #[test]
-fn while_anything_answers_nobody_can_attach_and_nothing_is_proven() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("socket");
+fn while_anything_answers_nobody_is_answered_and_nothing_is_proven() {
     let Some(mut command) = unshare_to(&INSIDE, &["ip", "link", "set", "lo", "up"]) else {
         return;
     };
     // Its own address answers a closed port with a reset, as a neighbour would.
     let network = "ip link set lo up && ip address add 198.51.100.4 dev lo && exec \"$@\"";
-    let flags = ["--probe", "198.51.100.4:443", "--", "sh"];
-    let mut unshare = command
-        .args(["sh", "-c", network, "sh", BINARY, "run", "--socket"])
-        .arg(&socket)
-        .args(PROVE)
-        .args(flags)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let keeper = only_child(&unshare);
-    wait_until("an answer in there", || segments_received(keeper) > 0);
-    assert!(!socket.exists());
+    command
+        .args(["sh", "-c", network, "sh", BINARY])
+        .stdout(Stdio::piped());
+    let probe = ["--probe", "198.51.100.4:443"];
+    let mut keeper = Keeper::spawn(command, &[PROVE.as_slice(), &probe].concat());
+    let inside = only_child(&keeper.process);
+    let mut client = keeper.connect();
+    client.send_open(1, None);
+    let seen = segments_received(inside);
+    wait_until("another look in there", || segments_received(inside) > seen);
+    let served = client.frame_within(Duration::from_millis(100));
+    assert!(served.is_err(), "answered before the proof: {served:?}");
 
     let removed = Command::new("nsenter")
-        .args(["--target", &keeper.to_string(), "--net", "--user"])
+        .args(["--target", &inside.to_string(), "--net", "--user"])
         .args(["ip", "address", "delete", "198.51.100.4/32", "dev", "lo"])
         .status();
     assert!(removed.unwrap().success());
-    let report = read_proof(&mut unshare).report;
+    let report = read_proof(&mut keeper.process).report;
     assert!(
         report.network.reachable.iter().all(|probe| !probe.ok),
         "the last look counts: {:?}",
         report.network
     );
-    wait_until("the socket", || socket.exists());
-    unshare.kill().unwrap();
-    unshare.wait().unwrap();
+    // Who asked meanwhile has waited and is answered now: refused, not being in the same namespace.
+    client.expect_refused();
 }
 
 #[test]
