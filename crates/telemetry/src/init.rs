@@ -7,6 +7,10 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::{LogFormat, MetricsError, MetricsHandle, TelemetryArgs};
 
+/// Logs every failed request as an error, which its caller classifies, tries again and reports once.
+/// A directive of the same target overrides it.
+const QUIETED: &str = "kube_client::client::builder=off";
+
 /// Reports why telemetry could not be turned on.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
@@ -32,9 +36,11 @@ pub enum InitError {
 /// Log lines go to stderr: stdout belongs to documents. Call it once, first thing; a second call
 /// is refused, since the first one's settings are in force.
 pub fn init(args: &TelemetryArgs, process: &'static str) -> Result<MetricsHandle, InitError> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|source| InitError::Directives {
-        directives: args.log.clone(),
-        source,
+    let filter = EnvFilter::try_new(format!("{QUIETED},{}", args.log)).map_err(|source| {
+        InitError::Directives {
+            directives: args.log.clone(),
+            source,
+        }
     })?;
     let lines = match args.format() {
         LogFormat::Json => json_lines().boxed(),
