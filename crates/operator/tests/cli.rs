@@ -1,13 +1,21 @@
 //! Help of every level and what a wrong call is told, word for word.
 
-/// Help shows the values of some variables; here they are always empty.
+/// Variables whose values help would show.
+const SHOWN: [&str; 5] = [
+    "CARREL_ACTOR",
+    "CARREL_KEEPER",
+    "CARREL_KEEPER_IMAGE",
+    "DOCKER_HOST",
+    "KUBECONFIG",
+];
+
 #[test]
 fn every_level_explains_itself() {
-    trycmd::TestCases::new()
-        .env("CARREL_ACTOR", "")
-        .env("CARREL_KEEPER", "")
-        .env("DOCKER_HOST", "")
-        .case("tests/cli/help/*.trycmd");
+    let cases = trycmd::TestCases::new();
+    for name in SHOWN {
+        cases.env(name, "");
+    }
+    cases.case("tests/cli/help/*.trycmd");
 }
 
 #[test]
