@@ -256,7 +256,7 @@ async fn the_worker_s_own_right_to_make_pods_makes_restricted_ones_only() {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = cluster.kubeconfig_of(Account::Worker, folder.path()).await;
     for context in [
-        r#"{"privileged": true}"#,
+        r#"{"privileged": true, "allowPrivilegeEscalation": true}"#,
         r#"{"runAsUser": 0, "runAsNonRoot": false}"#,
         r#"{"capabilities": {"add": ["NET_ADMIN"]}}"#,
         r#"{"allowPrivilegeEscalation": true}"#,
@@ -267,10 +267,10 @@ async fn the_worker_s_own_right_to_make_pods_makes_restricted_ones_only() {
         let mut call = command("kubectl", &["create", "-n", &exams, "-f", &path]);
         let done = call.env("KUBECONFIG", &kubeconfig).output().await.unwrap();
         let complaint = String::from_utf8_lossy(&done.stderr);
-        assert!(
-            complaint.contains("violates PodSecurity"),
-            "{context}: {complaint}"
-        );
+        // Some clusters have no privileged pods at all, whatever the namespace's level.
+        let refusals = ["violates PodSecurity", "disallowed by cluster policy"];
+        let is_refused = refusals.iter().any(|words| complaint.contains(words));
+        assert!(is_refused, "{context}: {complaint}");
     }
     cluster.remove_all().await;
 }

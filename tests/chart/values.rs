@@ -66,7 +66,7 @@ const REFUSED: [(&str, &[&str]); 30] = [
     ),
     (
         "terminal.maxTerminals=4001",
-        &["/terminal/maxTerminals", "want 4000"],
+        &["/terminal/maxTerminals", "want 4,000"],
     ),
     (
         "worker.autoscaling.kind=hpa",

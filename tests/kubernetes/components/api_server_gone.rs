@@ -8,7 +8,7 @@ use system_tests::{Plan, TestSystem, Weight, exams};
 
 use super::typist::Typist;
 
-const GONE: Duration = Duration::from_secs(20);
+const GONE: Duration = Duration::from_mins(1);
 /// The outage, a slow start of the API server, and the preparation itself.
 const RECOVERED: Duration = Duration::from_mins(3);
 
@@ -48,7 +48,9 @@ async fn sessions_outlive_it_preparations_wait_for_it_and_nothing_is_concluded_f
 
     for waiting in [&under_way, &asked_meanwhile] {
         let ready = system.await_state(waiting, "ready", RECOVERED).await;
-        assert_eq!(ready.attempt, 1, "the same attempt was tried again");
+        // No attempt is given up for the silence. But the node's own agent asks again after half a
+        // minute only, and a pod that a node does not set up in time is made anew, once.
+        assert!(ready.attempt <= 2, "{ready:?}");
     }
     system.await_gone(&leaving, RECOVERED).await;
     typist.prove().await;
