@@ -131,6 +131,7 @@ impl Down {
 }
 
 impl Drop for Down {
+    #[expect(clippy::print_stderr, reason = "libtest shows it beside the failure")]
     fn drop(&mut self) {
         let Some(component) = self.component.take() else {
             return;

@@ -116,6 +116,10 @@ pub struct Created {
 /// Tells what there is under a name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "found", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is looked at and dropped; a box would be one allocation a look"
+)]
 pub enum Observation {
     /// Nothing.
     Absent,

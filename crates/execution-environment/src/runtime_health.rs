@@ -9,7 +9,7 @@ use crate::{EnvironmentRuntime, ExamDefinition, Purpose, RuntimeFinding};
 /// An outage is short more often than not, and whoever mends it wants to see it mended.
 const WHILE_BAD: Duration = Duration::from_secs(5);
 /// What was well stays well for a while; a check is about a dozen small requests.
-const WHILE_WELL: Duration = Duration::from_secs(60);
+const WHILE_WELL: Duration = Duration::from_mins(1);
 /// A runtime that takes longer than this to answer is a finding of its own.
 const LIMIT: Duration = Duration::from_secs(30);
 

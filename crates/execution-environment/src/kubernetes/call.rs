@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use http::{Request, Response, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use kube::client::Body;
 use serde::de::DeserializeOwned;
 
@@ -93,7 +93,7 @@ async fn refusal(answer: Response<Body>) -> Refusal {
         .and_then(|value| value.parse().ok());
     // Without its text the status still tells most.
     let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
     Refusal::read(status, retry_after, &body)
 }
 

@@ -85,7 +85,7 @@ impl KubernetesConfig {
             .as_deref()
             .filter(|path| !path.as_os_str().is_empty());
         let mut config = match given {
-            Some(path) => self.from_kubeconfig(path).await?,
+            Some(path) => self.read_kubeconfig(path).await?,
             None => kube::Config::incluster().map_err(|source| {
                 let source = Box::new(source);
                 KubernetesConfigError::NotInCluster { source }
@@ -98,7 +98,7 @@ impl KubernetesConfig {
         Ok(config)
     }
 
-    async fn from_kubeconfig(&self, path: &Path) -> Result<kube::Config, KubernetesConfigError> {
+    async fn read_kubeconfig(&self, path: &Path) -> Result<kube::Config, KubernetesConfigError> {
         let unusable = |source| KubernetesConfigError::Kubeconfig {
             path: path.to_owned(),
             source: Box::new(source),

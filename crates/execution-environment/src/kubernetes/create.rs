@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::call::Fault;
 use super::objects::Kept;
+use super::refusal::Refusal;
 use super::{KubernetesRuntime, body, objects};
 use crate::{Created, EnvironmentSpec, RuntimeError, RuntimeKind, RuntimeUid};
 
@@ -62,23 +63,20 @@ where
         }
         Err(fault) => fault,
     };
-    if !fault
-        .refusal()
-        .is_some_and(|refusal| refusal.is_name_taken())
-    {
+    if !fault.refusal().is_some_and(Refusal::is_name_taken) {
         return Err(fault.into_error(name.as_str()));
     }
     match objects::get::<K>(runtime, OPERATION, name.as_str()).await? {
-        Some(found) => adopt(spec, &found, fault),
+        Some(found) => adopt(spec, &found, &fault),
         // It has gone between the two answers; the next try creates.
-        None => Err(unsettled(&name.to_string(), fault)),
+        None => Err(unsettled(name.as_str(), &fault)),
     }
 }
 
 fn adopt<K: Resource>(
     spec: &EnvironmentSpec,
     found: &K,
-    fault: Fault,
+    fault: &Fault,
 ) -> Result<Made, RuntimeError> {
     let (name, uid) = (spec.runtime_name(), objects::uid(found));
     if objects::labels(found) != Some(spec.labels()) {
@@ -91,7 +89,7 @@ fn adopt<K: Resource>(
 }
 
 /// What bears the name is on its way out.
-fn unsettled(name: &str, fault: Fault) -> RuntimeError {
+fn unsettled(name: &str, fault: &Fault) -> RuntimeError {
     let signal = Signal::RuntimeUnavailable {
         operation: OPERATION.to_owned(),
         status: fault.status(),

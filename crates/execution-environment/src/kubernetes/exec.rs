@@ -14,7 +14,7 @@ use std::error::Error;
 
 use failure_classification::Signal;
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
 
@@ -96,7 +96,7 @@ async fn refused(answer: Response<Body>, target: &Target) -> RuntimeError {
         .collect()
         .await;
     // Without the text the status still tells most.
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
     RuntimeError::new(OPERATION, Status::read(&body).refused(target, status))
 }
 

@@ -106,7 +106,7 @@ impl Hints {
         };
         let change = seen.wait_for(|seen| wanted(seen, looked_at));
         // An error is a name that somebody else just stopped waiting for: a reason to look, too.
-        let _: Result<_, _> = tokio::time::timeout(at_most, change).await;
+        tokio::time::timeout(at_most, change).await.ok();
     }
 
     fn start(&self, pods: Api<PartialObjectMeta<Pod>>) {

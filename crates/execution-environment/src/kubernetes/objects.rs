@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::KubernetesRuntime;
 use super::call::{Fault, QUICK, ask};
+use super::refusal::Refusal;
 use crate::{OwnerLabels, RuntimeError, RuntimeName, RuntimeUid};
 
 /// What lies in the namespace of environments.
@@ -113,7 +114,7 @@ pub(super) async fn delete<K: Kept>(
     match ask::<IgnoredAny>(runtime, operation, QUICK, request).await {
         Ok(_) => Ok(Deletion::Taken),
         Err(fault) if fault.status() == Some(404) => Ok(Deletion::Absent),
-        Err(fault) if fault.refusal().is_some_and(|it| it.is_other_uid()) => Ok(Deletion::OtherUid),
+        Err(fault) if fault.refusal().is_some_and(Refusal::is_other_uid) => Ok(Deletion::OtherUid),
         Err(fault) => Err(fault.into_error(name)),
     }
 }

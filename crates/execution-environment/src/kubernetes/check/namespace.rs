@@ -58,7 +58,7 @@ pub(super) fn mend_service_account(namespace: &str) -> String {
     )
 }
 
-/// Looks for the RuntimeClass that an exam asks for.
+/// Looks for the `RuntimeClass` that an exam asks for.
 pub(super) async fn runtime_class(
     runtime: &KubernetesRuntime,
     exam: &ExamDefinition,

@@ -16,7 +16,7 @@ use super::super::KubernetesConfigError;
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
-const UNCONFIRMED_AT_MOST: Duration = Duration::from_secs(60);
+const UNCONFIRMED_AT_MOST: Duration = Duration::from_mins(1);
 
 /// Makes a client whose every request has a connection of its own, by HTTP/1.1.
 ///

@@ -9,7 +9,8 @@ use super::super::call::bounded;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Status {
-    status: String,
+    #[serde(rename = "status")]
+    outcome: String,
     message: String,
     reason: String,
     code: Option<u16>,
@@ -45,7 +46,7 @@ impl Status {
     /// Reads a document, or takes what is none (a kubelet's and a proxy's answers) for the message.
     pub(super) fn read(document: &[u8]) -> Self {
         serde_json::from_slice(document).unwrap_or_else(|_| Self {
-            status: "Failure".to_owned(),
+            outcome: "Failure".to_owned(),
             message: String::from_utf8_lossy(document).into_owned(),
             ..Self::default()
         })
@@ -54,7 +55,7 @@ impl Status {
     /// Whether the command ended with exit code 0. It may still have been the container runtime
     /// that ended: nothing may be concluded from it.
     pub(super) fn is_success(&self) -> bool {
-        self.status == "Success"
+        self.outcome == "Success"
     }
 
     /// Reads the answer to a request that opened no stream.

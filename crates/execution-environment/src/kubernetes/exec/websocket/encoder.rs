@@ -8,6 +8,9 @@ const MOST_OVERHEAD: usize = 2 + 2 + 4 + 1;
 /// The longest payload of one message, so that its length fits two bytes.
 const MAX_MESSAGE: usize = u16::MAX as usize;
 
+/// In the place of a length below it: the length follows, in two bytes.
+const LONG: u8 = 126;
+
 /// Appends a message of one frame: a first byte and what follows it.
 ///
 /// `mask` has to be unpredictable: it keeps whoever chooses the payload from choosing what an
@@ -37,12 +40,11 @@ fn frame(out: &mut BytesMut, opcode: u8, mask: [u8; 4], payload: &[&[u8]]) {
     assert!(length <= MAX_MESSAGE, "callers cut what is longer");
     out.reserve(MOST_OVERHEAD + length);
     out.put_u8(FIN | opcode);
-    match u8::try_from(length) {
-        Ok(short @ 0..126) => out.put_u8(MASKED | short),
-        _ => {
-            out.put_u8(MASKED | 126);
-            out.put_u16(u16::try_from(length).expect("checked above"));
-        }
+    if let Ok(short @ 0..LONG) = u8::try_from(length) {
+        out.put_u8(MASKED | short);
+    } else {
+        out.put_u8(MASKED | LONG);
+        out.put_u16(u16::try_from(length).expect("checked above"));
     }
     out.put_slice(&mask);
     let begin = out.len();
