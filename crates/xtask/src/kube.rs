@@ -3,9 +3,11 @@
 
 mod bed;
 mod binary;
+mod choice;
 mod claim;
 mod component;
 mod engine_image;
+mod running;
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -14,11 +16,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-pub(crate) use self::bed::{Bed, DEFAULT_FOLDER, Guard, folder_of};
-pub(crate) use self::binary::{Binary, obstacle as obstacle_to_build};
-pub(crate) use self::claim::Claim;
+use self::bed::{Bed, DEFAULT_FOLDER};
+use self::binary::Binary;
+pub(crate) use self::choice::{Choice, ClusterArgs};
+use self::claim::Claim;
 use self::component::{Component, Signalled, State};
-pub(crate) use self::engine_image::load as load_image;
+use self::engine_image::load as load_image;
+pub(crate) use self::running::Cluster;
 use crate::cli::Settings;
 use crate::engine::Engine;
 use crate::shell;

@@ -5,7 +5,6 @@ mod parts;
 mod totals;
 mod watch;
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -16,6 +15,7 @@ use self::parts::Parts;
 use self::totals::{Runner, Totals};
 use self::watch::watch;
 use crate::cli::Settings;
+use crate::kube::ClusterArgs;
 use crate::packages::{self, Need, find_program};
 use crate::page;
 use crate::shell;
@@ -41,10 +41,8 @@ pub(crate) struct TestArgs {
     /// is given and none can be started.
     #[arg(long, value_enum, default_value = "auto", value_name = "WHETHER")]
     kubernetes: Wish,
-    /// Cluster to use. Without one: that of `cargo xtask kube up` where it runs, else one for this
-    /// run.
-    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Passed on to `cargo test`, such as `-p job-queue` or a test's name; all suites where empty.
     #[arg(last = true)]
     cargo: Vec<String>,
@@ -76,12 +74,7 @@ fn run_suites(
     require_space(&workspace.target, SPACE_MIB, "building the tests")?;
     packages::ensure("the browser tests", &[BROWSER])?;
     let suites = Suites::taken_by(workspace, &args.cargo)?;
-    let plan = Plan::make(
-        workspace,
-        &suites,
-        args.kubernetes,
-        args.kubeconfig.as_deref(),
-    )?;
+    let plan = Plan::make(workspace, &suites, args.kubernetes, &args.cluster)?;
     let features = suites.features(plan.features());
     let mut totals = Totals::default();
     totals.leave_out(suites.left_out(plan.features()));

@@ -1,6 +1,7 @@
 //! The whole system on this machine, with a demo session to open in a browser.
 
 mod demo;
+mod installation;
 mod parts;
 mod process;
 mod run_state;
@@ -10,9 +11,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::Settings;
+use crate::kube::{Choice, ClusterArgs};
 use crate::shell;
 use crate::stop::{Stop, Waited};
 use crate::workspace::{Workspace, require_space};
@@ -23,6 +25,8 @@ use self::system::System;
 
 /// Room for a cold debug build, the images and a small database.
 const SPACE_MIB: u64 = 3072;
+/// What to type for environments on a cluster.
+const COMMAND: &str = "cargo xtask up --runtime kubernetes";
 
 /// Where things listen, and for how long.
 #[derive(Debug, Args)]
@@ -42,6 +46,33 @@ pub(crate) struct UpArgs {
     /// Ends everything as soon as the demo session is ready, for automatic runs.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Where environments run.
+    #[arg(long, value_enum, default_value = "engine")]
+    pub(crate) runtime: Runtime,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Processes that the nodes of a given cluster allow a pod (podPidsLimit), where that is more
+    /// than exams declare.
+    #[arg(long, env = "CARREL_NODE_PIDS", value_name = "COUNT")]
+    pub(crate) node_pids: Option<u64>,
+}
+
+/// Where environments run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Containers of the engine.
+    Engine,
+    /// Pods of a cluster, in namespaces of this run.
+    Kubernetes,
+}
+
+impl UpArgs {
+    fn choose_cluster(&self, workspace: &Workspace) -> Result<Option<Choice>> {
+        match self.runtime {
+            Runtime::Engine => Ok(None),
+            Runtime::Kubernetes => Choice::make(workspace, &self.cluster, COMMAND).map(Some),
+        }
+    }
 }
 
 /// `cargo xtask up`.
@@ -67,7 +98,8 @@ fn start_and_stay(
     let mut state = RunState::take(&workspace.root.join("target/up"))?;
     system::require_free_ports(args)?;
     require_space(&workspace.target, SPACE_MIB, "a build and a database")?;
-    let parts = Parts::prepare(workspace, settings, args, &mut state, stop)?;
+    let choice = args.choose_cluster(workspace)?;
+    let parts = Parts::prepare(workspace, settings, args, choice, &mut state, stop)?;
     let mut system = System::start(&parts, args, &mut state, stop)?;
     let demo = system.start_demo(stop)?;
     state.show_link(&demo.link)?;

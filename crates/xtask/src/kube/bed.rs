@@ -85,6 +85,11 @@ impl Bed {
         self.binary.path()
     }
 
+    /// The same, for who goes on without the scripts.
+    pub(crate) fn into_binary(self) -> Binary {
+        self.binary
+    }
+
     /// The administrator's way in.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")

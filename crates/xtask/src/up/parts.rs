@@ -9,10 +9,13 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::UpArgs;
+use super::installation::{Account, Installation};
 use super::run_state::{RunState, write_private};
 use crate::cli::Settings;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::images::Products;
+use crate::kube::Choice;
 use crate::postgres::{Database, Wanted};
 use crate::shell::{self, Step};
 use crate::stop::Stop;
@@ -23,28 +26,19 @@ use crate::{images, keeper, page};
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// Where the binaries, the keeper and the page lie.
-    pub(crate) built: Built,
+    pub(crate) built: Products,
     /// Where the database is.
     pub(crate) database_url: String,
     /// Signs the tokens of this checkout.
     pub(crate) secret: String,
     /// The folder of the run.
     pub(crate) folder: PathBuf,
+    /// What environments need on a cluster, if that is where they run.
+    pub(crate) installation: Option<Installation>,
     /// Stopped before the engine, so declared before it.
     _database: Option<Database>,
     /// Runs the environments.
     pub(crate) engine: Engine,
-}
-
-/// What the compilers made.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// The static keeper.
-    pub(crate) keeper: PathBuf,
-    /// The page's folder.
-    pub(crate) page: PathBuf,
-    /// The folder of the binaries.
-    pub(crate) binaries: PathBuf,
 }
 
 impl Parts {
@@ -53,6 +47,7 @@ impl Parts {
         workspace: &Workspace,
         settings: &Settings,
         args: &UpArgs,
+        choice: Option<Choice>,
         state: &mut RunState,
         stop: &Stop,
     ) -> Result<Self> {
@@ -65,6 +60,16 @@ impl Parts {
         shell::done("container engine", engine.description());
         let exam = images::ensure(workspace, engine.client(), images::EXAM)?;
         go_on(stop)?;
+        let folder = state.folder().to_owned();
+        let installation = choice.map(|choice| {
+            let make = |name| images::ensure_with(workspace, engine.client(), name, &built);
+            let keeper = make(images::KEEPER)?;
+            let cluster = choice.make_ready(&engine, &[&exam, &keeper], stop)?;
+            go_on(stop)?;
+            Installation::make(workspace, cluster, keeper, args.node_pids, &folder)
+        });
+        let installation = installation.transpose()?;
+        go_on(stop)?;
         let (database_url, database) = match &settings.database_url {
             Some(url) => given_database(url, args)?,
             None => own_database(workspace, &engine, args, state)?,
@@ -72,8 +77,9 @@ impl Parts {
         let parts = Self {
             built,
             database_url,
-            secret: secret(&state.folder().join("token-secret"))?,
-            folder: state.folder().to_owned(),
+            secret: secret(&folder.join("token-secret"))?,
+            folder,
+            installation,
             _database: database,
             engine,
         };
@@ -87,19 +93,35 @@ impl Parts {
     /// The operator's CLI, set to this system.
     pub(crate) fn carrel(&self) -> Command {
         let mut carrel = Command::new(self.built.binaries.join("carrel"));
-        carrel.envs(self.settings());
+        carrel.envs(self.settings_of(Account::Operator));
         carrel
     }
 
     /// Settings that every process and the CLI share.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let shared = vec![
             ("CARREL_DATABASE_URL", self.database_url.clone()),
-            ("CARREL_KEEPER", self.built.keeper.display().to_string()),
-            ("CARREL_RUNTIME", "engine".to_owned()),
             ("CARREL_TOKEN_HS256_SECRET", self.secret.clone()),
-            ("DOCKER_HOST", self.engine.docker_host().to_owned()),
-        ]
+        ];
+        let runtime = match &self.installation {
+            Some(installation) => installation.settings(),
+            None => vec![
+                ("CARREL_KEEPER", self.built.keeper.display().to_string()),
+                ("CARREL_RUNTIME", "engine".to_owned()),
+                ("DOCKER_HOST", self.engine.docker_host().to_owned()),
+            ],
+        };
+        [shared, runtime].concat()
+    }
+
+    /// The same, with what one account may do where rights are told apart.
+    pub(crate) fn settings_of(&self, account: Account) -> Vec<(&'static str, String)> {
+        let mut settings = self.settings();
+        if let Some(installation) = &self.installation {
+            let kubeconfig = installation.kubeconfig_of(account);
+            settings.push(("KUBECONFIG", kubeconfig.display().to_string()));
+        }
+        settings
     }
 
     /// Runs the CLI and returns the `data` of its one JSON document.
@@ -112,7 +134,7 @@ impl Parts {
 
     /// What a shell needs to speak to this system.
     fn write_environment(&self) -> Result<()> {
-        let settings = self.settings().into_iter();
+        let settings = self.settings_of(Account::Operator).into_iter();
         let exports = settings.map(|(name, value)| format!("export {name}='{value}'"));
         let path = format!("export PATH='{}':\"$PATH\"", self.built.binaries.display());
         // People read this system's answers; programs ask for JSON anyway.
@@ -147,7 +169,7 @@ impl Parts {
     }
 }
 
-fn build(workspace: &Workspace) -> Result<Built> {
+fn build(workspace: &Workspace) -> Result<Products> {
     let step = Step::begin("the page to be built");
     let page = page::build(workspace)?;
     step.done("page", "built");
@@ -164,7 +186,7 @@ fn build(workspace: &Workspace) -> Result<Built> {
     shell::run_loudly(&mut cargo)?;
     let keeper = keeper::build(workspace)?;
     shell::done("processes", "built");
-    Ok(Built {
+    Ok(Products {
         keeper,
         page,
         binaries: workspace.binary(""),
@@ -221,11 +243,16 @@ fn secret(path: &Path) -> Result<String> {
     {
         return Ok(kept);
     }
-    let mut bytes = [0; 32];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let secret = hex::encode(bytes);
+    let secret = random::<32>()?;
     write_private(path, &secret)?;
     Ok(secret)
+}
+
+/// That many bytes from the kernel, as text.
+pub(crate) fn random<const BYTES: usize>() -> Result<String> {
+    let mut bytes = [0; BYTES];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(hex::encode(bytes))
 }
 
 fn go_on(stop: &Stop) -> Result<()> {

@@ -43,6 +43,8 @@ impl Process {
         let log = log(plan, folder);
         let file = File::options().create(true).append(true).open(&log)?;
         let child = Command::new(&plan.binary)
+            // A person's rights are no process's: each has its own, or none.
+            .env_remove("KUBECONFIG")
             .envs(plan.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)

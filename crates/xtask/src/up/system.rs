@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::UpArgs;
 use super::demo::{self, Demo};
+use super::installation::Account;
 use super::parts::Parts;
 use super::process::{self, Plan, Process};
 use super::run_state::RunState;
@@ -123,10 +124,10 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
     let page = format!("http://127.0.0.1:{}", args.api_port);
     let terminal = format!("http://127.0.0.1:{}", args.terminal_port);
     let admin = |offset: u16| ("CARREL_ADMIN_LISTEN", address(args.admin_port + offset));
-    let plan = |name, binary: &str, probe, own: Vec<(&'static str, String)>| Plan {
+    let plan = |name, binary: &str, probe, shared, own: Vec<(&'static str, String)>| Plan {
         name,
         binary: parts.built.binaries.join(binary),
-        environment: [parts.settings(), own].concat(),
+        environment: [shared, own].concat(),
         probe,
     };
     [
@@ -134,6 +135,7 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
             "api",
             "carrel-api",
             tcp(args.api_port),
+            parts.settings(),
             vec![
                 ("CARREL_LISTEN", address(args.api_port)),
                 admin(0),
@@ -146,6 +148,7 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
             "terminal",
             "carrel-terminal",
             tcp(args.terminal_port),
+            parts.settings_of(Account::Terminal),
             vec![
                 ("CARREL_TERMINAL_LISTEN", address(args.terminal_port)),
                 ("CARREL_TERMINAL_ADMIN_LISTEN", address(args.admin_port + 2)),
@@ -156,6 +159,7 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
             "worker",
             "carrel-worker",
             tcp(args.admin_port + 1),
+            parts.settings_of(Account::Worker),
             vec![admin(1)],
         ),
     ]
@@ -203,6 +207,8 @@ pub(crate) fn require_free_ports(args: &UpArgs) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::ClusterArgs;
+    use crate::up::Runtime;
 
     fn args(api_port: u16, admin_port: u16) -> UpArgs {
         UpArgs {
@@ -211,6 +217,9 @@ mod tests {
             admin_port,
             fresh: false,
             once: false,
+            runtime: Runtime::Engine,
+            cluster: ClusterArgs::default(),
+            node_pids: None,
         }
     }
 
