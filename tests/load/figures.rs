@@ -45,7 +45,8 @@ pub(crate) fn ratio(of: Duration, beside: Duration, figure: &str) -> String {
     format!("{ratio:.2} ({figure})")
 }
 
-fn text(time: Duration) -> String {
+/// A time as people read it.
+pub(crate) fn text(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{:.2} ms", time.as_secs_f64() * 1000.0)
     } else {

@@ -12,6 +12,7 @@ mod trap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -43,6 +44,7 @@ struct Shared {
     upstream: SocketAddr,
     mode: watch::Sender<Mode>,
     calls: Mutex<Vec<Call>>,
+    answered_bytes: AtomicU64,
     traps: Mutex<Vec<Trap>>,
 }
 
@@ -71,6 +73,7 @@ impl ApiProxy {
             upstream,
             mode: watch::Sender::new(Mode::Pass),
             calls: Mutex::default(),
+            answered_bytes: AtomicU64::new(0),
             traps: Mutex::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -85,6 +88,11 @@ impl ApiProxy {
     /// Returns every request so far, in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls().clone()
+    }
+
+    /// Returns how many bytes the API server has answered so far, heads and watches included.
+    pub fn answered_bytes(&self) -> u64 {
+        self.shared.answered_bytes.load(Ordering::Relaxed)
     }
 
     /// From now on requests wait here.
@@ -124,6 +132,11 @@ impl Shared {
 
     fn traps(&self) -> std::sync::MutexGuard<'_, Vec<Trap>> {
         self.traps.lock().expect("no test panics inside")
+    }
+
+    fn note_answered(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).expect("a buffer is small");
+        self.answered_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Notes a request, and takes the trap that was set for it.

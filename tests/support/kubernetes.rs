@@ -8,9 +8,10 @@ mod inside;
 mod leftovers;
 mod looks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use execution_environment::kubernetes::{KubernetesConfig, KubernetesRuntime};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::{Api, Client};
 
@@ -63,6 +64,20 @@ impl TestCluster {
     /// Pods beside those of Carrel, and Carrel's own.
     pub fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.namespace())
+    }
+
+    /// Carrel's runtime on it, with exactly one account's rights; it creates nothing.
+    pub async fn runtime(&self, account: Account, folder: &Path) -> KubernetesRuntime {
+        let config = KubernetesConfig {
+            kubeconfig: Some(self.kubeconfig_of(account, folder).await),
+            context: None,
+            namespace: self.namespace(),
+            keeper_image: None,
+            isolation_probes: Vec::new(),
+            node_pids: None,
+        };
+        let connected = KubernetesRuntime::connect(&config).await;
+        connected.expect("the account's kubeconfig can be used")
     }
 
     /// Where anchors are.

@@ -184,9 +184,9 @@ impl TestSystem {
         self.runtime.environments(self.database.install_id).await
     }
 
-    /// Waits until no job is left, and asserts that nothing is where it should not be.
-    pub async fn assert_invariants(&self) {
-        until("every job is finished", SOON, async || {
+    /// Waits until no job is left.
+    pub async fn await_no_jobs(&self, within: Duration) {
+        until("every job is finished", within, async || {
             let left = sqlx::query_scalar!(
                 r#"SELECT count(*) AS "left!" FROM jobs WHERE state IN ('ready', 'running')"#
             )
@@ -196,6 +196,11 @@ impl TestSystem {
             (left == 0).then_some(())
         })
         .await;
+    }
+
+    /// Waits until no job is left, and asserts that nothing is where it should not be.
+    pub async fn assert_invariants(&self) {
+        self.await_no_jobs(SOON).await;
         let broken = invariants::broken(&self.database, &self.runtime).await;
         assert!(
             broken.is_empty(),

@@ -218,6 +218,16 @@ impl Terminal {
         }
     }
 
+    /// Waits until the shell has printed so many bytes more, whatever they are, and passes them by.
+    pub async fn pass_by(&mut self, count: usize, within: Duration) {
+        let goal = self.looked + count;
+        self.read_until("enough is printed", within, |terminal| {
+            terminal.output.len() >= goal
+        })
+        .await;
+        self.looked = goal;
+    }
+
     /// Reads whatever comes for a while.
     pub async fn read_for(&mut self, time: Duration) {
         let deadline = Instant::now() + time;

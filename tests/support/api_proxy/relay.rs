@@ -1,14 +1,17 @@
 //! One connection: one request, one answer.
 
+use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{Call, Mode, Point, Shared};
 
 /// No head of a client's is longer.
 const HEAD_LIMIT: usize = 64 * 1024;
+/// What is read of an answer at once.
+const BUFFER: usize = 16 * 1024;
 
 /// A request as it came.
 struct Request {
@@ -52,8 +55,25 @@ pub(super) async fn relay(mut client: TcpStream, shared: Arc<Shared>) {
     }
     let cut = mode.wait_for(|mode| *mode == Mode::Refuse);
     tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = answer(&mut server, &mut client, &shared) => {}
         _ = cut => {}
+    }
+}
+
+/// Passes the answer on to its end, or until the client goes: it sends nothing more.
+async fn answer(server: &mut TcpStream, client: &mut TcpStream, shared: &Shared) -> io::Result<()> {
+    let (mut buffer, mut more) = (vec![0; BUFFER], [0]);
+    let (mut gone, mut client) = client.split();
+    loop {
+        let count = tokio::select! {
+            count = server.read(&mut buffer) => count?,
+            _ = gone.peek(&mut more) => return Ok(()),
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        shared.note_answered(count);
+        client.write_all(&buffer[..count]).await?;
     }
 }
 
