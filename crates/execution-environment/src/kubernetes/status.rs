@@ -33,7 +33,7 @@ pub(super) fn phase(pod: &Pod, now: Option<DateTime<Utc>>) -> Phase {
         Some("Failed" | "Succeeded") => stopped(status, None, Some(failed_before_start(status))),
         _ if is_running(status) => Phase::Running,
         _ => Phase::Pending {
-            signal: waiting(pod, status).or_else(|| placement(status, now)),
+            signal: waiting(pod, status).or_else(|| placement(pod, status, now)),
         },
     }
 }
@@ -192,8 +192,12 @@ fn of_image(signal: Signal, status: &ContainerStatus) -> Signal {
 }
 
 /// What keeps the pod from a node, or the node from preparing it.
-fn placement(status: &PodStatus, now: Option<DateTime<Utc>>) -> Option<Signal> {
+fn placement(pod: &Pod, status: &PodStatus, now: Option<DateTime<Utc>>) -> Option<Signal> {
     let scheduled = condition(status, "PodScheduled")?;
+    let gates = gates(pod);
+    if !gates.is_empty() {
+        return Some(Signal::SchedulingGated { gates });
+    }
     if scheduled.status == "False" {
         let message = bounded(scheduled.message.as_deref().unwrap_or_default());
         return from_kubernetes_reason(scheduled.reason.as_deref()?, "", &message);
@@ -213,6 +217,17 @@ fn placement(status: &PodStatus, now: Option<DateTime<Utc>>) -> Option<Signal> {
     Some(Signal::NodeSetup {
         message: bounded(message),
     })
+}
+
+/// Who has to open them is told by their names, which no condition holds.
+fn gates(pod: &Pod) -> Vec<String> {
+    let spec = pod.spec.as_ref();
+    let gates = spec.and_then(|spec| spec.scheduling_gates.as_ref());
+    gates
+        .into_iter()
+        .flatten()
+        .map(|gate| gate.name.clone())
+        .collect()
 }
 
 fn environment(status: &PodStatus) -> Option<&ContainerStatus> {

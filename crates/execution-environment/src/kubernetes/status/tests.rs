@@ -1,1 +1,273 @@
+//! Documents of a real cluster, read as what they mean.
+//!
+//! Each file in `recorded/` is what Kubernetes 1.36 with containerd answered about a pod made as in
+//! production and then brought into that state: without managed fields, addresses and conditions
+//! that say nothing here, and with shorter names of images. Nobody but the image source at
+//! `localhost:5999`, which was made to answer 404, 401 and 429, was imitated.
 
+mod derived;
+
+use failure_classification::{Phase as Stage, classify};
+
+use super::*;
+
+macro_rules! recorded {
+    ($($name:literal),+ $(,)?) => {
+        /// Every recorded document by name.
+        const RECORDED: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("recorded/", $name, ".json")))),+];
+    };
+}
+
+recorded!(
+    "command_missing",
+    "created",
+    "deadline_exceeded",
+    "deleted_and_ended",
+    "deleted_while_running",
+    "ended_then_deleted",
+    "evicted_by_api",
+    "evicted_by_api_ended",
+    "exited_0",
+    "exited_3",
+    "gated",
+    "image_denied",
+    "image_missing",
+    "image_name_invalid",
+    "image_never_loaded",
+    "image_never_loaded_backoff",
+    "image_not_preloaded",
+    "image_source_unresolved",
+    "image_throttled",
+    "installer_failed",
+    "keeper_image_missing",
+    "log_too_long",
+    "node_affinity",
+    "node_gone",
+    "node_out_of_cpu",
+    "out_of_memory",
+    "preempted",
+    "preparing",
+    "root_image_as_non_root",
+    "running",
+    "secret_missing",
+    "unschedulable",
+    "volume_missing",
+);
+
+fn recorded(name: &str) -> Pod {
+    let (_, document) = RECORDED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect(name);
+    serde_json::from_str(document).expect(name)
+}
+
+/// The phase's name, and the failure code it means at a stage of the session.
+fn read(pod: &Pod, now: Option<DateTime<Utc>>, stage: Stage) -> (&'static str, Option<String>) {
+    let phase = phase(pod, now);
+    let code = phase
+        .signal()
+        .map(|signal| classify(&signal, stage).code().as_str().to_owned());
+    let name = match phase {
+        Phase::Pending { .. } => "pending",
+        Phase::Running => "running",
+        Phase::Stopped { .. } => "stopped",
+    };
+    (name, code)
+}
+
+/// What is read before the session is ready.
+const BEFORE: [(&str, &str, Option<&str>); 26] = [
+    ("created", "pending", None),
+    ("preparing", "pending", None),
+    ("running", "running", None),
+    (
+        "image_name_invalid",
+        "pending",
+        Some("init.image_name_invalid"),
+    ),
+    ("image_missing", "pending", Some("init.image_missing")),
+    ("image_denied", "pending", Some("init.image_denied")),
+    (
+        "image_throttled",
+        "pending",
+        Some("infra.image_source_unavailable"),
+    ),
+    (
+        "image_source_unresolved",
+        "pending",
+        Some("infra.image_source_unavailable"),
+    ),
+    ("image_never_loaded", "pending", Some("init.image_missing")),
+    (
+        "image_never_loaded_backoff",
+        "pending",
+        Some("init.image_missing"),
+    ),
+    (
+        "image_not_preloaded",
+        "pending",
+        Some("infra.image_not_preloaded"),
+    ),
+    (
+        "keeper_image_missing",
+        "pending",
+        Some("infra.image_source_unavailable"),
+    ),
+    ("secret_missing", "pending", Some("init.config_invalid")),
+    (
+        "root_image_as_non_root",
+        "pending",
+        Some("init.config_invalid"),
+    ),
+    ("command_missing", "stopped", Some("init.start_failed")),
+    ("installer_failed", "stopped", Some("init.setup_failed")),
+    ("exited_0", "stopped", Some("init.exited_early")),
+    ("exited_3", "stopped", Some("init.exited_early")),
+    ("out_of_memory", "stopped", Some("init.memory_too_small")),
+    ("unschedulable", "pending", Some("infra.capacity")),
+    ("gated", "pending", Some("infra.gated")),
+    ("node_affinity", "stopped", Some("infra.node_rejected")),
+    ("node_out_of_cpu", "stopped", Some("infra.node_rejected")),
+    (
+        "evicted_by_api",
+        "stopped",
+        Some("infra.disrupted_eviction"),
+    ),
+    ("preempted", "stopped", Some("infra.disrupted_preemption")),
+    (
+        "deleted_while_running",
+        "stopped",
+        Some("infra.pod_vanished"),
+    ),
+];
+
+/// What is read of an environment that was ready.
+const AFTER: [(&str, &str, Option<&str>); 13] = [
+    ("running", "running", None),
+    ("exited_0", "stopped", Some("runtime.exited")),
+    ("exited_3", "stopped", Some("runtime.exited")),
+    ("out_of_memory", "stopped", Some("runtime.memory_exceeded")),
+    ("log_too_long", "stopped", Some("runtime.disk_exceeded")),
+    (
+        "deadline_exceeded",
+        "stopped",
+        Some("runtime.deadline_mismatch"),
+    ),
+    (
+        "evicted_by_api",
+        "stopped",
+        Some("infra.disrupted_eviction"),
+    ),
+    (
+        "evicted_by_api_ended",
+        "stopped",
+        Some("infra.disrupted_eviction"),
+    ),
+    ("preempted", "stopped", Some("infra.disrupted_preemption")),
+    ("node_gone", "stopped", Some("infra.disrupted_collection")),
+    (
+        "deleted_while_running",
+        "stopped",
+        Some("infra.pod_vanished"),
+    ),
+    ("deleted_and_ended", "stopped", Some("infra.pod_vanished")),
+    // It ended by itself, and was deleted seconds later.
+    ("ended_then_deleted", "stopped", Some("runtime.exited")),
+];
+
+#[test]
+fn a_recorded_pod_is_read_as_what_it_means() {
+    let stages = [
+        (Stage::BeforeReady, &BEFORE[..]),
+        (Stage::AfterReady, &AFTER),
+    ];
+    for (stage, table) in stages {
+        for (name, phase, code) in table {
+            let found = read(&recorded(name), None, stage);
+            let expected = (*phase, code.map(str::to_owned));
+            assert_eq!(found, expected, "{name} {stage:?}");
+        }
+    }
+}
+
+#[test]
+fn every_recorded_document_is_looked_at() {
+    let tables = BEFORE.iter().chain(&AFTER).map(|(name, ..)| *name);
+    let looked_at: Vec<&str> = tables.chain(["volume_missing"]).collect();
+    for (name, _) in RECORDED {
+        assert!(looked_at.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn how_a_process_ended_is_told_beside_what_it_means() {
+    let cases = [
+        ("exited_0", Some(0), false, None),
+        ("exited_3", Some(3), false, Some("gone wrong\n")),
+        ("out_of_memory", Some(137), true, Some("Killed\n")),
+        ("deleted_while_running", None, false, None),
+        (
+            "deadline_exceeded",
+            Some(137),
+            false,
+            Some("Pod was active on the node longer than the specified deadline"),
+        ),
+    ];
+    for (name, code, oom, said) in cases {
+        let Phase::Stopped {
+            exit_code,
+            oom_killed,
+            message,
+            ..
+        } = phase(&recorded(name), None)
+        else {
+            panic!("{name} has not stopped");
+        };
+        assert_eq!((exit_code, oom_killed), (code, oom), "{name}");
+        assert_eq!(message.as_deref(), said, "{name}");
+    }
+}
+
+#[test]
+fn evidence_names_what_staff_have_to_look_at() {
+    let cases = [
+        ("image_missing", "localhost:5999/missing/exam:1"),
+        ("image_name_invalid", "localhost/Exam:1"),
+        ("keeper_image_missing", "localhost:5999/missing/keeper:1"),
+        ("secret_missing", r#"secret "absent" not found"#),
+        ("root_image_as_non_root", "image will run as root"),
+        ("command_missing", "stat /no/such/keeper"),
+        ("installer_failed", "cannot install /nowhere/keeper"),
+        ("unschedulable", "Insufficient memory"),
+        ("gated", "example.com/seat"),
+        ("node_out_of_cpu", "requested: 64000"),
+        ("log_too_long", "exceeds the total limit"),
+    ];
+    for (name, words) in cases {
+        let signal = phase(&recorded(name), None).signal().expect(name);
+        let said = serde_json::to_string(&signal).expect("a signal is data");
+        let words = serde_json::to_string(words).expect("words are data");
+        assert!(said.contains(words.trim_matches('"')), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_node_that_prepares_for_long_is_told_by_the_cluster_s_clock() {
+    let pod = recorded("volume_missing");
+    let status = pod.status.as_ref().expect("it has one");
+    let scheduled = condition(status, "PodScheduled").expect("it was");
+    let time = scheduled.last_transition_time.as_ref();
+    let scheduled = time.and_then(chrono_time).expect("at some time");
+    let after = |seconds| Some(scheduled + TimeDelta::seconds(seconds));
+    let still = ("pending", None);
+    for now in [None, after(0), after(4)] {
+        assert_eq!(read(&pod, now, Stage::BeforeReady), still, "{now:?}");
+    }
+    let late = ("pending", Some("infra.node_setup".to_owned()));
+    assert_eq!(read(&pod, after(5), Stage::BeforeReady), late);
+    // What was prepared and only waits for its turn is not late, however long it takes.
+    let running = recorded("running");
+    assert_eq!(read(&running, after(600), Stage::AfterReady).1, None);
+}
