@@ -116,3 +116,6 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
