@@ -1,5 +1,14 @@
-//! The Kubernetes runtime against a real cluster: the conformance suite that the engine passes too.
+//! The Kubernetes runtime against a real cluster: the conformance suite that the engine passes too,
+//! the proof of isolation with each protection removed in turn, and what is refused.
 
+#[path = "kubernetes/accounts.rs"]
+mod accounts;
+#[path = "kubernetes/check.rs"]
+mod check;
+#[path = "kubernetes/protections.rs"]
+mod protections;
+#[path = "kubernetes/refused.rs"]
+mod refused;
 #[path = "kubernetes/support.rs"]
 mod support;
 

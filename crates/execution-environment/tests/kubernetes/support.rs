@@ -118,34 +118,72 @@ impl Namespace {
         kubectl(&["-n", &self.name, "apply", "-f", "-"], Some(object)).await;
     }
 
-    /// A runtime in this namespace as it is in production.
-    pub(crate) async fn runtime(&self) -> KubernetesRuntime {
-        self.runtime_without(KubernetesHardening::default()).await
+    /// Makes something that keeps a deleted namespace from going.
+    pub(crate) async fn hold(&self, name: &str) {
+        let metadata = json!({ "name": name, "finalizers": ["carrel.test/held"] });
+        self.apply(&json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata }))
+            .await;
     }
 
-    /// A runtime in this namespace whose environments lack protections.
-    pub(crate) async fn runtime_without(
-        &self,
-        hardening: KubernetesHardening,
-    ) -> KubernetesRuntime {
-        KubernetesRuntime::connect_weakened(&self.config(), hardening)
+    /// Lets it go.
+    pub(crate) async fn release(&self, name: &str) {
+        let patch = r#"{ "metadata": { "finalizers": null } }"#;
+        self.kubectl(&["patch", "configmap", name, "--type=merge", "-p", patch])
+            .await;
+    }
+
+    /// Panics unless nothing of ours is in it, not even half of something.
+    pub(crate) async fn assert_empty(&self) {
+        let found = self
+            .kubectl(&["get", "pods,configmaps", "-o", "name"])
+            .await;
+        let ours: Vec<&str> = found
+            .lines()
+            .filter(|line| *line != "configmap/kube-root-ca.crt")
+            .collect();
+        assert!(ours.is_empty(), "left in {}: {ours:?}", self.name);
+    }
+
+    /// A runtime in this namespace as it is in production.
+    pub(crate) async fn runtime(&self) -> KubernetesRuntime {
+        KubernetesRuntime::connect(&self.config())
             .await
             .expect("connect")
     }
 
-    pub(crate) fn config(&self) -> KubernetesConfig {
+    /// What reaches the cluster with every right, in no namespace of this test.
+    pub(crate) fn admin_config() -> KubernetesConfig {
         KubernetesConfig {
             kubeconfig: Some(setting("KUBECONFIG").into()),
             context: None,
-            namespace: self.name.clone(),
+            namespace: "default".to_owned(),
             keeper_image: Some(setting("CARREL_KEEPER_IMAGE")),
             isolation_probes: Vec::new(),
             node_pids: None,
         }
     }
 
+    pub(crate) fn config(&self) -> KubernetesConfig {
+        KubernetesConfig {
+            namespace: self.name.clone(),
+            ..Self::admin_config()
+        }
+    }
+
     pub(crate) async fn bench(&self) -> Bench {
-        Bench::new(Arc::new(self.runtime().await), exam())
+        self.bench_with(&self.config()).await
+    }
+
+    /// A bench that reaches the cluster in another way.
+    pub(crate) async fn bench_with(&self, config: &KubernetesConfig) -> Bench {
+        let runtime = KubernetesRuntime::connect(config).await.expect("connect");
+        Bench::new(Arc::new(runtime), exam())
+    }
+
+    /// A bench whose environments lack protections.
+    pub(crate) async fn bench_without(&self, hardening: KubernetesHardening) -> Bench {
+        let runtime = KubernetesRuntime::connect_weakened(&self.config(), hardening).await;
+        Bench::new(Arc::new(runtime.expect("connect")), exam())
     }
 
     /// Asks for its deletion; what is in it goes with it.
@@ -172,7 +210,7 @@ fn deny_all() -> Value {
     })
 }
 
-async fn kubectl(arguments: &[&str], input: Option<&Value>) -> String {
+pub(crate) async fn kubectl(arguments: &[&str], input: Option<&Value>) -> String {
     let mut child = Command::new(setting("CARREL_CLUSTER_BIN"))
         .arg("kubectl")
         .args(arguments)

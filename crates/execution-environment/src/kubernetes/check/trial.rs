@@ -47,6 +47,9 @@ pub(super) async fn exam(
 /// Some webhooks of clusters judge no trials; that says nothing about environments.
 const UNJUDGED: &str = "does not support dry run";
 
+/// What a quota says when it is full; a limit that no environment fits into says otherwise.
+const FULL: &str = "exceeded quota";
+
 /// A full quota is no fault of the cluster: places come free.
 fn finding(
     runtime: &KubernetesRuntime,
@@ -56,7 +59,14 @@ fn finding(
     let namespace = &runtime.namespace;
     let said = error.signal.said().unwrap_or_default();
     let (code, mend) = match &error.signal {
-        Signal::QuotaExceeded { .. } => return None,
+        Signal::QuotaExceeded { .. } if said.contains(FULL) => return None,
+        Signal::QuotaExceeded { .. } => (
+            "cluster.limits",
+            format!(
+                "raise the LimitRange of namespace {namespace}, or apply exam {} with smaller limits",
+                exam.name
+            ),
+        ),
         _ if said.contains(UNJUDGED) => return None,
         _ if said.contains("namespaces \"") => ("cluster.namespace", mend_namespace()),
         _ if said.contains("service account") => {
