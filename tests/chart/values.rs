@@ -9,7 +9,7 @@ const SAMPLES: [&str; 3] = [
 ];
 
 /// A setting that cannot be, and what the refusal must name.
-const REFUSED: [(&str, &[&str]); 30] = [
+const REFUSED: [(&str, &[&str]); 31] = [
     ("databse.existingSecret=x", &["databse", "not allowed"]),
     (
         "database.url=postgres://x",
@@ -97,6 +97,7 @@ const REFUSED: [(&str, &[&str]); 30] = [
         "exams.isolationProbes={database:5432}",
         &["exams.isolationProbes", "cannot be looked up"],
     ),
+    ("exams.nodePids=0", &["/exams/nodePids", "want 1"]),
     (
         "ingress.enabled=true,ingress.host=other.example",
         &["ingress.host", "not the host of public.pageUrl"],
