@@ -6,4 +6,3 @@ mod default_account_missing;
 mod network_policy_not_enforced;
 mod node_not_ready;
 mod restarted_under_an_open_terminal;
-mod typist;

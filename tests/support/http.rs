@@ -80,14 +80,22 @@ impl Http {
 impl Answer {
     /// Sends a request and reads its answer.
     pub async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("the process answers");
+        Self::try_of(request).await.expect("the process answers")
+    }
+
+    /// As [`Answer::of`], where the process may be gone.
+    ///
+    /// # Errors
+    /// What the connection ended with.
+    pub async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("the answer is text");
-        Self {
+        let text = response.text().await?;
+        Ok(Self {
             status,
             headers,
             text,
-        }
+        })
     }
 
     /// Reads the body as JSON.

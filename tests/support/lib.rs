@@ -5,6 +5,7 @@
 )]
 
 pub mod api_proxy;
+pub mod browser;
 pub mod cluster;
 pub mod database;
 mod diagnosis;
@@ -27,6 +28,7 @@ pub mod status;
 pub mod stories;
 pub mod system;
 pub mod terminal;
+pub mod typist;
 pub mod wait;
 
 pub use system::{Candidate, Place, Plan, TestSystem, Weight};

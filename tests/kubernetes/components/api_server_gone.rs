@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use system_tests::cluster::{Component, TestBed};
+use system_tests::typist::Typist;
 use system_tests::wait::SOON;
 use system_tests::{Plan, TestSystem, Weight, exams};
-
-use super::typist::Typist;
 
 const GONE: Duration = Duration::from_mins(1);
 /// The outage, a slow start of the API server, and the preparation itself.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use system_tests::cluster::{Component, TestBed};
+use system_tests::typist::Typist;
 use system_tests::wait::until;
 use system_tests::{Plan, TestSystem, Weight, exams};
-
-use super::typist::Typist;
 
 /// The cluster waits for a silent node, by default, 50 s.
 const NOTICED: Duration = Duration::from_mins(2);

@@ -1,10 +1,9 @@
 //! The container runtime and the node's agent die under a candidate who types.
 
 use system_tests::cluster::{Component, TestBed};
+use system_tests::typist::Typist;
 use system_tests::wait::SOON;
 use system_tests::{Plan, TestSystem, Weight};
-
-use super::typist::Typist;
 
 #[tokio::test]
 async fn a_killed_containerd_and_a_killed_kubelet_lose_no_keystroke_and_no_shell() {

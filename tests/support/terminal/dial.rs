@@ -1,12 +1,13 @@
 //! From a login to a WebSocket.
 
 use environment_access::wire::SUBPROTOCOL;
+use reqwest::Method;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
 
-use crate::http::Http;
+use crate::http::{Answer, Http};
 use crate::logins::Login;
 
 /// One candidate's way to one session's terminal.
@@ -53,10 +54,12 @@ impl Door {
     /// Asks for a ticket.
     ///
     /// # Errors
-    /// [`Refused::Ticket`].
+    /// [`Refused::Ticket`], or [`Refused::Cut`] where nobody answers.
     pub async fn ticket(&self) -> Result<String, Refused> {
         let path = format!("/v1/sessions/{}/terminal-tickets", self.session_id);
-        let answer = self.http().post(&path, &serde_json::json!({})).await;
+        let request = self.http().request(Method::POST, &path);
+        let answer = Answer::try_of(request.json(&serde_json::json!({}))).await;
+        let answer = answer.map_err(|_| Refused::Cut)?;
         if answer.status != 201 {
             return Err(Refused::Ticket(answer.status, answer.text));
         }

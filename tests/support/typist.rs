@@ -3,26 +3,31 @@
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use system_tests::terminal::{Door, Terminal};
 use tokio::time::Instant;
+
+use crate::terminal::{Door, Terminal};
 
 /// Restarts of components and the pauses of whoever connects again, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(250);
+/// Between two lines of somebody who types fast.
+const PAUSE: Duration = Duration::from_millis(30);
 /// Lines that are typed at a time.
 const LINES: usize = 40;
 
 /// Types into a file, and knows what it must hold in the end.
-pub(super) struct Typist {
+#[derive(Debug)]
+pub struct Typist {
     door: Door,
     terminal: Terminal,
     typed: String,
+    reconnections: usize,
 }
 
 impl Typist {
     /// Sits down: from here on, what is typed goes into a file, without echo.
-    pub(super) async fn sit_down(door: Door) -> Self {
-        let mut terminal = Terminal::attach(&door).await.unwrap();
+    pub async fn sit_down(door: Door) -> Self {
+        let mut terminal = Terminal::attach(&door).await.expect("a terminal");
         terminal.type_line("kept=$((6*7)); stty -echo; PS1=").await;
         terminal
             .type_line("echo begun-$((40+2)); cat > ~/typed")
@@ -32,21 +37,40 @@ impl Typist {
             door,
             terminal,
             typed: String::new(),
+            reconnections: 0,
         }
     }
 
     /// Types random lines.
-    pub(super) async fn type_lines(&mut self) {
+    pub async fn type_lines(&mut self) {
         for _ in 0..LINES {
-            let line = format!("{:032x}", rand::random::<u128>());
-            self.terminal.type_line(&line).await;
-            self.typed += &line;
-            self.typed.push('\n');
+            self.type_one().await;
         }
     }
 
+    /// Types a line and takes what comes, on a new connection if the old one has ended.
+    pub async fn type_on(&mut self) {
+        self.type_one().await;
+        self.terminal.read_for(PAUSE).await;
+        if self.terminal.is_closed() {
+            self.connect_again(Instant::now() + PATIENCE).await;
+        }
+    }
+
+    /// How often the connection was made anew.
+    pub fn reconnections(&self) -> usize {
+        self.reconnections
+    }
+
+    async fn type_one(&mut self) {
+        let line = format!("{:032x}", rand::random::<u128>());
+        self.terminal.type_line(&line).await;
+        self.typed += &line;
+        self.typed.push('\n');
+    }
+
     /// Waits until all that was typed has reached the shell.
-    pub(super) async fn await_arrival(&mut self) {
+    pub async fn await_arrival(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.terminal.input_arrived() {
             self.terminal.read_for(LOOK).await;
@@ -65,6 +89,7 @@ impl Typist {
                     let truncated = terminal.replay.is_some_and(|replay| replay.truncated);
                     assert!(!truncated, "little was printed");
                     self.terminal = terminal;
+                    self.reconnections += 1;
                     return;
                 }
                 Err(refused) => assert!(Instant::now() < deadline, "{refused:?}"),
@@ -74,7 +99,7 @@ impl Typist {
     }
 
     /// Ends the file and has the shell say what it holds: every byte once, in the same shell.
-    pub(super) async fn prove(mut self) -> Terminal {
+    pub async fn prove(mut self) -> Terminal {
         self.await_arrival().await;
         self.terminal.type_text("\u{4}").await;
         self.terminal
