@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
 import { chromium } from "playwright-core";
-import { flags, SOON_MS, Tab, watch } from "./tab.mjs";
+import { flags, SOON_MS, Tab, trusting, watch } from "./tab.mjs";
 
 const LINK = process.env.CARREL_E2E_LINK;
 const API = process.env.CARREL_E2E_API;
@@ -39,7 +39,7 @@ test("a candidate takes an exam from link to cut-off", { timeout: 540_000 }, asy
   if (SCREENSHOTS) await mkdir(SCREENSHOTS, { recursive: true });
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
-    args: flags,
+    args: [...flags, trusting(LINK)],
     timeout: LAUNCHED_WITHIN_MS,
   });
   t.after(() => browser.close());

@@ -1,22 +1,54 @@
 //! What must hold after every fault, whatever it was: ten statements, each with its proof.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use execution_environment::{Listed, Phase, count_not_gone};
+use session_identity::InstallId;
 use sqlx::PgPool;
 
 use crate::database::TestDatabase;
 use crate::runtime::TestRuntime;
+use crate::wait::{SOON, until};
 
 /// Lists every invariant that is broken, with the row or environment that breaks it; empty is good.
 ///
 /// To be asked when nothing is under way any more: with jobs running, rows and environments differ
 /// for moments.
 pub async fn broken(database: &TestDatabase, runtime: &TestRuntime) -> Vec<String> {
-    let listed = runtime.environments(database.install_id).await;
-    let mut found = environments(&database.pool, &listed).await;
-    found.extend(rows(&database.pool).await);
-    for anchor in runtime.anchors(database.install_id).await {
+    broken_in(&database.pool, database.install_id, runtime).await
+}
+
+/// Waits until no job is left.
+pub(crate) async fn await_no_jobs(pool: &PgPool, within: Duration) {
+    until("every job is finished", within, async || {
+        let left = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "left!" FROM jobs WHERE state IN ('ready', 'running')"#
+        )
+        .fetch_one(pool)
+        .await
+        .expect("the database answers");
+        (left == 0).then_some(())
+    })
+    .await;
+}
+
+/// Waits until no job is left, and asserts that nothing is where it should not be.
+pub async fn assert_none_broken(pool: &PgPool, install_id: InstallId, runtime: &TestRuntime) {
+    await_no_jobs(pool, SOON).await;
+    let broken = broken_in(pool, install_id, runtime).await;
+    assert!(
+        broken.is_empty(),
+        "broken invariants:\n{}",
+        broken.join("\n")
+    );
+}
+
+async fn broken_in(pool: &PgPool, install_id: InstallId, runtime: &TestRuntime) -> Vec<String> {
+    let listed = runtime.environments(install_id).await;
+    let mut found = environments(pool, &listed).await;
+    found.extend(rows(pool).await);
+    for anchor in runtime.anchors(install_id).await {
         if !listed.iter().any(|one| one.name.as_str() == anchor) {
             found.push(format!("3: anchor {anchor} has no environment"));
         }

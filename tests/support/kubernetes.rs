@@ -46,14 +46,35 @@ impl std::fmt::Debug for TestCluster {
 impl TestCluster {
     /// Makes the namespaces of a new system and waits until pods can be made there.
     pub async fn create() -> Self {
+        let cluster = Self::named().await;
+        chart::install(&cluster.release).await;
+        cluster.await_default_account().await;
+        cluster
+    }
+
+    /// Makes the namespace of a release alone: whoever installs the chart makes the other.
+    pub async fn for_release() -> Self {
+        let cluster = Self::named().await;
+        chart::make_namespace(&cluster.release).await;
+        cluster
+    }
+
+    async fn named() -> Self {
         let client = client().await;
         leftovers::clear(&client).await;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let release = format!("carrel-test-{}-{number}", std::process::id());
-        chart::install(&release).await;
-        let cluster = Self { client, release };
-        cluster.await_default_account().await;
-        cluster
+        Self { client, release }
+    }
+
+    /// The namespace of the release.
+    pub fn release_namespace(&self) -> &str {
+        &self.release
+    }
+
+    /// A namespace for what an installation needs and the chart does not bring.
+    pub fn surroundings(&self) -> String {
+        surroundings(&self.release)
     }
 
     /// The namespace of the environments.
@@ -115,6 +136,10 @@ impl TestCluster {
 /// The administrator's kubeconfig.
 pub(crate) fn kubeconfig() -> PathBuf {
     setting("KUBECONFIG").into()
+}
+
+fn surroundings(release: &str) -> String {
+    format!("{release}-outside")
 }
 
 fn exams_namespace(release: &str) -> String {

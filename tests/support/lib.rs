@@ -22,6 +22,7 @@ pub mod logins;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod release;
 pub mod runtime;
 pub mod settings;
 pub mod status;

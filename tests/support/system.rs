@@ -28,7 +28,7 @@ use crate::kubernetes::TestCluster;
 use crate::process::Process;
 use crate::runtime::TestRuntime;
 use crate::settings::{binary, setting};
-use crate::wait::{SOON, on_own_thread, until};
+use crate::wait::{on_own_thread, until};
 use crate::{diagnosis, invariants};
 
 /// Time for one process to bind and connect; seen: under 1 s each.
@@ -186,27 +186,13 @@ impl TestSystem {
 
     /// Waits until no job is left.
     pub async fn await_no_jobs(&self, within: Duration) {
-        until("every job is finished", within, async || {
-            let left = sqlx::query_scalar!(
-                r#"SELECT count(*) AS "left!" FROM jobs WHERE state IN ('ready', 'running')"#
-            )
-            .fetch_one(self.pool())
-            .await
-            .expect("the database answers");
-            (left == 0).then_some(())
-        })
-        .await;
+        invariants::await_no_jobs(self.pool(), within).await;
     }
 
     /// Waits until no job is left, and asserts that nothing is where it should not be.
     pub async fn assert_invariants(&self) {
-        self.await_no_jobs(SOON).await;
-        let broken = invariants::broken(&self.database, &self.runtime).await;
-        assert!(
-            broken.is_empty(),
-            "broken invariants:\n{}",
-            broken.join("\n")
-        );
+        let install_id = self.database.install_id;
+        invariants::assert_none_broken(self.pool(), install_id, &self.runtime).await;
     }
 }
 

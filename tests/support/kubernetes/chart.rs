@@ -28,12 +28,20 @@ static RENDERED: OnceCell<String> = OnceCell::const_new();
 pub(super) async fn install(release: &str) {
     let rendered = RENDERED.get_or_init(render).await;
     let objects = rendered.replace(PLACEHOLDER, release);
-    let namespace = format!(
+    kubectl(&["create", "-f", "-"], &(namespace(release) + &objects)).await;
+}
+
+/// Makes the namespace that a release goes into, marked as this run's.
+pub(super) async fn make_namespace(release: &str) {
+    kubectl(&["create", "-f", "-"], &namespace(release)).await;
+}
+
+fn namespace(release: &str) -> String {
+    format!(
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {release}\n  labels:\n    \
          {RUN_LABEL}: \"{}\"\n---\n",
         std::process::id()
-    );
-    kubectl(&["create", "-f", "-"], &(namespace + &objects)).await;
+    )
 }
 
 /// Deletes what [`install`] made outside of the two namespaces.

@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt as _};
 
 use super::chart::{RUN_LABEL, uninstall_policy};
-use super::exams_namespace;
+use super::{exams_namespace, surroundings};
 
 /// Removes what killed runs left.
 pub(super) async fn clear(client: &Client) {
@@ -28,7 +28,12 @@ pub(super) async fn clear(client: &Client) {
 pub(super) async fn remove(client: &Client, release: &str) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     // The one that bears the mark goes last, so that an interruption leaves it to the next run.
-    for name in [exams_namespace(release), release.to_owned()] {
+    let names = [
+        exams_namespace(release),
+        surroundings(release),
+        release.to_owned(),
+    ];
+    for name in names {
         if name == release {
             uninstall_policy(release).await;
         }
