@@ -30,7 +30,10 @@ pub(super) async fn start_postgres(namespace: &str) -> String {
                 "resources": { "requests": { "cpu": "250m", "memory": "128Mi" } },
                 // Not before the first start has made the database: until then nobody listens.
                 "readinessProbe": { "tcpSocket": { "port": 5432 }, "periodSeconds": 1 },
+                "volumeMounts": [{ "name": "data", "mountPath": "/var/lib/postgresql/data" }],
             }],
+            // It lives as long as the story and is never killed, so no busy disk shall slow it.
+            "volumes": [{ "name": "data", "emptyDir": { "medium": "Memory" } }],
         },
     });
     let service = json!({

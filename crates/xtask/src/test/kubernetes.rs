@@ -76,13 +76,13 @@ impl Plan {
         }
     }
 
-    /// Makes the images and the cluster ready.
+    /// Makes the cluster ready, with these images in it and those of our own programs.
     pub(crate) fn carry_out(
         self,
         workspace: &Workspace,
         engine: &Engine,
         products: &Products,
-        exam: &str,
+        images: &[&str],
         stop: &Stop,
     ) -> Result<Cluster> {
         let Self::Chosen(choice) = self else {
@@ -91,7 +91,8 @@ impl Plan {
         let make = |name| images::ensure_with(workspace, engine.client(), name, products);
         let keeper = make(images::KEEPER)?;
         let processes = make(images::CARREL)?;
-        let cluster = choice.make_ready(engine, &[exam, &keeper, &processes], stop)?;
+        let images = [images, &[&keeper, &processes]].concat();
+        let cluster = choice.make_ready(engine, &images, stop)?;
         let mut environment = environment(&cluster);
         environment.extend([("CARREL_KEEPER_IMAGE", keeper), ("CARREL_IMAGE", processes)]);
         Ok(Cluster {

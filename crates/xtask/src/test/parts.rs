@@ -45,7 +45,7 @@ impl Parts {
             Some(url) => (url.clone(), None),
             None => own_database(&engine, &postgres)?,
         };
-        let cluster = plan.carry_out(workspace, &engine, &products, &exam, stop)?;
+        let cluster = plan.carry_out(workspace, &engine, &products, &[&exam, &postgres], stop)?;
         go_on(stop)?;
         let environment = vec![
             ("CARREL_BIN_DIR", workspace.binary("").display().to_string()),
