@@ -204,7 +204,7 @@ async fn both_namespaces_let_nothing_through_that_is_not_named() {
     let mut namespaces: Vec<_> = denies
         .map(|policy| &policy["metadata"]["namespace"])
         .collect();
-    namespaces.sort_by_key(|namespace| namespace.to_string());
+    namespaces.sort_by_key(ToString::to_string);
     // The release's objects name no namespace: they go where the release goes, or whoever reads
     // them here, which is the administrator's default.
     assert_eq!(namespaces, [&json!("carrel-exams"), &json!("default")]);

@@ -1,5 +1,10 @@
 //! Decisions to do without a proof of isolation: their rows, and their command line.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a row that cannot be had is a failed test"
+)]
+
 use std::process::Output;
 use std::time::Duration;
 
@@ -11,7 +16,7 @@ use session_identity::{Actor, UserId};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool};
 use uuid::Uuid;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn dana() -> Actor {
     Actor::Staff(UserId::parse("dana").unwrap())

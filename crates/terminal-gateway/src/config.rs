@@ -56,6 +56,9 @@ impl GatewayConfig {
     ///
     /// # Errors
     /// [`ConfigError`] names the setting at fault.
+    ///
+    /// # Panics
+    /// Never: the command line refuses more terminals than any machine can count.
     pub async fn from_args(args: GatewayArgs) -> Result<Self, ConfigError> {
         let options = args.database.options().map_err(ConfigError::Database)?;
         let pool = PgPoolOptions::new()

@@ -181,7 +181,7 @@ async fn who_holds_no_right_learns_nothing_of_others() {
             }
             let (uid, request) = (RuntimeUid::from_runtime("x"), AttachRequest { epoch: 1 });
             let streams = nobody.attach(&name, &uid, &request);
-            let refused = streams.await.err().expect("it was let in");
+            let refused = streams.await.expect_err("it was let in");
             assert_eq!(refused.signal.kind(), "exec_forbidden", "{refused:?}");
         })
         .await;

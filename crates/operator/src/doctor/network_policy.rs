@@ -11,7 +11,7 @@ use super::sweeps::store;
 
 const NAME: &str = "network_policy";
 
-/// No API tells whether NetworkPolicies are enforced: only environments that tried do. While a
+/// No API tells whether a `NetworkPolicy` is enforced: only environments that tried do. While a
 /// waiver counts, not even they need to.
 pub(super) async fn proven(connection: &mut PgConnection) -> Result<Check, CliError> {
     let waiver = find_valid_waiver(connection, Protection::NoNetwork).await;

@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(waiver_of(&pool, &network).await.unwrap(), None);
 
         let mut conn = pool.acquire().await.unwrap();
-        let (actor, hour) = (Actor::System("test"), Duration::from_secs(3600));
+        let (actor, hour) = (Actor::System("test"), Duration::from_hours(1));
         let waiver = grant_waiver(&mut conn, "no policies here", hour, &actor);
         let waiver = waiver.await.unwrap();
         let covers = waiver_of(&pool, &network).await.unwrap();

@@ -130,7 +130,7 @@ fn ends_on_the_status_channel_have_their_signals() {
         ),
         (
             internal_error(
-                r#"error executing command in container: container is not created or running"#,
+                "error executing command in container: container is not created or running",
             ),
             "exec_target_missing",
         ),
