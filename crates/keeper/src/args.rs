@@ -17,7 +17,7 @@ run    [--socket PATH] [--workdir DIR] [--hold-ms N] [--open-files N] [--process
        [--prove-within-ms N --instance ID [--probe IP:PORT]… [--pids N]] -- SHELL [ARG…]
        owns the shell and its terminal until SIGTERM; --hold-ms (default 10000): how long
        unacknowledged output of a lost client blocks the shell before it may be overwritten;
-       --open-files, --processes: limits set before all else, which the shell inherits;
+       --open-files, --processes: limits set before anybody may attach, which the shell inherits;
        --prove-within-ms: first prints what isolates this environment as one line of JSON that
        names --instance, looking again for N ms at most while anything answers; --pids: tries
        whether more tasks than N can exist

@@ -4,9 +4,12 @@
 //! both as unproven.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+
+/// Where clouds hand out credentials; always tried.
+pub const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
 
 /// The findings of one `keeper verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::args::RunArgs;
-use crate::{Failure, limits, processes};
+use crate::{Failure, limits, processes, verify};
 use handshake::{Handshake, shake_hands};
 use terminal::Terminal;
 
@@ -37,6 +37,10 @@ const HANDSHAKES: usize = 8;
 
 /// Keeps the shell until a signal asks for the end.
 pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
+    // Before the limits: that of processes counts the user's on the whole machine, and would be
+    // taken for this environment's own.
+    let wanted = args.proof.as_ref().and_then(|proof| proof.pids);
+    let pids_tried = wanted.and_then(verify::try_to_exceed);
     limits::lower(args.limits).map_err(|error| Failure::broken("limits", &error))?;
     let program = Path::new(&args.shell[0]);
     if shell::find_program(program).is_none() {
@@ -56,7 +60,7 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     let listener = listen(&args.socket).map_err(|error| Failure::broken("run", &error))?;
     if let Some(proof) = &args.proof {
         // Not dumpable, a process may not list its own namespaces; nobody is here to trace it yet.
-        proof::print(proof)?;
+        proof::print(proof, pids_tried)?;
     }
     protect().map_err(|error| Failure::broken("cannot protect the keeper", &error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()

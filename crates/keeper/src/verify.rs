@@ -23,6 +23,7 @@ use crate::{Failure, limits};
 use mounts::Mounts;
 pub(crate) use network::{anything_answers, look};
 use status::Status;
+pub(crate) use tasks::try_to_exceed;
 
 /// Prints the report as one line of JSON.
 pub(crate) fn print_report(probes: &[SocketAddr]) -> Result<(), Failure> {
@@ -34,10 +35,8 @@ pub(crate) fn print_report(probes: &[SocketAddr]) -> Result<(), Failure> {
         .map_err(|error| Failure::broken("standard output", &error))
 }
 
-/// Looks at everything; `pids`: how many tasks to try to exceed.
-pub(crate) fn report(probes: &[SocketAddr], pids: Option<u64>) -> VerifyReport {
-    // First, because an attempted connection may leave a thread behind for a moment.
-    let pids_tried = pids.and_then(tasks::try_to_exceed);
+/// Looks at everything; `pids_tried`: what [`try_to_exceed`] found before.
+pub(crate) fn report(probes: &[SocketAddr], pids_tried: Option<u64>) -> VerifyReport {
     let status = Status::read();
     let mounts = Mounts::read();
     let writable_paths = writable::find(&mounts);

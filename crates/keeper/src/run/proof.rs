@@ -15,9 +15,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// A network's rules may take hold a moment after the environment began, so what answers is
 /// tried again until nothing does or the time is up; the last look is what counts.
-pub(super) fn print(args: &ProofArgs) -> Result<(), Failure> {
+pub(super) fn print(args: &ProofArgs, pids_tried: Option<u64>) -> Result<(), Failure> {
     let end = Instant::now() + args.within;
-    let mut report = verify::report(&args.probes, args.pids);
+    let mut report = verify::report(&args.probes, pids_tried);
     while verify::anything_answers(&report.network) && Instant::now() < end {
         std::thread::sleep(PAUSE);
         report.network = verify::look(&args.probes);

@@ -1,12 +1,9 @@
 mod addresses;
 mod attempt;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use carrel_keeper::report::Network;
-
-/// Where clouds hand out credentials.
-const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
+use carrel_keeper::report::{METADATA, Network};
 
 /// What a node, seen as default gateway, commonly offers: ssh, DNS, web, API server, kubelet.
 const GATEWAY_PORTS: [u16; 6] = [22, 53, 80, 443, 6443, 10250];

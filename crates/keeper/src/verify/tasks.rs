@@ -8,7 +8,7 @@ const STACK: usize = 16 * 1024;
 /// refused another.
 ///
 /// Where a limit lies on an outer control group, as a pod's does, no file in here tells it.
-pub(super) fn try_to_exceed(most: u64) -> Option<u64> {
+pub(crate) fn try_to_exceed(most: u64) -> Option<u64> {
     let gate = Mutex::new(());
     let closed = gate.lock().ok()?;
     // This one.

@@ -19,6 +19,7 @@ const OWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 const QUICK: Duration = Duration::from_millis(100);
 
 /// Attempts a TCP connection to each of `targets`; what could not be attempted is left out.
+/// Without one of them the whole round is.
 ///
 /// A node that is too busy to carry a packet to itself hides what would answer. Such a round is
 /// made again, and when there is no better one in time, nothing counts as attempted.
@@ -26,7 +27,8 @@ pub(super) fn try_all(targets: &[SocketAddr]) -> Vec<Probe> {
     let end = Instant::now() + ALL;
     while Instant::now() < end {
         let (own, probes) = round(targets, end);
-        if counts(own) {
+        // A round that was cut short, or lacked a thread, has not tried what it does not name.
+        if counts(own) && probes.len() == targets.len() {
             return probes;
         }
     }
