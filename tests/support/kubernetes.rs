@@ -11,7 +11,7 @@ mod looks;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use execution_environment::kubernetes::{KubernetesConfig, KubernetesRuntime};
+use execution_environment::kubernetes::{KubernetesConfig, KubernetesRuntime, Placement};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::{Api, Client};
 
@@ -96,6 +96,7 @@ impl TestCluster {
             keeper_image: None,
             isolation_probes: Vec::new(),
             node_pids: None,
+            placement: Placement::default(),
         };
         let connected = KubernetesRuntime::connect(&config).await;
         connected.expect("the account's kubeconfig can be used")

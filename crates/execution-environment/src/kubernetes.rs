@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod objects;
 mod observe;
+mod placement;
 mod refusal;
 mod snapshot;
 mod status;
@@ -34,6 +35,7 @@ use session_identity::InstallId;
 pub use args::KubernetesArgs;
 pub use config::{KubernetesConfig, KubernetesConfigError};
 pub use hardening::KubernetesHardening;
+pub use placement::Placement;
 
 use crate::{
     AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
@@ -57,6 +59,7 @@ pub struct KubernetesRuntime {
     keeper_image: Option<String>,
     isolation_probes: Vec<SocketAddr>,
     node_pids: Option<u64>,
+    placement: Placement,
     requests: Requests,
     hints: Hints,
     hardening: KubernetesHardening,
@@ -97,6 +100,7 @@ impl KubernetesRuntime {
             keeper_image: keeper_image.filter(|image| !image.is_empty()),
             isolation_probes: config.isolation_probes.clone(),
             node_pids: config.node_pids,
+            placement: config.placement.clone(),
             requests,
             hints: Hints::default(),
             hardening,

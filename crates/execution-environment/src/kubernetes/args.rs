@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::KubernetesConfig;
+use super::{KubernetesConfig, Placement};
 
 /// Groups the settings of a Kubernetes cluster.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +39,15 @@ pub struct KubernetesArgs {
     /// Processes that nodes allow a pod (podPidsLimit), where that is more than exams declare
     #[arg(long, env = "CARREL_NODE_PIDS", value_name = "COUNT")]
     pub node_pids: Option<u64>,
+    /// Node selector, tolerations, priority class and pull secrets of environments, as a pod's spec
+    /// has them
+    #[arg(
+        long,
+        env = "CARREL_POD_PLACEMENT",
+        default_value = "{}",
+        value_name = "JSON"
+    )]
+    pub pod_placement: Placement,
 }
 
 impl From<KubernetesArgs> for KubernetesConfig {
@@ -50,6 +59,7 @@ impl From<KubernetesArgs> for KubernetesConfig {
             keeper_image: args.keeper_image,
             isolation_probes: args.isolation_probe,
             node_pids: args.node_pids,
+            placement: args.pod_placement,
         }
     }
 }

@@ -98,7 +98,7 @@ fn pod_spec(runtime: &KubernetesRuntime, spec: &EnvironmentSpec, keeper_image: &
     let exam = &spec.exam;
     let hardening = &runtime.hardening;
     let no_network = exam.egress.is_empty();
-    PodSpec {
+    let mut pod = PodSpec {
         init_containers: Some(vec![containers::keeper(keeper_image, exam)]),
         containers: vec![containers::environment(runtime, exam)],
         volumes: Some(volumes::volumes(exam, hardening)),
@@ -116,7 +116,9 @@ fn pod_spec(runtime: &KubernetesRuntime, spec: &EnvironmentSpec, keeper_image: &
         host_pid: (!hardening.has(Protection::OwnNamespaces)).then_some(true),
         security_context: Some(security::of_pod(exam, hardening)),
         ..PodSpec::default()
-    }
+    };
+    runtime.placement.apply_to(&mut pod);
+    pod
 }
 
 fn restart_policy(hardening: &KubernetesHardening) -> &'static str {

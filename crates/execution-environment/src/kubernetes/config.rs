@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
+use super::Placement;
+
 /// Says how to reach a cluster and what to make environments with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KubernetesConfig {
     /// One kubeconfig, or several in the way of `PATH`; `None` for the pod's own service account.
     pub kubeconfig: Option<PathBuf>,
@@ -22,6 +24,8 @@ pub struct KubernetesConfig {
     /// How many processes nodes allow a pod: Kubernetes knows no such limit of one pod alone.
     /// `None`: not more than exams declare.
     pub node_pids: Option<u64>,
+    /// On which nodes environments run.
+    pub placement: Placement,
 }
 
 /// Says which setting of a cluster is unusable.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use execution_environment::ExamDefinition;
 use execution_environment::conformance::{Bench, CHECKS};
-use execution_environment::kubernetes::{KubernetesConfig, KubernetesHardening, KubernetesRuntime};
+use execution_environment::kubernetes::{
+    KubernetesConfig, KubernetesHardening, KubernetesRuntime, Placement,
+};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -160,6 +162,7 @@ impl Namespace {
             keeper_image: Some(setting("CARREL_KEEPER_IMAGE")),
             isolation_probes: Vec::new(),
             node_pids: None,
+            placement: Placement::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use carrel_keeper::report::METADATA;
 use k8s_openapi::api::core::v1::{
     Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, ResourceRequirements,
 };
@@ -28,9 +29,8 @@ const SHARERS: u32 = 50;
 /// Copying two megabytes into memory takes little of either.
 const INSTALLER_CPU_MILLIS: u32 = 100;
 const INSTALLER_MEMORY_MIB: u32 = 64;
-/// The node's and the pod's addresses, as the kubelet knows them.
+/// The node's address, as the kubelet knows it.
 const NODE: &str = "CARREL_NODE";
-const ADDRESS: &str = "CARREL_ADDRESS";
 
 pub(super) fn keeper(image: &str, exam: &ExamDefinition) -> Container {
     Container {
@@ -164,6 +164,7 @@ pub(in super::super) fn must_not_answer(runtime: &KubernetesRuntime, pod: &Pod) 
     let node = status.and_then(|status| status.host_ip.as_deref()?.parse::<IpAddr>().ok());
     let node = node.map(|ip| SocketAddr::new(ip, NODE_PORT));
     node.into_iter()
+        .chain([METADATA])
         .chain(known(runtime))
         .map(|address| address.to_string())
         .collect()
@@ -178,7 +179,6 @@ fn environment_variables(exam: &ExamDefinition) -> Vec<EnvVar> {
     let fields = [
         (carrel_keeper::INSTANCE_VARIABLE, "metadata.uid"),
         (NODE, "status.hostIP"),
-        (ADDRESS, "status.podIP"),
     ];
     let fields = fields.map(|(name, path)| EnvVar {
         name: name.to_owned(),

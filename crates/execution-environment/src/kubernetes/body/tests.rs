@@ -8,7 +8,7 @@ use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId}
 
 use super::*;
 use crate::ExamDefinition;
-use crate::kubernetes::{CONTAINER, KubernetesConfig};
+use crate::kubernetes::{CONTAINER, KubernetesConfig, Placement};
 use k8s_openapi::api::core::v1::Container;
 
 const KEEPER_IMAGE: &str = "localhost/carrel-keeper:1";
@@ -32,6 +32,7 @@ async fn runtime(change: impl FnOnce(&mut KubernetesConfig)) -> KubernetesRuntim
         keeper_image: Some(KEEPER_IMAGE.to_owned()),
         isolation_probes: Vec::new(),
         node_pids: None,
+        placement: Placement::default(),
     };
     change(&mut config);
     KubernetesRuntime::connect(&config).await.expect("a client")
@@ -240,7 +241,7 @@ async fn the_keeper_tries_every_address_that_is_known_to_be_forbidden() {
     let mut pod = pod(&runtime.await, &spec(), KEEPER_IMAGE, ANCHOR);
     let (_, environment) = containers(&pod);
     let words = environment.args.clone().expect("it has some");
-    insta::assert_snapshot!(words.join(" "), @"run --socket /run/carrel/keeper.sock --workdir /home/candidate --instance $(CARREL_INSTANCE) --prove-within-ms 10000 --open-files 2048 --processes 4096 --pids 4096 --probe $(CARREL_NODE):10250 --probe $(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT) --probe 192.0.2.1:6443 --probe 198.51.100.7:5432 -- /bin/bash -i");
+    insta::assert_snapshot!(words.join(" "), @"run --socket /run/carrel/keeper.sock --workdir /home/candidate --instance $(CARREL_INSTANCE) --prove-within-ms 10000 --open-files 2048 --processes 16384 --pids 4096 --probe $(CARREL_NODE):10250 --probe $(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT) --probe 192.0.2.1:6443 --probe 198.51.100.7:5432 -- /bin/bash -i");
     // Of which the node's is only known once it has one.
     pod.status = Some(k8s_openapi::api::core::v1::PodStatus {
         host_ip: Some("203.0.113.5".to_owned()),
@@ -248,5 +249,6 @@ async fn the_keeper_tries_every_address_that_is_known_to_be_forbidden() {
     });
     let runtime = self::runtime(|_| {}).await;
     let tried = must_not_answer(&runtime, &pod);
-    assert_eq!(tried, ["203.0.113.5:10250", "192.0.2.1:6443"]);
+    let forbidden = ["203.0.113.5:10250", "169.254.169.254:80", "192.0.2.1:6443"];
+    assert_eq!(tried, forbidden);
 }

@@ -1,0 +1,76 @@
+//! Where the scheduler puts environments, and with whose right their images are pulled.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use k8s_openapi::api::core::v1::{LocalObjectReference, PodSpec, Toleration};
+use serde::Deserialize;
+
+/// Says on which nodes environments run and how much they matter, in the words of a pod.
+///
+/// Shape: `{"nodeSelector": {…}, "tolerations": […], "priorityClassName": "…", "imagePullSecrets":
+/// [{"name": "…"}]}`, each optional, as in a pod's `spec`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Placement {
+    /// Labels that a node must have.
+    pub node_selector: Option<BTreeMap<String, String>>,
+    /// Taints of nodes that do not hold environments off.
+    pub tolerations: Option<Vec<Toleration>>,
+    /// The `PriorityClass`; without one, whatever matters more may take an environment's place.
+    pub priority_class_name: Option<String>,
+    /// Secrets of the environments' namespace that open the images' registries.
+    pub image_pull_secrets: Option<Vec<LocalObjectReference>>,
+}
+
+impl FromStr for Placement {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
+}
+
+impl Placement {
+    /// Puts itself into a pod.
+    pub(super) fn apply_to(&self, pod: &mut PodSpec) {
+        pod.node_selector.clone_from(&self.node_selector);
+        pod.tolerations.clone_from(&self.tolerations);
+        pod.priority_class_name
+            .clone_from(&self.priority_class_name);
+        pod.image_pull_secrets.clone_from(&self.image_pull_secrets);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placement_is_read_as_pods_have_it_and_ends_up_in_one() {
+        let text = r#"{
+            "nodeSelector": {"pool": "exams"},
+            "tolerations": [{"key": "pool", "operator": "Equal", "value": "exams",
+                             "effect": "NoSchedule"}],
+            "priorityClassName": "exams",
+            "imagePullSecrets": [{"name": "registry"}]
+        }"#;
+        let placement: Placement = text.parse().unwrap();
+        let mut pod = PodSpec::default();
+        placement.apply_to(&mut pod);
+        assert_eq!(pod.node_selector.unwrap()["pool"], "exams");
+        let toleration = pod.tolerations.unwrap().remove(0);
+        assert_eq!(toleration.effect.as_deref(), Some("NoSchedule"));
+        assert_eq!(pod.priority_class_name.as_deref(), Some("exams"));
+        assert_eq!(pod.image_pull_secrets.unwrap()[0].name, "registry");
+    }
+
+    #[test]
+    fn nothing_said_changes_nothing_and_nothing_unknown_is_taken() {
+        let mut pod = PodSpec::default();
+        "{}".parse::<Placement>().unwrap().apply_to(&mut pod);
+        assert_eq!(pod, PodSpec::default());
+        let refused = r#"{"nodeName": "a"}"#.parse::<Placement>().unwrap_err();
+        assert!(refused.to_string().contains("nodeName"), "{refused}");
+    }
+}
