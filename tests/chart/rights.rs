@@ -37,14 +37,13 @@ fn rights(account: Account) -> &'static [(&'static str, &'static [&'static str])
         Account::Worker => &[
             ("pods", &["create", "get", "list", "watch", "delete"]),
             ("pods/log", &["get"]),
-            ("configmaps", &["create", "get", "list", "watch", "delete"]),
-            ("events", &["get", "list"]),
+            ("configmaps", &["create", "get", "list", "delete"]),
+            ("events", &["list"]),
         ],
         Account::Operator => &[
-            ("pods", &["get", "list", "watch"]),
+            ("pods", &["get", "list"]),
             ("pods/log", &["get"]),
-            ("configmaps", &["get", "list", "watch"]),
-            ("events", &["get", "list", "watch"]),
+            ("configmaps", &["get", "list"]),
         ],
     }
 }
