@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,6 +51,10 @@ const NEEDS: &[Need] = &[
     Need {
         program: "sysctl",
         package: "procps",
+    },
+    Need {
+        program: "flock",
+        package: "util-linux",
     },
 ];
 /// The images of the tests, unpacked, with their containers.
@@ -155,9 +160,8 @@ impl Bed {
     pub(crate) fn guard(&self) -> Result<Guard> {
         let down = self.script("down", &[]);
         let mut watcher = Command::new("sh");
-        // Its input ends with us, however we end.
         watcher
-            .args(["-c", "cat > /dev/null; exec \"$0\" \"$@\""])
+            .args(["-c", WATCH, &self.folder.join("lock").to_string_lossy()])
             .arg(down.get_program())
             .args(down.get_args())
             .envs(
@@ -229,6 +233,13 @@ impl Bed {
     }
 }
 
+/// Waits for our word to end the cluster, or for our death without one. Then the claim is free, and
+/// whoever took it already has the cluster for their own.
+const WATCH: &str = r#"
+    if read -r word; then exec "$@"; fi
+    exec flock --nonblock "$0" "$@"
+"#;
+
 /// Ends the cluster with us.
 #[derive(Debug)]
 pub(crate) struct Guard(Child);
@@ -236,7 +247,10 @@ pub(crate) struct Guard(Child);
 impl Drop for Guard {
     fn drop(&mut self) {
         let _step = Step::begin("the cluster to end");
-        drop(self.0.stdin.take());
+        if let Some(mut stdin) = self.0.stdin.take() {
+            // One that has died already cannot be told.
+            stdin.write_all(b"end\n").ok();
+        }
         // What it could not do it has said on the error output.
         self.0.wait().ok();
     }
