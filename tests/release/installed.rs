@@ -22,8 +22,15 @@ async fn an_installed_release_has_two_of_each_process_is_healthy_and_prepares_an
     terminal.expect("carrel-42").await;
     // An environment has proved by now that policies are enforced, so nothing is left to say.
     let report = release.as_noted("carrel doctor", "").await;
-    let lines = report.lines().filter(|line| !line.starts_with("ok "));
-    assert_eq!(lines.collect::<Vec<_>>(), Vec::<&str>::new());
+    let lines: Vec<_> = report
+        .lines()
+        .filter(|line| !line.starts_with("ok "))
+        .collect();
+    // The operator's account may not rehearse an environment, and says so.
+    assert!(
+        lines.len() == 1 && lines[0].contains("--rights-of worker"),
+        "{report}"
+    );
 
     let path = format!("/v1/sessions/{}/terminate", candidate.session_id);
     let staff = release.api_as(&Login::operator());
