@@ -44,7 +44,12 @@ async fn provision(
         }
         Err(error) => {
             let class = error.class().as_str().to_owned();
-            return Ok(setback::try_again(job.session_id, class, error.chain()));
+            return Ok(setback::try_again(
+                job.session_id,
+                setback::RETRY_PAUSE,
+                class,
+                error.chain(),
+            ));
         }
     }
     let Some(spec) = begin(workshop, job, context).await? else {

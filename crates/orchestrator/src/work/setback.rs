@@ -27,7 +27,10 @@ use crate::{
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How soon a runtime that did not answer is asked again, at the least.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// And at the most, whatever it asks for: the shortest startup budgets are a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A note older than this no longer says that its signal persists.
 const NOTE_HOLDS: chrono::Duration = chrono::Duration::seconds(5);
@@ -89,15 +92,32 @@ pub(super) async fn after_error(
         &signal,
     )
     .await?;
-    Ok(try_again(attempt.session_id, class, reason))
+    let after = asked_pause(&error.signal).max(RETRY_PAUSE);
+    Ok(try_again(attempt.session_id, after, class, reason))
+}
+
+/// How long the runtime asks to be left alone, which must leave something of the startup budget.
+fn asked_pause(signal: &Signal) -> Duration {
+    match signal {
+        Signal::RuntimeUnavailable {
+            retry_after_ms: Some(asked),
+            ..
+        } => Duration::from_millis(*asked).min(LONGEST_PAUSE),
+        _ => Duration::ZERO,
+    }
 }
 
 /// Tries again within the startup budget: soon, and not at the same instant as fifty others. The
 /// queue's own backoff would sleep past a budget of a minute.
-pub(super) fn try_again(session_id: ExamSessionId, class: String, reason: String) -> Outcome {
+pub(super) fn try_again(
+    session_id: ExamSessionId,
+    after: Duration,
+    class: String,
+    reason: String,
+) -> Outcome {
     let spread = u64::try_from(session_id.as_uuid().as_u128() % 1_000).unwrap_or_default();
     Outcome::Retry {
-        after: Some(RETRY_PAUSE + Duration::from_millis(spread)),
+        after: Some(after + Duration::from_millis(spread)),
         class,
         reason,
     }
@@ -216,4 +236,26 @@ fn since(environment: &EnvironmentRecord, code: &str, now: DateTime<Utc>) -> Opt
         return None;
     }
     note.get("since")?.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable(retry_after_ms: Option<u64>) -> Signal {
+        Signal::RuntimeUnavailable {
+            operation: "create".to_owned(),
+            status: Some(429),
+            message: "too many requests".to_owned(),
+            retry_after_ms,
+        }
+    }
+
+    #[test]
+    fn a_runtime_that_asks_for_a_pause_gets_it_within_bounds() {
+        assert_eq!(asked_pause(&unavailable(None)), Duration::ZERO);
+        let asked = asked_pause(&unavailable(Some(7_000)));
+        assert_eq!(asked, Duration::from_secs(7));
+        assert_eq!(asked_pause(&unavailable(Some(900_000))), LONGEST_PAUSE);
+    }
 }
