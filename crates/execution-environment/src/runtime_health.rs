@@ -1,5 +1,7 @@
 //! Whether the runtime can be used, asked again and again while a process lives.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,12 +20,18 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct RuntimeHealth {
     /// `None` until the first check has ended.
     latest: watch::Sender<Option<Vec<RuntimeFinding>>>,
+    was_well: Arc<AtomicBool>,
 }
 
 impl RuntimeHealth {
     /// Returns what the last check found: nothing when all was well, `None` before the first.
     pub fn findings(&self) -> Option<Vec<RuntimeFinding>> {
         self.latest.borrow().clone()
+    }
+
+    /// Returns whether any check so far found nothing wrong.
+    pub fn was_well(&self) -> bool {
+        self.was_well.load(Ordering::Relaxed)
     }
 
     /// Asks until it is dropped. What is found is logged when it changes, with how to mend it; it
@@ -56,6 +64,7 @@ impl RuntimeHealth {
         if before.as_deref() != Some(&codes(&found)) {
             report(&found, before.is_some());
         }
+        self.was_well.fetch_or(found.is_empty(), Ordering::Relaxed);
         self.latest.send_replace(Some(found));
     }
 }
@@ -114,8 +123,11 @@ mod tests {
         };
         let probe = health.clone();
         health.keep(vec![unreachable.clone()]);
-        assert_eq!(probe.findings(), Some(vec![unreachable]));
+        assert_eq!(probe.findings(), Some(vec![unreachable.clone()]));
+        assert!(!probe.was_well());
         health.keep(Vec::new());
         assert_eq!(probe.findings(), Some(Vec::new()));
+        health.keep(vec![unreachable]);
+        assert!(probe.was_well(), "once is enough");
     }
 }
