@@ -61,7 +61,7 @@ pub trait EnvironmentRuntime: Send + Sync + Debug {
         tokio::time::sleep(at_most.min(LOOK)).await;
     }
 
-    /// Runs `keeper verify` inside and reads back what the runtime admitted.
+    /// Reads what the keeper found inside, before anybody attached, and what the runtime admitted.
     ///
     /// The report is judged by [`judge`](crate::judge). Errors: `vanished` when the uid is not
     /// there, `exec_target_missing` when it does not run.

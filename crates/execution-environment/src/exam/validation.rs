@@ -48,7 +48,7 @@ const IDS: RangeInclusive<u64> = 1..=65_533;
 const CPU_MILLIS: RangeInclusive<u64> = 50..=64_000;
 /// Below 32 MiB a shell with an editor does not start.
 const MEMORY_MIB: RangeInclusive<u64> = 32..=262_144;
-/// Above 4096 the engine's process limit per user would decide instead.
+/// A quarter of the limit per user, which all environments of one machine share.
 const PIDS: RangeInclusive<u64> = 16..=4_096;
 const SCRATCH_MIB: RangeInclusive<u64> = 4..=1_048_576;
 /// A week; what runs longer is not one exam.

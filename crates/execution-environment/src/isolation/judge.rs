@@ -10,8 +10,9 @@ use crate::{ExamDefinition, scratch_volumes};
 
 /// Open files a process may have. Many machines' own hard limit is not above a few thousand.
 pub const DESCRIPTORS: u64 = 2048;
-/// Processes one user may have; the pids limit of the environment is below it.
-pub const PROCESSES_PER_USER: u64 = 4096;
+/// Processes one user may have. The kernel counts them on the whole machine, those of all its
+/// environments together, so it only bounds what pids limits let through: 128 times 128.
+pub const PROCESSES_PER_USER: u64 = 16_384;
 
 /// Message queues are no storage: the kernel bounds them per user (819,200 bytes by default).
 const MESSAGE_QUEUES: &str = "mqueue";

@@ -70,6 +70,17 @@ async fn end(
     wait: Duration,
 ) -> Result<Destroyed, RuntimeError> {
     runtime.hints.expect(name);
+    let destroyed = end_expected(runtime, name, uid, wait).await;
+    runtime.hints.forget(name);
+    destroyed
+}
+
+async fn end_expected(
+    runtime: &KubernetesRuntime,
+    name: &RuntimeName,
+    uid: &str,
+    wait: Duration,
+) -> Result<Destroyed, RuntimeError> {
     let grace = Some(body::GRACE_SECONDS);
     let deletion = objects::delete::<Pod>(runtime, OPERATION, name.as_str(), uid, grace).await?;
     if deletion != Deletion::Taken {
@@ -86,7 +97,6 @@ async fn end(
             destroyed = Destroyed::Gone;
         }
     }
-    runtime.hints.forget(name);
     Ok(destroyed)
 }
 

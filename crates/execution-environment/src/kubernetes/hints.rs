@@ -15,9 +15,15 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt as _};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::RuntimeName;
 use crate::spec::MANAGED_BY;
+
+/// More names than this are looked through for those nobody waits for any more.
+const MANY: usize = 256;
+/// Between a look and the wait that follows it lies far less.
+const HELD: Duration = Duration::from_mins(1);
 
 /// Wakes those who wait for a name.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +52,8 @@ struct Expected {
     seen: watch::Sender<Seen>,
     /// How many changes there were when it was looked at last.
     looked_at: u64,
+    /// When that was, by this process.
+    since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,8 +67,12 @@ impl Hints {
     /// between the look and the wait is not missed.
     pub(super) fn expect(&self, name: &RuntimeName) {
         let mut names = self.0.names.lock();
+        if names.len() > MANY {
+            names.retain(|_, expected| expected.is_waited_for());
+        }
         let expected = names.entry(name.to_string()).or_default();
         expected.looked_at = expected.seen.borrow().changes;
+        expected.since = Some(Instant::now());
     }
 
     /// Nobody will wait for this name.
@@ -137,6 +149,11 @@ impl Names {
 }
 
 impl Expected {
+    /// Whoever looked may have died since, or another process may go on with the name.
+    fn is_waited_for(&self) -> bool {
+        self.seen.receiver_count() > 0 || self.since.is_some_and(|at| at.elapsed() < HELD)
+    }
+
     fn note(&self, deleted: bool) {
         self.seen.send_modify(|seen| {
             seen.changes += 1;

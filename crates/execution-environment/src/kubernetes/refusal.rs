@@ -15,6 +15,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// The reason word of its `Status`; empty where the answer has none.
     pub(super) reason: String,
+    /// The kind of object it is about; empty where it names none.
+    kind: String,
     /// What it said, bounded.
     pub(super) message: String,
     /// How long to wait before the next try, where it says so.
@@ -46,6 +48,9 @@ impl Refusal {
         Self {
             status,
             reason: document.reason,
+            kind: details
+                .map(|details| details.kind.clone())
+                .unwrap_or_default(),
             message: bounded(&document.message),
             retry_after: retry_after
                 .or((said > 0).then_some(said))
@@ -56,6 +61,11 @@ impl Refusal {
     /// Tells whether something else already bears the name.
     pub(super) fn is_name_taken(&self) -> bool {
         self.status == 409 && self.reason == "AlreadyExists"
+    }
+
+    /// Tells whether there is no object of a kind, as only the API server knows.
+    pub(super) fn is_absence_of(&self, kind: &str) -> bool {
+        self.status == 404 && self.reason == "NotFound" && self.kind == kind
     }
 
     /// Tells whether a deletion was refused because its uid is not that of the object.

@@ -9,6 +9,7 @@ use carrel_keeper::IsolationProof;
 use failure_classification::Signal;
 use k8s_openapi::api::core::v1::Pod;
 
+use super::call::Fault;
 use super::{KubernetesRuntime, admitted, log, objects, status};
 use crate::{ExamDefinition, IsolationReport, Phase, RuntimeError, RuntimeName, RuntimeUid};
 
@@ -61,11 +62,7 @@ async fn proof(
     uid: &RuntimeUid,
 ) -> Result<Option<IsolationProof>, RuntimeError> {
     let lines = log::follow(runtime, OPERATION, name, MAX_LOG).await;
-    let mut lines = lines.map_err(|fault| match fault.status() {
-        // Deleted since the look at it.
-        Some(404) => objects::vanished(OPERATION, uid, None),
-        _ => fault.into_error(name.as_str()),
-    })?;
+    let mut lines = lines.map_err(|fault| unread(fault, name, uid))?;
     while let Some(line) = lines.next().await {
         let Some(proof) = IsolationProof::parse(&line) else {
             continue;
@@ -76,6 +73,20 @@ async fn proof(
         return Ok(Some(proof));
     }
     Ok(None)
+}
+
+/// Why a log could not be read. Only the API server knows that there is no such pod; a node that was
+/// just started does not know its pods yet, and one without its container runtime no logs.
+fn unread(fault: Fault, name: &RuntimeName, uid: &RuntimeUid) -> RuntimeError {
+    match fault.refusal() {
+        // Deleted since the look at it.
+        Some(refusal) if refusal.is_absence_of("pods") => objects::vanished(OPERATION, uid, None),
+        Some(refusal) if [400, 404].contains(&refusal.status) => {
+            let message = refusal.message.clone();
+            RuntimeError::new(OPERATION, Signal::ExecTargetMissing { message })
+        }
+        _ => fault.into_error(name.as_str()),
+    }
 }
 
 fn unproven(pod: &Pod, gap: &str) -> RuntimeError {

@@ -6,7 +6,7 @@ use carrel_keeper::report::{
     WritablePath,
 };
 
-use super::judge;
+use super::{PROCESSES_PER_USER, judge};
 use crate::{Admitted, ExamDefinition, IsolationReport, Protection, scratch_volumes};
 
 fn exam() -> ExamDefinition {
@@ -65,7 +65,7 @@ fn proven(exam: &ExamDefinition) -> IsolationReport {
         keeper_read_only: true,
         memory_and_swap_bytes: Some(exam.limits.memory_bytes()),
         open_files: Some(2048),
-        processes: Some(4096),
+        processes: Some(PROCESSES_PER_USER),
         log_bounded: Some(true),
         ..Admitted::default()
     };

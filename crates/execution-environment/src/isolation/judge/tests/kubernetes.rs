@@ -16,7 +16,7 @@ fn pod(exam: &ExamDefinition) -> IsolationReport {
     report.admitted.processes = None;
     let inside = &mut report.inside;
     inside.open_files = Some(2048);
-    inside.processes = Some(4096);
+    inside.processes = Some(PROCESSES_PER_USER);
     inside.limits.memory_and_swap_bytes = inside.limits.memory_bytes;
     inside.limits.pids = None;
     inside.limits.pids_tried = Some(u64::from(exam.limits.pids) - 1);
