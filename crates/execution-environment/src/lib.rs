@@ -2,6 +2,8 @@
 
 mod error;
 mod exam;
+#[cfg(any(feature = "engine", feature = "kubernetes"))]
+mod excerpt;
 mod finding;
 mod inside;
 mod isolation;

@@ -9,14 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::RuntimeError;
+use crate::excerpt::bounded;
 
 /// Reads of one object. An engine under the load of 50 creations answers within two seconds.
 pub(super) const QUICK: Duration = Duration::from_secs(10);
 /// Creations, starts and removals, which an engine may serialise.
 pub(super) const SLOW: Duration = Duration::from_secs(30);
-
-/// What the engine says may be long and is stored as evidence.
-const MESSAGE_LENGTH: usize = 1024;
 
 /// Tells how a call failed.
 #[derive(Debug)]
@@ -105,9 +103,4 @@ impl Fault {
             FaultKind::TimedOut(_) => error,
         }
     }
-}
-
-/// Cuts a message to what is worth storing.
-pub(super) fn bounded(message: &str) -> String {
-    message.chars().take(MESSAGE_LENGTH).collect()
 }

@@ -8,8 +8,9 @@ use carrel_keeper::VerifyReport;
 use failure_classification::Signal;
 use futures_util::StreamExt;
 
-use super::call::{Fault, QUICK, bounded, within};
+use super::call::{Fault, QUICK, within};
 use super::{EngineRuntime, admitted, inspect};
+use crate::excerpt::bounded;
 use crate::{ExamDefinition, IsolationReport, Phase, RuntimeError, RuntimeUid};
 
 const OPERATION: &str = "verify";

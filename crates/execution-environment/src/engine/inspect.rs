@@ -13,7 +13,8 @@ use serde_json::Value;
 use session_identity::InstallId;
 
 use super::EngineRuntime;
-use super::call::{QUICK, SLOW, bounded, within};
+use super::call::{QUICK, SLOW, within};
+use crate::excerpt::bounded;
 use crate::spec::{INSTALL, MANAGED_BY};
 use crate::{
     Listed, Observation, Observed, OwnerLabels, Phase, RuntimeError, RuntimeName, RuntimeUid,

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::body::KEEPER_CONTAINER;
 use super::{CONTAINER, KubernetesRuntime};
 use crate::{Admitted, ExamDefinition, scratch_volumes};
 
@@ -63,6 +64,22 @@ fn foreign_mounts(spec: &PodSpec, container: &Container, exam: &ExamDefinition) 
     mounts
         .filter(|mount| !(ours(&mount.mount_path) && is_memory(spec, &mount.name)))
         .map(|mount| mount.mount_path.clone())
+        .chain(foreign_containers(spec))
+        .collect()
+}
+
+/// What admission put beside ours shares the network, and may mount whatever the pod has.
+fn foreign_containers(spec: &PodSpec) -> Vec<String> {
+    let ordinary = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
+    let ordinary = ordinary.map(|it| it.name.as_str());
+    let debugging = spec.ephemeral_containers.iter().flatten();
+    ordinary
+        .chain(debugging.map(|it| it.name.as_str()))
+        .filter(|name| ![CONTAINER, KEEPER_CONTAINER].contains(name))
+        .map(|name| format!("all of container {name}"))
         .collect()
 }
 
@@ -127,7 +144,26 @@ fn bytes(quantity: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::*;
+
+    #[test]
+    fn a_container_that_is_not_ours_is_foreign_in_whatever_list_it_stands() {
+        let named = |name: &str| Container {
+            name: name.to_owned(),
+            ..Container::default()
+        };
+        let mut spec = PodSpec {
+            containers: vec![named(CONTAINER)],
+            init_containers: Some(vec![named(KEEPER_CONTAINER)]),
+            ..PodSpec::default()
+        };
+        assert!(foreign_containers(&spec).is_empty());
+        spec.containers.push(named("mesh"));
+        let init = spec.init_containers.as_mut();
+        init.expect("it has some").push(named("mesh-init"));
+        let found = ["all of container mesh", "all of container mesh-init"];
+        assert_eq!(foreign_containers(&spec), found);
+    }
 
     #[test]
     fn quantities_are_read_as_the_api_server_writes_them() {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::KubernetesRuntime;
 use super::refusal::Refusal;
 use crate::RuntimeError;
+use crate::excerpt::bounded;
 use failure_classification::Signal;
 
 /// Reads and writes of one object.
@@ -20,8 +21,6 @@ pub(super) const SLOW: Duration = Duration::from_secs(30);
 
 /// An object of ours has some kilobytes, a page of a list half a thousand of them.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// What the cluster says may be long and is stored as evidence.
-const MESSAGE_LENGTH: usize = 1024;
 
 /// A request, or why it could not be built, as kube's builders return it.
 pub(super) type Built = Result<Request<Vec<u8>>, kube::core::request::Error>;
@@ -155,9 +154,4 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
         next = one.source();
     }
     said.join(": ")
-}
-
-/// Cuts a message to what is worth storing.
-pub(super) fn bounded(message: &str) -> String {
-    message.chars().take(MESSAGE_LENGTH).collect()
 }

@@ -19,7 +19,8 @@ use hyper_util::rt::TokioIo;
 use kube::client::Body;
 
 use super::KubernetesRuntime;
-use super::call::{QUICK, bounded, chain};
+use super::call::{QUICK, chain};
+use crate::excerpt::bounded;
 use crate::{AttachRequest, AttachStreams, RuntimeError, RuntimeName, RuntimeUid};
 use channels::Protocol;
 pub(super) use client::client;

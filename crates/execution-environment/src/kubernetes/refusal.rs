@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::excerpt::bounded;
 use failure_classification::{Signal, from_http_answer};
 use kube::core::Status;
-
-use super::call::bounded;
 
 /// An answer that is none of the good ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

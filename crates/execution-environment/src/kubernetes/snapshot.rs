@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{ListParams, ObjectList};
 use serde_json::{Value, json};
 
-use super::call::{QUICK, ask, bounded};
+use super::call::{QUICK, ask};
 use super::{KubernetesRuntime, log, objects, status};
+use crate::excerpt::bounded;
 use crate::{RuntimeError, RuntimeName, RuntimeUid};
 
 const OPERATION: &str = "snapshot";

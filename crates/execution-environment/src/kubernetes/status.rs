@@ -10,8 +10,8 @@ use kube::Resource;
 
 use super::CONTAINER;
 use super::body::KEEPER_CONTAINER;
-use super::call::bounded;
 use crate::Phase;
+use crate::excerpt::bounded;
 
 /// A node prepares network and volumes in well under a second; what takes longer is worth telling.
 const SETUP_TAKES: TimeDelta = TimeDelta::seconds(5);

@@ -1,9 +1,8 @@
 //! What the API server's and the container runtime's refusals of an exec mean.
 
+use crate::excerpt::bounded;
 use failure_classification::Signal;
 use serde::Deserialize;
-
-use super::super::call::bounded;
 
 /// A Status document, in the answer to a request or on the status channel.
 #[derive(Debug, Default, Deserialize)]
