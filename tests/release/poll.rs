@@ -72,10 +72,14 @@ impl Poll {
 }
 
 impl Polled {
-    /// Asserts that it was asked often, and answered each time.
-    pub(crate) fn assert_all_answered(&self) {
+    /// Asserts that it was asked often, and answered but for a few times: a Service may still lead
+    /// to a process that has just gone, and whoever asks then asks again.
+    pub(crate) fn assert_answered(&self) {
         let (answered, failed) = (self.answered, &self.failed);
-        assert!(failed.is_empty(), "{failed:#?}\nbeside {answered} answers");
         assert!(answered > 50, "{answered} answers are no proof");
+        assert!(
+            failed.len() * 50 <= answered,
+            "{failed:#?}\nbeside {answered} answers"
+        );
     }
 }

@@ -22,6 +22,8 @@ pub(super) async fn start_postgres(namespace: &str) -> String {
             "containers": [{
                 "name": "postgres",
                 "image": setting("CARREL_POSTGRES_IMAGE"),
+                // What two replicas of each process need while they are upgraded: deploy/sizing.md.
+                "args": ["postgres", "-c", "max_connections=200"],
                 "env": [
                     { "name": "POSTGRES_PASSWORD", "value": PASSWORD },
                     { "name": "POSTGRES_DB", "value": "carrel" },
