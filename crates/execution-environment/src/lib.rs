@@ -5,6 +5,7 @@ mod exam;
 #[cfg(any(feature = "engine", feature = "kubernetes"))]
 mod excerpt;
 mod finding;
+#[cfg(any(feature = "engine", feature = "kubernetes"))]
 mod inside;
 mod isolation;
 mod runtime;

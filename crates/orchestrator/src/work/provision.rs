@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use execution_environment::{
-    Destroyed, EnvironmentRecord, EnvironmentSpec, EnvironmentState, RuntimeName, begin_attempt,
-    install_id, load_environment, load_exam, record_created,
+    Destroyed, EnvironmentRecord, EnvironmentSpec, EnvironmentState, RuntimeName, RuntimeUid,
+    begin_attempt, install_id, load_environment, load_exam, record_created,
 };
 use job_queue::{Handler, JobContext, Outcome, enqueue};
 use session_lifecycle::{
@@ -65,12 +65,14 @@ async fn provision(
     let recorded =
         record_created(&mut transaction, job.session_id, job.attempt, &created.uid).await?;
     if recorded.is_none() {
-        // The session ended while its environment was being made: nobody else knows this one.
+        let environment = load_environment(&mut transaction, job.session_id).await?;
         drop(transaction);
-        workshop
-            .runtime
-            .destroy(&created.name, Some(&created.uid))
-            .await?;
+        if !environment.is_some_and(|it| is_in_use(it.state, it.runtime_uid.as_ref(), &created.uid))
+        {
+            // The session ended while its environment was being made: nobody else knows this one.
+            let (name, uid) = (&created.name, &created.uid);
+            workshop.runtime.destroy(name, Some(uid)).await?;
+        }
         return Ok(Outcome::Done);
     }
     let next = ObserveEnvironment {
@@ -87,6 +89,12 @@ async fn provision(
     transaction.commit().await?;
     workshop.waker.wake();
     Ok(Outcome::AlreadyRecorded)
+}
+
+/// Whether another delivery of the same job recorded this very environment, and others went on from
+/// there: a late one adopts what may have a candidate in it by now.
+fn is_in_use(state: EnvironmentState, recorded: Option<&RuntimeUid>, created: &RuntimeUid) -> bool {
+    matches!(state, EnvironmentState::Creating | EnvironmentState::Up) && recorded == Some(created)
 }
 
 /// A new attempt begins only when the one before it is confirmed gone: never two at once.
@@ -201,4 +209,28 @@ pub(super) async fn still_wanted(
             && environment.attempt == attempt.attempt
             && environment.state == EnvironmentState::Creating
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_delivery_leaves_what_an_earlier_one_recorded_and_nothing_else() {
+        let [ours, other] = ["a", "b"].map(RuntimeUid::from_runtime);
+        for (state, recorded, in_use) in [
+            (EnvironmentState::Up, Some(&ours), true),
+            (EnvironmentState::Creating, Some(&ours), true),
+            (EnvironmentState::Up, Some(&other), false),
+            (EnvironmentState::Destroying, Some(&ours), false),
+            (EnvironmentState::Gone, Some(&ours), false),
+            (EnvironmentState::Destroying, None, false),
+        ] {
+            assert_eq!(
+                is_in_use(state, recorded, &ours),
+                in_use,
+                "{state:?} {recorded:?}"
+            );
+        }
+    }
 }
