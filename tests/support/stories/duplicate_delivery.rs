@@ -1,7 +1,7 @@
 //! Every job is delivered again, several times at once, after it was done.
 
 use crate::logins::Login;
-use crate::wait::{SOON, until};
+use crate::wait::SOON;
 use crate::{Candidate, TestSystem};
 
 /// Tells the story on a system with several workers.
@@ -35,10 +35,10 @@ pub async fn tell(system: &TestSystem) {
 
 /// Delivers every finished job three more times and compares all that can be seen.
 async fn assert_unmoved_by_repetition(system: &TestSystem, candidate: &Candidate) {
-    await_no_jobs(system).await;
+    system.await_no_jobs(SOON).await;
     let before = seen(system, candidate).await;
     deliver_again(system).await;
-    await_no_jobs(system).await;
+    system.await_no_jobs(SOON).await;
     assert_eq!(seen(system, candidate).await, before);
     let spoilt = sqlx::query_scalar!(
         r#"SELECT format('%s %s %s', kind, state, outcome_reason) AS "job!" FROM jobs
@@ -66,21 +66,6 @@ pub async fn deliver_again(system: &TestSystem) {
     .execute(system.pool())
     .await
     .expect("the database answers");
-}
-
-async fn await_no_jobs(system: &TestSystem) {
-    until("every job is finished", SOON, async || {
-        let left = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "left!" FROM jobs WHERE state IN ('ready', 'running')"#
-        );
-        (left
-            .fetch_one(system.pool())
-            .await
-            .expect("the database answers")
-            == 0)
-            .then_some(())
-    })
-    .await;
 }
 
 /// All that a repetition could move: the session, its history, its environment and what is there.
