@@ -7,3 +7,4 @@ mod create_session;
 mod expire_session;
 mod fifty_candidates;
 mod operator_terminates;
+mod worker_starts;

@@ -42,10 +42,12 @@ pub async fn run(program: &str, arguments: &[&str], input: &str) -> Output {
 /// Runs what must succeed, and returns what it printed.
 pub async fn succeed(program: &str, arguments: &[&str], input: &str) -> String {
     let done = run(program, arguments, input).await;
-    let complaint = String::from_utf8_lossy(&done.stderr);
+    // A command that finds something wrong tells what on its standard output.
+    let [printed, complaint] =
+        [&done.stdout, &done.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(
         done.status.success(),
-        "{program} {arguments:?}: {complaint}"
+        "{program} {arguments:?}: {complaint}{printed}"
     );
     String::from_utf8(done.stdout).expect("it prints text")
 }

@@ -18,8 +18,7 @@ const LOOK_AT: i64 = 500;
 
 /// Finds queues whose work nobody would take.
 pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliError> {
-    let workers = list_workers(connection, LOOK_AT).await?;
-    let live: Vec<_> = workers.iter().filter(|worker| is_live(worker)).collect();
+    let live = live_workers(connection).await?;
     let queues = list_queues(connection).await?;
     let starving: Vec<_> = queues
         .iter()
@@ -34,13 +33,22 @@ pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliEr
     ))
 }
 
+/// Lists the workers that claim jobs.
+pub(super) async fn live_workers(
+    connection: &mut PgConnection,
+) -> Result<Vec<WorkerRecord>, CliError> {
+    let mut workers = list_workers(connection, LOOK_AT).await?;
+    workers.retain(is_live);
+    Ok(workers)
+}
+
 fn is_live(worker: &WorkerRecord) -> bool {
     worker.stopped_at.is_none()
         && worker.draining_at.is_none()
         && worker.seen_seconds_ago < SILENT_SECONDS
 }
 
-fn starving(queue: &QueueStatus, live: &[&WorkerRecord]) -> Option<String> {
+fn starving(queue: &QueueStatus, live: &[WorkerRecord]) -> Option<String> {
     let served = live
         .iter()
         .any(|worker| worker.queues.contains(&queue.name));

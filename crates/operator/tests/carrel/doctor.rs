@@ -78,6 +78,18 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn sweeps_that_a_new_worker_has_not_begun_yet_are_no_finding(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let worker = "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
+                  VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
+    sqlx::raw_sql(worker).execute(&pool).await.unwrap();
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
+    let old = "UPDATE workers SET started_at = now() - interval '2 minutes'";
+    sqlx::raw_sql(old).execute(&pool).await.unwrap();
+    assert_eq!(findings(&carrel.run(&["doctor"]).await), ["sweeps"]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
     let carrel = Carrel::on(&pool);
     let_sweeps_tick(&pool).await;

@@ -88,8 +88,8 @@ impl SweepLoop {
         }
     }
 
-    /// Asks for each tick four times a period, so that a missed one is late by a quarter at most.
-    /// A sweep that fails is logged and runs again at its next tick. Dropping this is safe.
+    /// Asks for each tick at once, so that workers which do not live long sweep too, and then four
+    /// times a period, so that a missed one is late by a quarter at most. A sweep that fails is logged and runs again at its next tick. Dropping this is safe.
     pub async fn run(self, shutdown: CancellationToken) {
         let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
         let [expired, stuck, runtime] = each;
@@ -98,11 +98,7 @@ impl SweepLoop {
 
     async fn repeat(&self, sweep: Sweep, shutdown: &CancellationToken) {
         let pause = sweep.every(&self.sweeps) / 4;
-        while shutdown
-            .run_until_cancelled(tokio::time::sleep(pause))
-            .await
-            .is_some()
-        {
+        while !shutdown.is_cancelled() {
             if let Err(error) = self.once(sweep).await {
                 tracing::warn!(
                     sweep = sweep.name(),
@@ -110,6 +106,9 @@ impl SweepLoop {
                     "a sweep failed"
                 );
             }
+            shutdown
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await;
         }
     }
 

@@ -1,0 +1,22 @@
+//! A worker starts, and the operator looks at once.
+
+use std::time::Duration;
+
+use system_tests::TestSystem;
+use system_tests::wait::until;
+
+/// The sweep of the runtime comes every 15 s: who waited a part of that first, as a worker that
+/// dies early always would, never swept.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn a_worker_that_is_ready_has_begun_its_sweeps() {
+    let system = TestSystem::start().await;
+    system.carrel(&["doctor"]).await;
+    until("every sweep has begun", AT_ONCE, async || {
+        let asked = sqlx::query_scalar("SELECT count(*) FROM schedules");
+        let begun: i64 = asked.fetch_one(system.pool()).await.unwrap();
+        (begun == 3).then_some(())
+    })
+    .await;
+}
