@@ -14,5 +14,6 @@ mod pods;
 mod preparation_refused;
 mod request_budget;
 mod restored_older_database;
+mod rights_missing;
 mod two_workers_race;
 mod worker_killed_at_every_call;

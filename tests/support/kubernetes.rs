@@ -17,7 +17,7 @@ use kube::{Api, Client};
 
 pub use accounts::Account;
 pub(crate) use accounts::write_plain;
-pub use faults::PriorityLease;
+pub use faults::{PriorityLease, TakenRights};
 
 use crate::settings::setting;
 use crate::wait::{SOON, until};

@@ -125,15 +125,26 @@ impl TestSystem {
 
     /// Runs the operator's command line, which must succeed.
     pub async fn carrel(&self, arguments: &[&str]) -> String {
+        self.carrel_ends(arguments, 0).await
+    }
+
+    /// Runs the operator's command line, which must find something unhealthy.
+    pub async fn carrel_finds(&self, arguments: &[&str]) -> String {
+        self.carrel_ends(arguments, 9).await
+    }
+
+    async fn carrel_ends(&self, arguments: &[&str], exit: i32) -> String {
         let done = tokio::process::Command::new(binary("carrel"))
             .args(arguments)
             .env("CARREL_DATABASE_URL", &self.database.url)
             .output()
             .await
             .expect("the command line starts");
-        let complaint = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{arguments:?}: {complaint}");
-        String::from_utf8(done.stdout).expect("it prints text")
+        let [printed, complaint] =
+            [&done.stdout, &done.stderr].map(|text| String::from_utf8_lossy(text));
+        let ended = done.status.code();
+        assert_eq!(ended, Some(exit), "{arguments:?}: {complaint}{printed}");
+        printed.into_owned()
     }
 
     /// Waits until every process that was started says that it is ready.

@@ -7,7 +7,7 @@ use execution_environment::{
     EnvironmentRuntime, ExamDefinition, Purpose, RuntimeConfigError, RuntimeHealth,
     load_latest_exams,
 };
-use job_queue::{DrainReport, QueueWorker, Waker, WorkerConfig, WorkerError};
+use job_queue::{DrainReport, Holder, QueueWorker, Waker, WorkerConfig, WorkerError};
 use orchestrator::{ENVIRONMENT_QUEUE, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use telemetry::{AdminError, AdminServer, MetricsHandle};
@@ -49,6 +49,7 @@ pub enum RunError {
 pub struct Worker {
     environments: QueueWorker,
     sessions: QueueWorker,
+    environments_holder: Holder,
     sweeps: SweepLoop,
     pool: PgPool,
     runtime: Arc<dyn EnvironmentRuntime>,
@@ -77,6 +78,7 @@ impl Worker {
         };
         // Two workers in one process: ending a session never waits for a slot that a slow runtime
         // holds.
+        let environments_holder = Holder::default();
         let [environments, sessions] = [
             WorkerConfig {
                 queues: vec![ENVIRONMENT_QUEUE.to_owned()],
@@ -89,12 +91,15 @@ impl Worker {
                 ..config
             },
         ]
-        .map(|config| QueueWorker::builder(pool.clone(), registry(&workshop), config).build());
+        .map(|config| QueueWorker::builder(pool.clone(), registry(&workshop), config));
+        let environments = environments.hold_with(&environments_holder).build();
+        let sessions = sessions.build();
         let sweeps = SweepLoop::new(workshop, Sweeps::default(), environments.incarnation());
         let admin = AdminServer::bind(args.admin_listen).await?;
         Ok(Self {
             environments,
             sessions,
+            environments_holder,
             sweeps,
             pool,
             runtime,
@@ -116,6 +121,7 @@ impl Worker {
         let Self {
             environments,
             sessions,
+            environments_holder,
             sweeps,
             pool,
             runtime,
@@ -139,8 +145,15 @@ impl Worker {
             ended.cancel();
             Ok::<_, RunError>(sum(environments?, sessions?))
         };
+        // A runtime that refuses us would only fail the sessions; they keep their places until
+        // their time to start is over, or another worker's runtime lets it in.
+        let hold = health.tell_refusal(|reason| match reason {
+            Some(reason) => environments_holder.hold(reason),
+            None => environments_holder.let_go(),
+        });
         tokio::select! {
             (drained, ()) = async { tokio::join!(work, serve) } => drained,
+            () = hold => unreachable!("it tells until dropped"),
             () = health.watch(&*runtime, Purpose::Create, exams) => unreachable!("it watches until dropped"),
         }
     }

@@ -28,6 +28,22 @@ pub struct RuntimeFinding {
     pub mend: String,
 }
 
+/// What may pass by itself, so that work is worth another try.
+const OUTAGES: [&str; 4] = [
+    "engine.unreachable",
+    "cluster.unreachable",
+    "cluster.unavailable",
+    "runtime.silent",
+];
+
+impl RuntimeFinding {
+    /// Tells whether the runtime merely does not answer now. Whatever else is found stays until
+    /// somebody mends it, and no environment can be made before.
+    pub fn is_outage(&self) -> bool {
+        OUTAGES.contains(&self.code)
+    }
+}
+
 impl fmt::Display for RuntimeFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.message, self.mend)

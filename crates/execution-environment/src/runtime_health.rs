@@ -15,18 +15,49 @@ const WHILE_WELL: Duration = Duration::from_mins(1);
 /// A runtime that takes longer than this to answer is a finding of its own.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// What one check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Look {
+    runtime: Vec<RuntimeFinding>,
+    /// Only looked for when the runtime itself can be used.
+    exams: Vec<RuntimeFinding>,
+}
+
+impl Look {
+    fn all(&self) -> impl Iterator<Item = &RuntimeFinding> {
+        self.runtime.iter().chain(&self.exams)
+    }
+
+    fn is_well(&self) -> bool {
+        self.all().next().is_none()
+    }
+}
+
 /// Keeps what the last check of a runtime found, for the probes of a process.
 #[derive(Clone, Debug, Default)]
 pub struct RuntimeHealth {
     /// `None` until the first check has ended.
-    latest: watch::Sender<Option<Vec<RuntimeFinding>>>,
+    latest: watch::Sender<Option<Look>>,
     was_well: Arc<AtomicBool>,
 }
 
 impl RuntimeHealth {
     /// Returns what the last check found: nothing when all was well, `None` before the first.
     pub fn findings(&self) -> Option<Vec<RuntimeFinding>> {
-        self.latest.borrow().clone()
+        let latest = self.latest.borrow();
+        latest.as_ref().map(|look| look.all().cloned().collect())
+    }
+
+    /// Calls with why no environment can be made whatever is tried, now and whenever a check ends:
+    /// `Some` before the first one, and until somebody mends what [`RuntimeFinding::is_outage`]
+    /// does not explain. Never returns.
+    pub async fn tell_refusal(&self, mut told: impl FnMut(Option<&str>)) {
+        let mut looks = self.latest.subscribe();
+        loop {
+            told(refusal(looks.borrow_and_update().as_ref()).as_deref());
+            // The sender is ours, so this only waits.
+            looks.changed().await.ok();
+        }
     }
 
     /// Returns whether any check so far found nothing wrong.
@@ -46,7 +77,7 @@ impl RuntimeHealth {
         loop {
             let exams = exams().await;
             let found = look(runtime, purpose, &exams).await;
-            let pause = if found.is_empty() {
+            let pause = if found.is_well() {
                 WHILE_WELL
             } else {
                 WHILE_BAD
@@ -56,54 +87,64 @@ impl RuntimeHealth {
         }
     }
 
-    fn keep(&self, found: Vec<RuntimeFinding>) {
-        let codes = |findings: &[RuntimeFinding]| -> Vec<&'static str> {
-            findings.iter().map(|finding| finding.code).collect()
-        };
-        let before = self.latest.borrow().as_deref().map(codes);
-        if before.as_deref() != Some(&codes(&found)) {
+    fn keep(&self, found: Look) {
+        let codes = |look: &Look| look.all().map(|finding| finding.code).collect::<Vec<_>>();
+        let before = self.latest.borrow().as_ref().map(codes);
+        if before.as_ref() != Some(&codes(&found)) {
             report(&found, before.is_some());
         }
-        self.was_well.fetch_or(found.is_empty(), Ordering::Relaxed);
+        self.was_well.fetch_or(found.is_well(), Ordering::Relaxed);
         self.latest.send_replace(Some(found));
     }
 }
 
-/// Exams are only looked at when the runtime itself can be used.
+fn refusal(look: Option<&Look>) -> Option<String> {
+    let Some(look) = look else {
+        return Some("the runtime has not answered yet".to_owned());
+    };
+    let lasting = look.runtime.iter().filter(|finding| !finding.is_outage());
+    let words: Vec<_> = lasting.map(|finding| finding.message.as_str()).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 async fn look(
     runtime: &dyn EnvironmentRuntime,
     purpose: Purpose,
     exams: &[ExamDefinition],
-) -> Vec<RuntimeFinding> {
+) -> Look {
     let whole = async {
-        let mut found = runtime.check(purpose).await;
-        if found.is_empty() {
+        let mut found = Look {
+            runtime: runtime.check(purpose).await,
+            exams: Vec::new(),
+        };
+        if found.is_well() {
             for exam in exams {
-                found.extend(runtime.check_exam(exam).await);
+                found.exams.extend(runtime.check_exam(exam).await);
             }
         }
         found
     };
     let answer = tokio::time::timeout(LIMIT, whole).await;
-    answer.unwrap_or_else(|_| {
-        vec![RuntimeFinding {
+    answer.unwrap_or_else(|_| Look {
+        runtime: vec![RuntimeFinding {
             code: "runtime.silent",
             message: format!("the runtime did not answer within {} s", LIMIT.as_secs()),
             mend: "look for load or distance between here and the runtime".to_owned(),
-        }]
+        }],
+        exams: Vec::new(),
     })
 }
 
-fn report(found: &[RuntimeFinding], again: bool) {
+fn report(found: &Look, again: bool) {
     for RuntimeFinding {
         code,
         message,
         mend,
-    } in found
+    } in found.all()
     {
         tracing::error!(%code, %mend, "environments cannot be worked on: {message}");
     }
-    if found.is_empty() && again {
+    if found.is_well() && again {
         tracing::info!("environments can be worked on again");
     }
 }
@@ -112,22 +153,47 @@ fn report(found: &[RuntimeFinding], again: bool) {
 mod tests {
     use super::*;
 
+    fn finding(code: &'static str) -> RuntimeFinding {
+        RuntimeFinding {
+            code,
+            message: format!("{code} is wrong"),
+            mend: "mend it".to_owned(),
+        }
+    }
+
+    fn of_runtime(code: &'static str) -> Look {
+        Look {
+            runtime: vec![finding(code)],
+            exams: Vec::new(),
+        }
+    }
+
     #[test]
     fn nothing_is_known_before_the_first_check_and_then_what_the_last_one_found() {
         let health = RuntimeHealth::default();
         assert_eq!(health.findings(), None);
-        let unreachable = RuntimeFinding {
-            code: "cluster.unreachable",
-            message: "the cluster does not answer".to_owned(),
-            mend: "start it".to_owned(),
-        };
         let probe = health.clone();
-        health.keep(vec![unreachable.clone()]);
-        assert_eq!(probe.findings(), Some(vec![unreachable.clone()]));
+        health.keep(of_runtime("cluster.unreachable"));
+        let unreachable = vec![finding("cluster.unreachable")];
+        assert_eq!(probe.findings(), Some(unreachable));
         assert!(!probe.was_well());
-        health.keep(Vec::new());
+        health.keep(Look::default());
         assert_eq!(probe.findings(), Some(Vec::new()));
-        health.keep(vec![unreachable]);
+        health.keep(of_runtime("cluster.unreachable"));
         assert!(probe.was_well(), "once is enough");
+    }
+
+    #[test]
+    fn work_is_refused_until_the_first_check_and_by_what_somebody_must_mend() {
+        assert!(refusal(None).is_some());
+        assert_eq!(refusal(Some(&Look::default())), None);
+        assert_eq!(refusal(Some(&of_runtime("cluster.unavailable"))), None);
+        let rights = refusal(Some(&of_runtime("cluster.rights")));
+        assert_eq!(rights.as_deref(), Some("cluster.rights is wrong"));
+        let one_exam = Look {
+            runtime: Vec::new(),
+            exams: vec![finding("cluster.runtime_class")],
+        };
+        assert_eq!(refusal(Some(&one_exam)), None, "others can be taken");
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     JobContext, JobState, QueueWorker,
     claim::{ClaimedJob, Exchanged, exchange, release_unknown},
     finish::{Finish, Finished},
+    hold::Hold,
     measure,
     run::{Delivery, Ended},
     slots::{Batch, Next, Tally},
@@ -73,7 +74,8 @@ impl Exchanger {
         let mut connection = None;
         let mut pause = PAUSE_FIRST;
         let mut claims_in_doubt = false;
-        while let Some(batch) = self.next_batch().await {
+        let mut hold = self.parts.hold.clone();
+        while let Some(batch) = self.next_batch(&mut hold).await {
             match self.trade(&mut connection, &batch, claims_in_doubt).await {
                 Ok(()) => {
                     claims_in_doubt = false;
@@ -94,7 +96,7 @@ impl Exchanger {
     }
 
     /// Waits until there is something to finish or a reason to claim; `None` ends the loop.
-    async fn next_batch(&self) -> Option<Batch> {
+    async fn next_batch(&self, hold: &mut Hold) -> Option<Batch> {
         let parts = &self.parts;
         let mut lingered = false;
         loop {
@@ -102,7 +104,8 @@ impl Exchanger {
             if parts.giving_up.is_cancelled() {
                 return None;
             }
-            match parts.slots.next(&parts.signal, draining, lingered) {
+            let claims = !draining && hold.reason().is_none();
+            match parts.slots.next(&parts.signal, claims, lingered) {
                 Next::Go(batch) => return Some(batch),
                 Next::Linger => {
                     tokio::time::sleep(LINGER).await;
@@ -115,6 +118,7 @@ impl Exchanger {
             lingered = false;
             tokio::select! {
                 () = parts.signal.changed() => {}
+                () = hold.changed() => {}
                 () = parts.draining.cancelled(), if !draining => {}
                 () = parts.running.wait_until_empty(), if draining => {}
                 () = parts.giving_up.cancelled() => {}

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     WorkerConfig,
+    hold::Hold,
     job::millis,
     measure,
     running::{Beat, RunningJobs},
@@ -34,6 +35,7 @@ impl Heartbeat {
         running: Arc<RunningJobs>,
         options: Arc<PgConnectOptions>,
         registration: Registration,
+        hold: Hold,
         config: &WorkerConfig,
     ) -> std::io::Result<Self> {
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
@@ -42,6 +44,7 @@ impl Heartbeat {
             running,
             options,
             registration,
+            hold,
             every: config.heartbeat,
             lease_ms: millis(config.lease),
             fence_ms,
@@ -82,6 +85,7 @@ struct Beater {
     running: Arc<RunningJobs>,
     options: Arc<PgConnectOptions>,
     registration: Registration,
+    hold: Hold,
     every: Duration,
     lease_ms: i64,
     fence_ms: i64,
@@ -90,11 +94,13 @@ struct Beater {
 }
 
 impl Beater {
-    async fn beat_until_stopped(self) {
+    async fn beat_until_stopped(mut self) {
         let mut connection = None;
         while !self.stop.is_cancelled() {
             let announced = self.draining.is_cancelled();
-            let beat = tokio::time::timeout(self.every, self.beat(&mut connection));
+            let holds_because = self.hold.reason();
+            let beat = self.beat(&mut connection, holds_because.as_deref());
+            let beat = tokio::time::timeout(self.every, beat);
             let pause = match beat.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(()) => self.every,
                 Err(error) => {
@@ -106,6 +112,7 @@ impl Beater {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.draining.cancelled(), if !announced => {}
+                () = self.hold.changed() => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -117,7 +124,11 @@ impl Beater {
         }
     }
 
-    async fn beat(&self, connection: &mut Option<PgConnection>) -> Result<(), sqlx::Error> {
+    async fn beat(
+        &self,
+        connection: &mut Option<PgConnection>,
+        holds_because: Option<&str>,
+    ) -> Result<(), sqlx::Error> {
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(PgConnection::connect_with(&self.options).await?),
@@ -133,7 +144,7 @@ impl Beater {
             }
         }
         self.registration
-            .seen(connection, self.draining.is_cancelled())
+            .seen(connection, self.draining.is_cancelled(), holds_because)
             .await
     }
 }

@@ -9,6 +9,7 @@ mod exchange;
 mod finish;
 mod handler;
 mod heartbeat;
+mod hold;
 mod job;
 mod listen;
 mod measure;
@@ -31,6 +32,7 @@ pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, backoff_window};
 pub use context::{CancelReason, JobContext, RecordError, Recorded};
 pub use enqueue::{EnqueueError, EnqueueOptions, Enqueued, enqueue, enqueue_many, enqueue_raw};
 pub use handler::{Handler, Registry};
+pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use operate::{
     ActionOutcome, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter, JobRecord,

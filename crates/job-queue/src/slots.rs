@@ -63,13 +63,14 @@ impl Slots {
         signal.nudge();
     }
 
-    pub(crate) fn next(&self, signal: &LookSignal, draining: bool, lingered: bool) -> Next {
+    /// Decides; where nothing is to be claimed, the wish to look stays.
+    pub(crate) fn next(&self, signal: &LookSignal, claims: bool, lingered: bool) -> Next {
         let mut state = self.lock();
         let (ended, claimable) = (state.ended.len(), state.free + state.ended.len());
-        let wanted = !draining && claimable > 0 && signal.is_wanted();
-        let refill = !draining && state.more_waiting && claimable >= self.worthwhile;
+        let wanted = claims && claimable > 0 && signal.is_wanted();
+        let refill = claims && state.more_waiting && claimable >= self.worthwhile;
         if wanted || refill || ended >= self.worthwhile || (ended > 0 && lingered) {
-            return Next::Go(state.take_batch(signal, draining));
+            return Next::Go(state.take_batch(signal, claims));
         }
         if ended > 0 { Next::Linger } else { Next::Wait }
     }
@@ -103,11 +104,11 @@ impl Slots {
 }
 
 impl State {
-    fn take_batch(&mut self, signal: &LookSignal, draining: bool) -> Batch {
+    fn take_batch(&mut self, signal: &LookSignal, claims: bool) -> Batch {
         let count = self.ended.len().min(LARGEST_BATCH);
         let ended: Vec<_> = self.ended.drain(..count).collect();
         let free = std::mem::take(&mut self.free);
-        let limit = if draining { 0 } else { free + ended.len() };
+        let limit = if claims { free + ended.len() } else { 0 };
         if limit > 0 {
             signal.take();
         }

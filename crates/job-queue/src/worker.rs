@@ -11,6 +11,7 @@ use crate::{
     claim::{ClaimTerms, WorkerIdentity},
     exchange::{self, Exchanger},
     heartbeat::Heartbeat,
+    hold::{Hold, Holder},
     listen::{self, LookSignal},
     run::Runner,
     running::RunningJobs,
@@ -129,6 +130,7 @@ pub struct QueueWorker {
     config: WorkerConfig,
     identity: WorkerIdentity,
     listen: Listen,
+    holder: Holder,
 }
 
 /// Where a worker listens for notifications.
@@ -155,6 +157,13 @@ impl QueueWorkerBuilder {
         self
     }
 
+    /// Claims nothing while the holder says so.
+    #[must_use]
+    pub fn hold_with(mut self, holder: &Holder) -> Self {
+        self.worker.holder = holder.clone();
+        self
+    }
+
     /// Finishes the worker; nothing is started or connected yet.
     pub fn build(self) -> QueueWorker {
         self.worker
@@ -176,6 +185,7 @@ impl QueueWorker {
                 config,
                 identity,
                 listen: Listen::Pool,
+                holder: Holder::default(),
             },
         }
     }
@@ -202,6 +212,7 @@ impl QueueWorker {
             parts.running.clone(),
             self.pool.connect_options(),
             workers::Registration::new(&self.identity, &self.config, &parts.terms, &self.registry),
+            self.holder.watch(),
             &self.config,
         )
         .map_err(WorkerError::Heartbeat)?;
@@ -269,6 +280,7 @@ pub(crate) struct Parts {
     pub(crate) terms: Arc<ClaimTerms>,
     pub(crate) runner: Runner,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) hold: Hold,
     /// Cancelled when claiming must stop.
     pub(crate) draining: CancellationToken,
     /// Cancelled when handlers still running are dropped and released.
@@ -305,6 +317,7 @@ impl Parts {
                 dropping.clone(),
             ),
             slots: Arc::new(Slots::new(config.slots, config.loops)),
+            hold: worker.holder.watch(),
             draining,
             dropping,
             giving_up: CancellationToken::new(),

@@ -43,13 +43,16 @@ impl Registration {
         &self,
         connection: &mut PgConnection,
         draining: bool,
+        holds_because: Option<&str>,
     ) -> Result<(), sqlx::Error> {
         sqlx::query!(
-            "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END)
+            "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at,
+                                  holds_because)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END, $9)
              ON CONFLICT (incarnation) DO UPDATE SET
                 seen_at = now(),
-                draining_at = COALESCE(workers.draining_at, EXCLUDED.draining_at)",
+                draining_at = COALESCE(workers.draining_at, EXCLUDED.draining_at),
+                holds_because = EXCLUDED.holds_because",
             self.identity.incarnation.as_uuid(),
             &*self.identity.name,
             self.host,
@@ -58,6 +61,7 @@ impl Registration {
             &self.kinds as &[&str],
             self.slots,
             draining,
+            holds_because,
         )
         .execute(connection)
         .await?;
@@ -103,6 +107,8 @@ pub struct WorkerRecord {
     pub seen_at: DateTime<Utc>,
     /// How long ago that was, in seconds by the database clock.
     pub seen_seconds_ago: f64,
+    /// Why it claims nothing although it lives; `None` while it claims.
+    pub holds_because: Option<String>,
     /// When it stopped claiming.
     pub draining_at: Option<DateTime<Utc>>,
     /// When it ended by itself; a killed worker has none.
@@ -138,6 +144,7 @@ pub async fn list_workers(
         started_at: row.started_at,
         seen_at: row.seen_at,
         seen_seconds_ago: row.seen_seconds_ago,
+        holds_because: row.holds_because,
         draining_at: row.draining_at,
         stopped_at: row.stopped_at,
     });

@@ -27,7 +27,7 @@ pub enum Account {
 }
 
 impl Account {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Api => "carrel-api",
             Self::Worker => "carrel-worker",

@@ -1,12 +1,13 @@
 //! What others do to an environment: deletion, eviction, a pod that matters more, a full quota.
 
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use kube::api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::TestCluster;
+use super::{Account, TestCluster};
 use crate::wait::{SOON, until};
 
 impl TestCluster {
@@ -72,6 +73,20 @@ impl TestCluster {
         deleted.expect("the namespace has a default account");
     }
 
+    /// Takes an account's rights in the environments' namespace.
+    pub async fn take_rights(&self, account: Account) -> TakenRights {
+        let bindings: Api<RoleBinding> = Api::namespaced(self.client.clone(), &self.namespace());
+        let binding = bindings.get(account.name()).await;
+        let mut binding = binding.expect("the chart binds the account");
+        let deleted = bindings
+            .delete(account.name(), &DeleteParams::default())
+            .await;
+        deleted.expect("the binding is there");
+        binding.metadata.resource_version = None;
+        binding.metadata.uid = None;
+        TakenRights { bindings, binding }
+    }
+
     /// Makes a priority class of this system's own and returns its name.
     pub async fn make_priority_class(&self, value: i32) -> PriorityLease {
         let classes: Api<PriorityClass> = Api::all(self.client.clone());
@@ -86,6 +101,22 @@ impl TestCluster {
             classes,
             name: self.release.clone(),
         }
+    }
+}
+
+/// What an account was allowed.
+#[derive(Debug)]
+pub struct TakenRights {
+    bindings: Api<RoleBinding>,
+    binding: RoleBinding,
+}
+
+impl TakenRights {
+    /// Gives them back.
+    pub async fn give_back(self) {
+        let how = PostParams::default();
+        let made = self.bindings.create(&how, &self.binding).await;
+        made.expect("the cluster takes the binding");
     }
 }
 

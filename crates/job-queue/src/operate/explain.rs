@@ -51,6 +51,11 @@ pub enum WhyNotRunning {
         /// The kind.
         kind: String,
     },
+    /// Workers live that claim such jobs, and each claims nothing for now.
+    WorkersHold {
+        /// Why, as one of them says.
+        reason: String,
+    },
     /// Others go first.
     Behind {
         /// How many due jobs of the queue precede it.
@@ -88,6 +93,7 @@ struct Facts {
     paused_reason: Option<String>,
     paused_until: Option<DateTime<Utc>>,
     workers: i64,
+    hold: Option<String>,
     ahead: i64,
 }
 
@@ -148,9 +154,10 @@ fn explain_ready(facts: Facts) -> Vec<WhyNotRunning> {
         });
     }
     if facts.workers == 0 {
-        reasons.push(WhyNotRunning::NoWorker {
-            queue: facts.queue,
-            kind: facts.kind,
+        let (queue, kind) = (facts.queue, facts.kind);
+        reasons.push(match facts.hold {
+            Some(reason) => WhyNotRunning::WorkersHold { reason },
+            None => WhyNotRunning::NoWorker { queue, kind },
         });
     }
     if facts.ahead > 0 {
@@ -174,15 +181,20 @@ async fn load_facts(
                       AND (p.paused_until IS NULL OR p.paused_until > now())) AS "paused!",
                   p.paused_by AS "paused_by?", p.paused_reason AS "paused_reason?",
                   p.paused_until AS "paused_until?",
-                  (SELECT count(*) FROM workers w
-                   WHERE w.stopped_at IS NULL AND w.draining_at IS NULL
-                     AND w.seen_at > now() - make_interval(secs => $2)
-                     AND j.queue = ANY(w.queues) AND j.kind = ANY(w.kinds)) AS "workers!",
+                  l.claiming AS "workers!", l.hold,
                   (SELECT count(*) FROM jobs o
                    WHERE o.queue = j.queue AND o.state = 'ready' AND o.run_at <= now()
                      AND (-o.priority, o.run_at, o.id) < (-j.priority, j.run_at, j.id)
                   ) AS "ahead!"
            FROM jobs j LEFT JOIN queues p ON p.name = j.queue
+           CROSS JOIN LATERAL (
+               SELECT count(*) FILTER (WHERE w.holds_because IS NULL) AS claiming,
+                      min(w.holds_because) AS hold
+               FROM workers w
+               WHERE w.stopped_at IS NULL AND w.draining_at IS NULL
+                 AND w.seen_at > now() - make_interval(secs => $2)
+                 AND j.queue = ANY(w.queues) AND j.kind = ANY(w.kinds)
+           ) l
            WHERE j.id = $1"#,
         id.as_uuid(),
         WORKER_LIVE_SECONDS,
@@ -224,6 +236,9 @@ impl std::fmt::Display for WhyNotRunning {
             }
             Self::NoWorker { queue, kind } => {
                 write!(formatter, "no live worker takes {kind} from {queue}")
+            }
+            Self::WorkersHold { reason } => {
+                write!(formatter, "its workers claim nothing for now: {reason}")
             }
             Self::Behind { jobs } => write!(formatter, "{jobs} due jobs go first"),
             Self::LeaseExpired { .. } => {

@@ -20,16 +20,19 @@ const LOOK_AT: i64 = 500;
 pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliError> {
     let live = live_workers(connection).await?;
     let queues = list_queues(connection).await?;
-    let starving: Vec<_> = queues
-        .iter()
-        .filter_map(|queue| starving(queue, &live))
-        .collect();
+    let starving = queues.iter().filter_map(|queue| starving(queue, &live));
+    let starving: Vec<_> = live.iter().filter_map(holding).chain(starving).collect();
     let good = format!("{} queues, {} live workers", queues.len(), live.len());
-    Ok(Check::of_findings(
-        "queues",
-        &good,
-        &starving,
-        "start carrel-worker for these queues",
+    let next = "mend what a worker holds for, and it goes on by itself; where none lives, start \
+                carrel-worker for these queues";
+    Ok(Check::of_findings("queues", &good, &starving, next))
+}
+
+fn holding(worker: &WorkerRecord) -> Option<String> {
+    let reason = worker.holds_because.as_ref()?;
+    let (name, queues) = (&worker.name, worker.queues.join(", "));
+    Some(format!(
+        "worker {name} claims nothing from {queues}: {reason}"
     ))
 }
 
@@ -48,6 +51,7 @@ fn is_live(worker: &WorkerRecord) -> bool {
         && worker.seen_seconds_ago < SILENT_SECONDS
 }
 
+/// A worker that holds has a finding of its own.
 fn starving(queue: &QueueStatus, live: &[WorkerRecord]) -> Option<String> {
     let served = live
         .iter()

@@ -72,6 +72,17 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
                   VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
     sqlx::raw_sql(worker).execute(&pool).await.unwrap();
     assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
+    let holds = "UPDATE workers SET holds_because = 'no rights in exams'";
+    sqlx::raw_sql(holds).execute(&pool).await.unwrap();
+    let ended = carrel.run(&["doctor"]).await;
+    assert_eq!(findings(&ended), ["queues"]);
+    assert!(
+        ended.data.to_string().contains("no rights in exams"),
+        "{}",
+        ended.data
+    );
+    let goes_on = "UPDATE workers SET holds_because = NULL";
+    sqlx::raw_sql(goes_on).execute(&pool).await.unwrap();
     let silent = "UPDATE workers SET seen_at = now() - interval '1 minute'";
     sqlx::raw_sql(silent).execute(&pool).await.unwrap();
     assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
