@@ -11,6 +11,8 @@ use system_tests::{Plan, TestSystem, Weight, exams};
 const NOTICED: Duration = Duration::from_mins(2);
 /// A slow start of the kubelet, and the preparation itself.
 const RECOVERED: Duration = Duration::from_mins(3);
+/// Half a minute of silence more, and a sweep.
+const GIVEN_UP: Duration = Duration::from_mins(3);
 
 #[tokio::test]
 async fn a_silent_node_that_comes_back_has_cost_nobody_anything() {
@@ -43,5 +45,32 @@ async fn a_silent_node_that_comes_back_has_cost_nobody_anything() {
     typist.prove().await;
     assert_eq!(system.environment_uid(&working).await, uid);
     assert_eq!(system.status(&working).await.state, "running");
+    system.assert_invariants().await;
+}
+
+#[tokio::test]
+async fn a_node_that_stays_silent_ends_its_exams_and_keeps_their_places_until_it_is_heard() {
+    let plan = Plan {
+        weight: Weight::Whole,
+        ..Plan::on_cluster()
+    };
+    let system = TestSystem::planned(plan).await;
+    let working = system.ready_candidate("u-works").await;
+    let down = TestBed::of_this_run().kill(Component::Kubelet).await;
+    let code = system.await_failed(&working, GIVEN_UP).await;
+    assert_eq!(code, "infra.node_lost");
+    let evidence = system.evidence(&working).await;
+    assert!(
+        evidence.contains("127.0.0.1"),
+        "the node is named: {evidence}"
+    );
+    // It may still run where nobody can look, so it counts as there.
+    assert_eq!(
+        system.status(&working).await.environment.state,
+        "destroying"
+    );
+    assert_eq!(system.environments().await.len(), 1);
+    down.start().await;
+    system.await_gone(&working, RECOVERED).await;
     system.assert_invariants().await;
 }

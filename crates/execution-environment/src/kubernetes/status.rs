@@ -1,5 +1,7 @@
 //! How far a pod is, read from its status, conditions and container states. Never from events.
 
+mod node;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use failure_classification::{Signal, from_kubernetes_reason};
 use k8s_openapi::api::core::v1::{
@@ -31,7 +33,10 @@ pub(super) fn phase(pod: &Pod, now: Option<DateTime<Utc>>) -> Phase {
     }
     match status.phase.as_deref() {
         Some("Failed" | "Succeeded") => stopped(status, None, Some(failed_before_start(status))),
-        _ if is_running(status) => Phase::Running,
+        _ if is_running(status) => match node::silent(pod, status, now) {
+            Some(signal) => stopped(status, None, Some(signal)),
+            None => Phase::Running,
+        },
         _ => Phase::Pending {
             signal: waiting(pod, status).or_else(|| placement(pod, status, now)),
         },
@@ -63,24 +68,13 @@ fn taken_away(
 ) -> Option<Signal> {
     let going = going_since(pod);
     let is_final = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
-    let is_lost =
-        status.phase.as_deref() == Some("Unknown") || status.reason.as_deref() == Some("NodeLost");
-    if going.is_none() && !is_final && !is_lost {
+    let lost = node::reported_lost(pod, status);
+    if going.is_none() && !is_final && lost.is_none() {
         return None;
     }
-    if is_lost {
-        return Some(node_lost(pod, status));
-    }
-    own_reason(status)
+    lost.or_else(|| own_reason(status))
         .or_else(|| disruption(status))
         .or_else(|| going.and_then(|since| deleted(pod, since, ended)))
-}
-
-fn node_lost(pod: &Pod, status: &PodStatus) -> Signal {
-    Signal::NodeLost {
-        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        message: bounded(status.message.as_deref().unwrap_or_default()),
-    }
 }
 
 fn own_reason(status: &PodStatus) -> Option<Signal> {

@@ -45,6 +45,7 @@ recorded!(
     "node_affinity",
     "node_gone",
     "node_out_of_cpu",
+    "node_silent",
     "out_of_memory",
     "preempted",
     "preparing",
@@ -195,7 +196,7 @@ fn a_recorded_pod_is_read_as_what_it_means() {
 #[test]
 fn every_recorded_document_is_looked_at() {
     let tables = BEFORE.iter().chain(&AFTER).map(|(name, ..)| *name);
-    let looked_at: Vec<&str> = tables.chain(["volume_missing"]).collect();
+    let looked_at: Vec<&str> = tables.chain(["volume_missing", "node_silent"]).collect();
     for (name, _) in RECORDED {
         assert!(looked_at.contains(name), "{name}");
     }
@@ -270,4 +271,26 @@ fn a_node_that_prepares_for_long_is_told_by_the_cluster_s_clock() {
     // What was prepared and only waits for its turn is not late, however long it takes.
     let running = recorded("running");
     assert_eq!(read(&running, after(600), Stage::AfterReady).1, None);
+}
+
+#[test]
+fn a_node_that_stays_silent_is_lost_once_that_has_lasted() {
+    let pod = recorded("node_silent");
+    let status = pod.status.as_ref().expect("it has one");
+    let marked = condition(status, "Ready").expect("it was");
+    let time = marked.last_transition_time.as_ref();
+    let marked = time.and_then(chrono_time).expect("at some time");
+    let after = |seconds| Some(marked + TimeDelta::seconds(seconds));
+    for stage in [Stage::BeforeReady, Stage::AfterReady] {
+        for now in [None, after(0), after(29)] {
+            assert_eq!(read(&pod, now, stage), ("running", None), "{now:?}");
+        }
+        let lost = ("stopped", Some("infra.node_lost".to_owned()));
+        assert_eq!(read(&pod, after(30), stage), lost);
+    }
+    let signal = phase(&pod, after(30)).signal().expect("one");
+    let said = serde_json::to_string(&signal).expect("a signal is data");
+    for words in ["127.0.0.1", "2026-11-29 11:27:29"] {
+        assert!(said.contains(words), "{said}");
+    }
 }

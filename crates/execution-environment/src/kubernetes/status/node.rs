@@ -1,0 +1,43 @@
+//! A node that the cluster no longer hears from. Its pods may run on, out of everybody's reach.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use failure_classification::Signal;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+
+use super::{chrono_time, condition};
+use crate::excerpt::bounded;
+
+/// A kubelet that restarts is back within seconds, and its pods have lost nothing by it. The cluster
+/// itself has waited most of a minute before it marks them.
+const SILENCE: TimeDelta = TimeDelta::seconds(30);
+
+/// What the older way of the cluster says of a pod whose node is gone.
+pub(super) fn reported_lost(pod: &Pod, status: &PodStatus) -> Option<Signal> {
+    let is_lost =
+        status.phase.as_deref() == Some("Unknown") || status.reason.as_deref() == Some("NodeLost");
+    is_lost.then(|| lost(pod, status.message.as_deref().unwrap_or_default()))
+}
+
+/// Tells of a running pod whose node has been silent for too long.
+///
+/// The node controller takes `Ready` from the pods of such a node. A kubelet takes it only together
+/// with `ContainersReady`, since our pods have no readiness gates.
+pub(super) fn silent(pod: &Pod, status: &PodStatus, now: Option<DateTime<Utc>>) -> Option<Signal> {
+    condition(status, "ContainersReady").filter(|it| it.status == "True")?;
+    let marked = condition(status, "Ready").filter(|it| it.status == "False")?;
+    let since = marked.last_transition_time.as_ref().and_then(chrono_time)?;
+    let is_over = now? - since >= SILENCE;
+    is_over.then(|| {
+        lost(
+            pod,
+            &format!("the node has not been heard from since before {since}"),
+        )
+    })
+}
+
+fn lost(pod: &Pod, message: &str) -> Signal {
+    Signal::NodeLost {
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        message: bounded(message),
+    }
+}
