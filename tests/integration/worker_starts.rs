@@ -14,8 +14,8 @@ async fn a_worker_that_is_ready_has_begun_its_sweeps() {
     let system = TestSystem::start().await;
     system.carrel(&["doctor"]).await;
     until("every sweep has begun", AT_ONCE, async || {
-        let asked = sqlx::query_scalar("SELECT count(*) FROM schedules");
-        let begun: i64 = asked.fetch_one(system.pool()).await.unwrap();
+        let begun = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM schedules"#);
+        let begun = begun.fetch_one(system.pool()).await.unwrap();
         (begun == 3).then_some(())
     })
     .await;
