@@ -136,6 +136,9 @@ pub struct Observed {
     pub labels: OwnerLabels,
     /// How far it is.
     pub phase: Phase,
+    /// Where it is, as the runtime names its places; `None` before it has one, or where there is
+    /// only one.
+    pub place: Option<String>,
 }
 
 /// Says how far an environment is.

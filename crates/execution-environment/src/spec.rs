@@ -47,6 +47,9 @@ pub struct EnvironmentSpec {
     pub exam: ExamDefinition,
     /// The session's absolute end as known at creation; the runtime's own backstop lies beyond it.
     pub deadline: Option<DateTime<Utc>>,
+    /// Places where earlier attempts failed, as the runtime names them: others are taken first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoid: Vec<String>,
 }
 
 impl EnvironmentSpec {

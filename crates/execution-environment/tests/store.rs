@@ -55,6 +55,7 @@ async fn session(conn: &mut PgConnection) -> EnvironmentSpec {
         attempt: 1,
         exam,
         deadline: None,
+        avoid: Vec::new(),
     }
 }
 

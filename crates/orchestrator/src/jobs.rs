@@ -22,6 +22,9 @@ pub struct ProvisionEnvironment {
     pub session_id: ExamSessionId,
     /// Which attempt, from 1.
     pub attempt: i32,
+    /// Places where earlier attempts failed, as the runtime names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoid: Vec<String>,
 }
 
 impl Job for ProvisionEnvironment {
@@ -180,10 +183,11 @@ mod tests {
         let first = ProvisionEnvironment {
             session_id,
             attempt: 1,
+            avoid: Vec::new(),
         };
         let second = ProvisionEnvironment {
-            session_id,
             attempt: 2,
+            ..first.clone()
         };
         assert_ne!(first.key(), second.key());
         let destroy = DestroyEnvironment { session_id };

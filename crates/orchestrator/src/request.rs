@@ -224,6 +224,7 @@ async fn start(
     let job = ProvisionEnvironment {
         session_id: session.id,
         attempt: 1,
+        avoid: Vec::new(),
     };
     let options = signed(
         &request.principal.actor().to_string(),

@@ -1,5 +1,6 @@
 //! A cluster on which nobody enforces `NetworkPolicy`.
 
+use serde_json::json;
 use system_tests::cluster::{Component, TestBed};
 use system_tests::wait::{SOON, STARTUP};
 use system_tests::{Plan, TestSystem, Weight};
@@ -28,6 +29,10 @@ async fn no_session_becomes_ready_there_unless_somebody_has_answered_for_it() {
         evidence.contains(&api),
         "it names what answered: {evidence}"
     );
+    assert!(evidence.contains("127.0.0.1"), "and where: {evidence}");
+    let last = system.environment_spec(&refused).await;
+    assert_eq!(last["attempt"], 3);
+    assert_eq!(last["avoid"], json!(["127.0.0.1"]));
     system.await_gone(&refused, SOON).await;
     system.assert_invariants().await;
 

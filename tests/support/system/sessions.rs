@@ -175,6 +175,17 @@ impl TestSystem {
         .expect("the environment has a row")
     }
 
+    /// What the last attempt of a session's environment was asked to be.
+    pub async fn environment_spec(&self, candidate: &Candidate) -> serde_json::Value {
+        let spec = sqlx::query_scalar!(
+            r#"SELECT spec AS "spec!" FROM execution_environments
+           WHERE session_id = $1::text::uuid"#,
+            candidate.session_id
+        );
+        let spec = spec.fetch_one(self.pool()).await;
+        spec.expect("an attempt was begun")
+    }
+
     /// Asserts that a terminal is cut because its session has ended.
     pub async fn assert_cut(terminal: &mut Terminal, within: Duration) {
         terminal.expect_close(CloseCode::SessionEnded, within).await;

@@ -136,5 +136,6 @@ async fn specification(
         attempt,
         exam: exam.definition,
         deadline: Some(session.absolute_end),
+        avoid: Vec::new(),
     })
 }

@@ -48,6 +48,7 @@ impl Bench {
             attempt: 1,
             exam: self.exam.clone(),
             deadline: None,
+            avoid: Vec::new(),
         }
     }
 

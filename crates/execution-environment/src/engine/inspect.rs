@@ -100,6 +100,7 @@ pub(super) async fn observe(
         uid: RuntimeUid::from_runtime(uid),
         labels,
         phase,
+        place: None,
     }))
 }
 

@@ -117,7 +117,7 @@ fn pod_spec(runtime: &KubernetesRuntime, spec: &EnvironmentSpec, keeper_image: &
         security_context: Some(security::of_pod(exam, hardening)),
         ..PodSpec::default()
     };
-    runtime.placement.apply_to(&mut pod);
+    runtime.placement.apply_to(&mut pod, &spec.avoid);
     pod
 }
 

@@ -44,5 +44,6 @@ fn read(
         uid: RuntimeUid::from_runtime(uid),
         labels,
         phase: status::phase(&pod, runtime.requests.cluster_time()),
+        place: pod.spec.and_then(|spec| spec.node_name),
     }))
 }

@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use k8s_openapi::api::core::v1::{LocalObjectReference, PodSpec, Toleration};
+use k8s_openapi::api::core::v1::{
+    Affinity, LocalObjectReference, NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm,
+    PodSpec, PreferredSchedulingTerm, Toleration,
+};
 use serde::Deserialize;
+
+/// The most that one wish may weigh.
+const HEAVIEST: i32 = 100;
 
 /// Says on which nodes environments run and how much they matter, in the words of a pod.
 ///
@@ -32,13 +38,36 @@ impl FromStr for Placement {
 }
 
 impl Placement {
-    /// Puts itself into a pod.
-    pub(super) fn apply_to(&self, pod: &mut PodSpec) {
+    /// Puts itself into a pod. Nodes to avoid are only taken when nothing else is free.
+    pub(super) fn apply_to(&self, pod: &mut PodSpec, avoid: &[String]) {
         pod.node_selector.clone_from(&self.node_selector);
         pod.tolerations.clone_from(&self.tolerations);
         pod.priority_class_name
             .clone_from(&self.priority_class_name);
         pod.image_pull_secrets.clone_from(&self.image_pull_secrets);
+        pod.affinity = (!avoid.is_empty()).then(|| elsewhere(avoid));
+    }
+}
+
+fn elsewhere(avoid: &[String]) -> Affinity {
+    let not_these = NodeSelectorRequirement {
+        key: "metadata.name".to_owned(),
+        operator: "NotIn".to_owned(),
+        values: Some(avoid.to_vec()),
+    };
+    let preferred = PreferredSchedulingTerm {
+        weight: HEAVIEST,
+        preference: NodeSelectorTerm {
+            match_fields: Some(vec![not_these]),
+            match_expressions: None,
+        },
+    };
+    Affinity {
+        node_affinity: Some(NodeAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![preferred]),
+            required_during_scheduling_ignored_during_execution: None,
+        }),
+        ..Affinity::default()
     }
 }
 
@@ -57,7 +86,7 @@ mod tests {
         }"#;
         let placement: Placement = text.parse().unwrap();
         let mut pod = PodSpec::default();
-        placement.apply_to(&mut pod);
+        placement.apply_to(&mut pod, &[]);
         assert_eq!(pod.node_selector.unwrap()["pool"], "exams");
         let toleration = pod.tolerations.unwrap().remove(0);
         assert_eq!(toleration.effect.as_deref(), Some("NoSchedule"));
@@ -68,9 +97,30 @@ mod tests {
     #[test]
     fn nothing_said_changes_nothing_and_nothing_unknown_is_taken() {
         let mut pod = PodSpec::default();
-        "{}".parse::<Placement>().unwrap().apply_to(&mut pod);
+        let nothing: Placement = "{}".parse().unwrap();
+        nothing.apply_to(&mut pod, &[]);
         assert_eq!(pod, PodSpec::default());
         let refused = r#"{"nodeName": "a"}"#.parse::<Placement>().unwrap_err();
         assert!(refused.to_string().contains("nodeName"), "{refused}");
+    }
+
+    #[test]
+    fn nodes_that_failed_before_are_wished_away_and_not_ruled_out() {
+        let mut pod = PodSpec::default();
+        Placement::default().apply_to(&mut pod, &["node-7".to_owned()]);
+        let affinity = pod.affinity.unwrap().node_affinity.unwrap();
+        assert_eq!(
+            affinity.required_during_scheduling_ignored_during_execution,
+            None
+        );
+        let preferred = affinity.preferred_during_scheduling_ignored_during_execution;
+        let terms = preferred
+            .unwrap()
+            .remove(0)
+            .preference
+            .match_fields
+            .unwrap();
+        assert_eq!(terms[0].operator, "NotIn");
+        assert_eq!(terms[0].values.as_deref(), Some(&["node-7".to_owned()][..]));
     }
 }

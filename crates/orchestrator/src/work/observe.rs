@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use execution_environment::{
-    EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationWaiver, Observation, Phase,
-    RuntimeError, RuntimeName, RuntimeUid, find_valid_waiver, judge, needed_waiver, record_up,
+    EnvironmentRecord, EnvironmentSpec, IsolationGap, IsolationWaiver, Observation, Observed,
+    Phase, RuntimeError, RuntimeName, RuntimeUid, find_valid_waiver, judge, needed_waiver,
+    record_up,
 };
 use failure_classification::Signal;
 use job_queue::{Handler, JobContext, Outcome};
@@ -17,7 +18,7 @@ use super::{
     Workshop,
     outcome::{provenance, settle},
     provision::still_wanted,
-    setback::{self, Attempt},
+    setback::{self, Attempt, Setback},
 };
 use crate::{ObserveEnvironment, StepError};
 
@@ -69,17 +70,24 @@ async fn observe(
     let begun = Instant::now();
     while begun.elapsed() < TURN && !context.cancellation.is_cancelled() {
         match workshop.runtime.observe(&subject.name).await {
-            Err(error) => return setback::after_error(workshop, attempt, context, error).await,
+            Err(error) => {
+                return setback::after_error(workshop, attempt, context, error, None).await;
+            }
             Ok(observation) => match signal_in(&observation, subject.uid.as_ref()) {
                 Looked::Pending => {
                     let name = &subject.name;
                     workshop.runtime.wait_for_change(name, UNHINTED).await;
                 }
-                Looked::Running(uid) => {
-                    return prove(workshop, &subject, &uid, attempt, context).await;
+                Looked::Running(found) => {
+                    return prove(workshop, &subject, found, attempt, context).await;
                 }
                 Looked::Setback(signal) => {
-                    return setback::after_signal(workshop, attempt, context, &signal, "").await;
+                    let setback = Setback {
+                        signal: &signal,
+                        detail: "",
+                        place: place(&observation),
+                    };
+                    return setback::after_signal(workshop, attempt, context, setback).await;
                 }
             },
         }
@@ -100,14 +108,21 @@ fn subject(
     })
 }
 
-enum Looked {
+enum Looked<'a> {
     Pending,
-    Running(RuntimeUid),
+    Running(&'a Observed),
     Setback(Signal),
 }
 
+fn place(observation: &Observation) -> Option<&str> {
+    match observation {
+        Observation::Present(found) => found.place.as_deref(),
+        Observation::Absent => None,
+    }
+}
+
 /// Reads an observation. Whatever carries another uid is not the environment that was made.
-fn signal_in(observation: &Observation, expected: Option<&RuntimeUid>) -> Looked {
+fn signal_in<'a>(observation: &'a Observation, expected: Option<&RuntimeUid>) -> Looked<'a> {
     let vanished = |found: Option<&RuntimeUid>| {
         Looked::Setback(Signal::Vanished {
             expected_uid: expected.map(ToString::to_string),
@@ -122,7 +137,7 @@ fn signal_in(observation: &Observation, expected: Option<&RuntimeUid>) -> Looked
     }
     match (&observed.phase, observed.phase.signal()) {
         (_, Some(signal)) => Looked::Setback(signal),
-        (Phase::Running, None) => Looked::Running(observed.uid.clone()),
+        (Phase::Running, None) => Looked::Running(observed),
         (Phase::Pending { .. } | Phase::Stopped { .. }, None) => Looked::Pending,
     }
 }
@@ -131,11 +146,11 @@ fn signal_in(observation: &Observation, expected: Option<&RuntimeUid>) -> Looked
 async fn prove(
     workshop: &Workshop,
     subject: &Subject,
-    uid: &RuntimeUid,
+    found: &Observed,
     attempt: Attempt,
     context: &JobContext,
 ) -> Result<Outcome, StepError> {
-    let exam = &subject.spec.exam;
+    let (exam, uid, place) = (&subject.spec.exam, &found.uid, found.place.as_deref());
     let report = match workshop.runtime.verify(&subject.name, uid, exam).await {
         Ok(report) => report,
         // It stopped between the look and the proof: the next look says what became of it.
@@ -143,15 +158,20 @@ async fn prove(
             return Ok(Outcome::Snooze { after: LOOK });
         }
         Err(error) => {
-            return setback::after_error(workshop, attempt, context, unprovable(error)).await;
+            let error = unprovable(error);
+            return setback::after_error(workshop, attempt, context, error, place).await;
         }
     };
     let gaps = judge(&report, exam);
     let waiver = waiver_of(&workshop.pool, &gaps).await?;
     let evidence = report.evidence(exam, waiver.as_ref());
     if !gaps.is_empty() && waiver.is_none() {
-        let (signal, evidence) = (unproven(&gaps), evidence.to_string());
-        return setback::after_signal(workshop, attempt, context, &signal, &evidence).await;
+        let setback = Setback {
+            signal: &unproven(&gaps, place),
+            detail: &evidence.to_string(),
+            place,
+        };
+        return setback::after_signal(workshop, attempt, context, setback).await;
     }
     become_ready(workshop, subject, uid, &evidence, attempt, context).await
 }
@@ -176,7 +196,7 @@ fn unprovable(mut error: RuntimeError) -> RuntimeError {
     error
 }
 
-fn unproven(gaps: &[IsolationGap]) -> Signal {
+fn unproven(gaps: &[IsolationGap], place: Option<&str>) -> Signal {
     let gaps = gaps
         .iter()
         .map(|gap| {
@@ -186,7 +206,8 @@ fn unproven(gaps: &[IsolationGap]) -> Signal {
             )
         })
         .collect();
-    Signal::IsolationUnproven { gaps, place: None }
+    let place = place.map(str::to_owned);
+    Signal::IsolationUnproven { gaps, place }
 }
 
 async fn become_ready(
@@ -226,9 +247,7 @@ async fn become_ready(
 
 #[cfg(test)]
 mod tests {
-    use execution_environment::{
-        Observed, OwnerLabels, Protection, UserHash, grant_waiver, revoke_waiver,
-    };
+    use execution_environment::{OwnerLabels, Protection, UserHash, grant_waiver, revoke_waiver};
     use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
 
     use super::*;
@@ -244,22 +263,19 @@ mod tests {
                 user_hash: UserHash::of(&UserId::parse("u").unwrap()),
             },
             phase,
+            place: None,
         })
     }
 
     #[test]
     fn only_the_uid_that_was_made_counts_as_running() {
         let ours = RuntimeUid::from_runtime("a");
-        let seen = |observation| signal_in(&observation, Some(&ours));
-        assert!(matches!(
-            seen(present("a", Phase::Running)),
-            Looked::Running(_)
-        ));
+        let running = present("a", Phase::Running);
+        let looked = signal_in(&running, Some(&ours));
+        assert!(matches!(looked, Looked::Running(_)));
         for other in [present("b", Phase::Running), Observation::Absent] {
-            assert!(matches!(
-                seen(other),
-                Looked::Setback(Signal::Vanished { .. })
-            ));
+            let looked = signal_in(&other, Some(&ours));
+            assert!(matches!(looked, Looked::Setback(Signal::Vanished { .. })));
         }
     }
 
@@ -272,7 +288,8 @@ mod tests {
             message: None,
             signal: None,
         };
-        let looked = signal_in(&present("a", stopped), Some(&ours));
+        let stopped = present("a", stopped);
+        let looked = signal_in(&stopped, Some(&ours));
         assert!(matches!(
             looked,
             Looked::Setback(Signal::Exited {
@@ -281,8 +298,8 @@ mod tests {
                 ..
             })
         ));
-        let quiet = signal_in(&present("a", Phase::Pending { signal: None }), Some(&ours));
-        assert!(matches!(quiet, Looked::Pending));
+        let quiet = present("a", Phase::Pending { signal: None });
+        assert!(matches!(signal_in(&quiet, Some(&ours)), Looked::Pending));
     }
 
     #[sqlx::test(migrator = "migrations::MIGRATOR")]

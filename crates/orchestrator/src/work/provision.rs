@@ -59,7 +59,9 @@ async fn provision(
     // leaves a name that the next run adopts.
     let created = match workshop.runtime.create(&spec).await {
         Ok(created) => created,
-        Err(error) => return setback::after_error(workshop, job.into(), context, error).await,
+        Err(error) => {
+            return setback::after_error(workshop, job.into(), context, error, None).await;
+        }
     };
     let mut transaction = workshop.pool.begin().await?;
     let recorded =
@@ -152,7 +154,7 @@ async fn begin(
     let Some(environment) = load_environment(&mut transaction, job.session_id).await? else {
         return Ok(None);
     };
-    let spec = describe(&mut transaction, &session, job.attempt).await?;
+    let spec = describe(&mut transaction, &session, job).await?;
     let spec = match spec {
         Some(spec) if is_ours(&mut transaction, workshop, job, &environment, &spec).await? => spec,
         Some(_) | None => return Ok(None),
@@ -181,7 +183,7 @@ async fn is_ours(
 async fn describe(
     conn: &mut PgConnection,
     session: &SessionRecord,
-    attempt: i32,
+    job: &ProvisionEnvironment,
 ) -> Result<Option<EnvironmentSpec>, StepError> {
     let exam = load_exam(conn, &session.exam_name, Some(session.exam_version)).await?;
     let install_id = install_id(conn).await?;
@@ -190,9 +192,10 @@ async fn describe(
         session_id: session.id,
         user_id: session.user_id.clone(),
         environment_id: session.environment_id,
-        attempt,
+        attempt: job.attempt,
         exam: exam.definition,
         deadline: Some(session.absolute_end),
+        avoid: job.avoid.clone(),
     }))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cleanup_ttl::database_now;
-use execution_environment::{EnvironmentRecord, RuntimeError, record_signal};
+use execution_environment::{EnvironmentRecord, EnvironmentSpec, RuntimeError, record_signal};
 use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{JobContext, Outcome, enqueue};
 use serde_json::{Value, json};
@@ -60,16 +60,32 @@ impl From<&ObserveEnvironment> for Attempt {
     }
 }
 
+/// What an attempt met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setback<'a> {
+    pub(super) signal: &'a Signal,
+    /// What is kept beside it for staff.
+    pub(super) detail: &'a str,
+    /// Where it was met, as the runtime names its places.
+    pub(super) place: Option<&'a str>,
+}
+
 /// The runtime refused or did not answer.
 pub(super) async fn after_error(
     workshop: &Workshop,
     attempt: Attempt,
     context: &JobContext,
     error: RuntimeError,
+    place: Option<&str>,
 ) -> Result<Outcome, StepError> {
     let reason = chain(&error);
     if !error.is_transient() {
-        return after_signal(workshop, attempt, context, &error.signal, &reason).await;
+        let setback = Setback {
+            signal: &error.signal,
+            detail: &reason,
+            place,
+        };
+        return after_signal(workshop, attempt, context, setback).await;
     }
     // The same attempt is tried again: its name makes that safe. The stuck sweep ends it with
     // this signal when the budget is over.
@@ -128,9 +144,9 @@ pub(super) async fn after_signal(
     workshop: &Workshop,
     attempt: Attempt,
     context: &JobContext,
-    signal: &Signal,
-    detail: &str,
+    setback: Setback<'_>,
 ) -> Result<Outcome, StepError> {
+    let Setback { signal, detail, .. } = setback;
     let mut transaction = workshop.pool.begin().await?;
     // The session before its environment, as every other transaction takes them.
     lock_session(&mut transaction, attempt.session_id).await?;
@@ -154,6 +170,7 @@ pub(super) async fn after_signal(
             let next = ProvisionEnvironment {
                 session_id: attempt.session_id,
                 attempt: attempt.attempt + 1,
+                avoid: places(&environment, setback.place),
             };
             enqueue(
                 &mut transaction,
@@ -172,6 +189,16 @@ pub(super) async fn after_signal(
     transaction.commit().await?;
     workshop.waker.wake();
     Ok(Outcome::AlreadyRecorded)
+}
+
+/// Where this and the earlier attempts failed.
+fn places(environment: &EnvironmentRecord, place: Option<&str>) -> Vec<String> {
+    let spec = environment.spec.clone();
+    let spec = spec.and_then(|spec| serde_json::from_value::<EnvironmentSpec>(spec).ok());
+    let mut places = spec.map(|spec| spec.avoid).unwrap_or_default();
+    let place = place.filter(|place| !places.iter().any(|known| known == place));
+    places.extend(place.map(str::to_owned));
+    places
 }
 
 async fn fail(

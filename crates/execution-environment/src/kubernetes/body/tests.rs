@@ -48,6 +48,7 @@ fn spec() -> EnvironmentSpec {
         attempt: 2,
         exam: exam.expect("the sample is sound"),
         deadline: None,
+        avoid: Vec::new(),
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn exam(
         attempt: 1,
         exam: exam.clone(),
         deadline: None,
+        avoid: Vec::new(),
     };
     let image = runtime.keeper_image.as_deref().unwrap_or(&exam.image);
     let wanted = body::pod(runtime, &spec, image, &spec.environment_id.to_string());
