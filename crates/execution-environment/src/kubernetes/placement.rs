@@ -50,15 +50,16 @@ impl Placement {
 }
 
 fn elsewhere(avoid: &[String]) -> Affinity {
-    let not_these = NodeSelectorRequirement {
+    // The field takes one value at a time; all requirements of a term must hold.
+    let none_of_these = avoid.iter().map(|node| NodeSelectorRequirement {
         key: "metadata.name".to_owned(),
         operator: "NotIn".to_owned(),
-        values: Some(avoid.to_vec()),
-    };
+        values: Some(vec![node.clone()]),
+    });
     let preferred = PreferredSchedulingTerm {
         weight: HEAVIEST,
         preference: NodeSelectorTerm {
-            match_fields: Some(vec![not_these]),
+            match_fields: Some(none_of_these.collect()),
             match_expressions: None,
         },
     };
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn nodes_that_failed_before_are_wished_away_and_not_ruled_out() {
         let mut pod = PodSpec::default();
-        Placement::default().apply_to(&mut pod, &["node-7".to_owned()]);
+        Placement::default().apply_to(&mut pod, &["node-7", "node-8"].map(str::to_owned));
         let affinity = pod.affinity.unwrap().node_affinity.unwrap();
         assert_eq!(
             affinity.required_during_scheduling_ignored_during_execution,
@@ -120,7 +121,8 @@ mod tests {
             .preference
             .match_fields
             .unwrap();
-        assert_eq!(terms[0].operator, "NotIn");
-        assert_eq!(terms[0].values.as_deref(), Some(&["node-7".to_owned()][..]));
+        assert!(terms.iter().all(|term| term.operator == "NotIn"));
+        let nodes: Vec<_> = terms.into_iter().filter_map(|term| term.values).collect();
+        assert_eq!(nodes, [["node-7"], ["node-8"]], "one value each");
     }
 }
