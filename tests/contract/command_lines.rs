@@ -6,11 +6,18 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 11] = [
+const OPERATOR: [&[&str]; 18] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
     &["jobs", "cancel"],
+    &["jobs", "kill"],
+    &["jobs", "wait"],
+    &["queues", "pause"],
+    &["workers", "drain"],
+    &["workers", "evict"],
+    &["schedules", "run"],
+    &["schedules", "pause"],
     &["sessions", "list"],
     &["sessions", "show"],
     &["exams", "apply"],

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use system_tests::kubernetes::Account;
 use system_tests::wait::{SOON, STARTUP, until};
 use system_tests::{Plan, TestSystem, exams};
@@ -33,10 +34,13 @@ async fn a_worker_without_its_rights_leaves_sessions_alone_and_says_why() {
         "{}",
         status.state
     );
-    let found = system.carrel_finds(&["doctor", "--output", "text"]).await;
+    let jobs = ["jobs", "list", "--session", &candidate.session_id];
+    let jobs: Value = serde_json::from_str(&system.carrel(&jobs).await).unwrap();
+    let job = jobs["data"]["jobs"][0]["id"].as_str().unwrap();
+    let shown = system.carrel(&["jobs", "show", job]).await;
     assert!(
-        found.contains("claims nothing from environments"),
-        "{found}"
+        shown.contains("workers_hold") && shown.contains("create pods"),
+        "{shown}"
     );
 
     rights.give_back().await;

@@ -7,8 +7,10 @@ use execution_environment::{
     EnvironmentRuntime, ExamDefinition, Purpose, RuntimeConfigError, RuntimeHealth,
     load_latest_exams,
 };
-use job_queue::{DrainReport, Holder, QueueWorker, Waker, WorkerConfig, WorkerError};
-use orchestrator::{ENVIRONMENT_QUEUE, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry};
+use job_queue::{DrainReport, Holder, Job, JobKind, QueueWorker, Waker, WorkerConfig, WorkerError};
+use orchestrator::{
+    ENVIRONMENT_QUEUE, ProvisionEnvironment, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry,
+};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use telemetry::{AdminError, AdminServer, MetricsHandle};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,9 @@ use crate::readiness::readiness;
 
 /// Jobs of a session only move rows: a few slots keep up with any number of candidates.
 const SESSION_SLOTS: usize = 4;
+
+/// What needs a runtime that would take an environment.
+const MAKING: [JobKind; 1] = [JobKind(ProvisionEnvironment::KIND)];
 
 /// Why the process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -146,9 +151,10 @@ impl Worker {
             Ok::<_, RunError>(sum(environments?, sessions?))
         };
         // A runtime that refuses us would only fail the sessions; they keep their places until
-        // their time to start is over, or another worker's runtime lets it in.
+        // their time to start is over, or another worker's runtime lets it in. What is there is
+        // looked at and destroyed meanwhile.
         let hold = health.tell_refusal(|reason| match reason {
-            Some(reason) => environments_holder.hold(reason),
+            Some(reason) => environments_holder.hold(&MAKING, reason),
             None => environments_holder.let_go(),
         });
         tokio::select! {

@@ -53,6 +53,10 @@ open_queues AS MATERIALIZED (
         SELECT 1 FROM queues p
         WHERE p.name = q.name AND p.paused_at IS NOT NULL
           AND (p.paused_until IS NULL OR p.paused_until > now()))
+      -- An operator's word counts at once, also before the worker has heard of it.
+      AND NOT EXISTS (
+        SELECT 1 FROM workers w
+        WHERE w.incarnation = $7 AND w.drain_requested_at IS NOT NULL)
 ),
 expired AS MATERIALIZED (
     SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,

@@ -57,6 +57,17 @@ impl ClaimTerms {
         }
     }
 
+    /// The same without some kinds.
+    pub(crate) fn without(&self, held: &[&str]) -> Self {
+        let kept = self.kinds.iter().zip(&self.timeouts_ms);
+        let (kinds, timeouts_ms) = kept.filter(|(kind, _)| !held.contains(kind)).unzip();
+        Self {
+            kinds,
+            timeouts_ms,
+            ..self.clone()
+        }
+    }
+
     /// Terms under which nothing is claimed: the statement only finishes.
     pub(crate) fn finish_only() -> Self {
         Self {

@@ -75,8 +75,9 @@ impl Exchanger {
         let mut pause = PAUSE_FIRST;
         let mut claims_in_doubt = false;
         let mut hold = self.parts.hold.clone();
-        while let Some(batch) = self.next_batch(&mut hold).await {
-            match self.trade(&mut connection, &batch, claims_in_doubt).await {
+        while let Some(batch) = self.next_batch(&mut hold, claims_in_doubt).await {
+            let traded = self.trade(&mut connection, &batch, &mut hold, claims_in_doubt);
+            match traded.await {
                 Ok(()) => {
                     claims_in_doubt = false;
                     pause = PAUSE_FIRST;
@@ -96,7 +97,7 @@ impl Exchanger {
     }
 
     /// Waits until there is something to finish or a reason to claim; `None` ends the loop.
-    async fn next_batch(&self, hold: &mut Hold) -> Option<Batch> {
+    async fn next_batch(&self, hold: &mut Hold, claims_in_doubt: bool) -> Option<Batch> {
         let parts = &self.parts;
         let mut lingered = false;
         loop {
@@ -104,7 +105,7 @@ impl Exchanger {
             if parts.giving_up.is_cancelled() {
                 return None;
             }
-            let claims = !draining && hold.reason().is_none();
+            let claims = !draining && !hold.narrow(&parts.terms).kinds.is_empty();
             match parts.slots.next(&parts.signal, claims, lingered) {
                 Next::Go(batch) => return Some(batch),
                 Next::Linger => {
@@ -112,13 +113,15 @@ impl Exchanger {
                     lingered = true;
                     continue;
                 }
+                // Others may have them at once, where waiting would charge a crash.
+                Next::Wait if claims_in_doubt => return Some(Batch::default()),
                 Next::Wait if draining && parts.running.len() == 0 => return None,
                 Next::Wait => {}
             }
             lingered = false;
             tokio::select! {
                 () = parts.signal.changed() => {}
-                () = hold.changed() => {}
+                () = hold.changed() => parts.signal.look(),
                 () = parts.draining.cancelled(), if !draining => {}
                 () = parts.running.wait_until_empty(), if draining => {}
                 () = parts.giving_up.cancelled() => {}
@@ -131,6 +134,7 @@ impl Exchanger {
         &self,
         connection: &mut Option<PgConnection>,
         batch: &Batch,
+        hold: &mut Hold,
         claims_in_doubt: bool,
     ) -> Result<(), sqlx::Error> {
         let timed = tokio::time::timeout(self.patience, async {
@@ -143,14 +147,9 @@ impl Exchanger {
             }
             let _claiming = self.claims.read().await;
             let finishes: Vec<Finish> = batch.ended.iter().map(Ended::finish).collect();
-            let answer = exchange(
-                connection,
-                &self.identity,
-                &self.parts.terms,
-                &finishes,
-                batch.limit,
-            )
-            .await?;
+            let terms = hold.narrow(&self.parts.terms);
+            let answer =
+                exchange(connection, &self.identity, &terms, &finishes, batch.limit).await?;
             self.settle(batch, answer);
             Ok(())
         });

@@ -5,12 +5,13 @@ use std::{sync::Arc, thread, time::Duration};
 
 use session_identity::JobId;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::{
     WorkerConfig,
-    hold::Hold,
+    hold::{Held, changed},
     job::millis,
     measure,
     running::{Beat, RunningJobs},
@@ -35,7 +36,8 @@ impl Heartbeat {
         running: Arc<RunningJobs>,
         options: Arc<PgConnectOptions>,
         registration: Registration,
-        hold: Hold,
+        held: watch::Receiver<Option<Held>>,
+        drained: watch::Sender<bool>,
         config: &WorkerConfig,
     ) -> std::io::Result<Self> {
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
@@ -44,7 +46,8 @@ impl Heartbeat {
             running,
             options,
             registration,
-            hold,
+            held,
+            drained,
             every: config.heartbeat,
             lease_ms: millis(config.lease),
             fence_ms,
@@ -85,7 +88,8 @@ struct Beater {
     running: Arc<RunningJobs>,
     options: Arc<PgConnectOptions>,
     registration: Registration,
-    hold: Hold,
+    held: watch::Receiver<Option<Held>>,
+    drained: watch::Sender<bool>,
     every: Duration,
     lease_ms: i64,
     fence_ms: i64,
@@ -98,8 +102,8 @@ impl Beater {
         let mut connection = None;
         while !self.stop.is_cancelled() {
             let announced = self.draining.is_cancelled();
-            let holds_because = self.hold.reason();
-            let beat = self.beat(&mut connection, holds_because.as_deref());
+            let held = self.held.borrow_and_update().clone();
+            let beat = self.beat(&mut connection, held.as_ref());
             let beat = tokio::time::timeout(self.every, beat);
             let pause = match beat.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(()) => self.every,
@@ -112,7 +116,7 @@ impl Beater {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.draining.cancelled(), if !announced => {}
-                () = self.hold.changed() => {}
+                () = changed(&mut self.held) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -127,13 +131,13 @@ impl Beater {
     async fn beat(
         &self,
         connection: &mut Option<PgConnection>,
-        holds_because: Option<&str>,
+        held: Option<&Held>,
     ) -> Result<(), sqlx::Error> {
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(PgConnection::connect_with(&self.options).await?),
         };
-        // Leases first: they decide, the worker's row only informs.
+        // Leases first: they decide.
         let sent = self.running.keys();
         if !sent.0.is_empty() {
             let answered = renew_leases(connection, &sent, self.lease_ms, self.fence_ms).await?;
@@ -143,9 +147,13 @@ impl Beater {
                 measure::leases_lost(lost);
             }
         }
-        self.registration
-            .seen(connection, self.draining.is_cancelled(), holds_because)
-            .await
+        let is_ending = self.draining.is_cancelled();
+        let seen = self.registration.seen(connection, is_ending, held);
+        let is_drained = seen.await?;
+        // The claim reads it too: this only spares the asking.
+        self.drained
+            .send_if_modified(|before| std::mem::replace(before, is_drained) != is_drained);
+        Ok(())
     }
 }
 

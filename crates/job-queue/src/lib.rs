@@ -35,15 +35,17 @@ pub use handler::{Handler, Registry};
 pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use operate::{
-    ActionOutcome, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter, JobRecord,
-    OperateError, WhyNotRunning, cancel_job, count_jobs, job_actions, job_attempts, list_jobs,
-    load_job, retry_job, why_not_running,
+    ActionOutcome, AfterKill, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter,
+    JobRecord, OperateError, WhyNotRunning, cancel_job, count_jobs, drain_worker, evict_worker,
+    find_worker, job_actions, job_attempts, kill_job, list_jobs, load_job, retry_job, snooze_job,
+    undrain_worker, why_not_running,
 };
 pub use outcome::Outcome;
 pub use queues::{QueueStatus, list_queues, pause_queue, resume_queue};
 pub use retention::delete_finished;
 pub use schedule::{
-    ScheduleRecord, disable_schedule, enable_schedule, list_schedules, record_tick, tick,
+    ScheduleRecord, disable_schedule, enable_schedule, list_schedules, record_tick, run_schedule,
+    tick,
 };
 pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{

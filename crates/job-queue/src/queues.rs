@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{
     job::millis,
@@ -92,6 +92,7 @@ pub async fn pause_queue(
     action: &JobAction,
 ) -> Result<(), sqlx::Error> {
     let pause_ms = pause_for.map(millis);
+    let mut transaction = connection.begin().await?;
     sqlx::query!(
         "INSERT INTO queues (name, paused_at, paused_by, paused_reason, paused_until)
          VALUES ($1, now(), $2, $3, now() + $4::bigint * interval '1 millisecond')
@@ -103,10 +104,11 @@ pub async fn pause_queue(
         action.reason,
         pause_ms,
     )
-    .execute(&mut *connection)
+    .execute(&mut *transaction)
     .await?;
     let detail = serde_json::json!({ "queue": queue, "pause_ms": pause_ms });
-    append_action(connection, None, "queue.pause", action, &detail).await
+    append_action(&mut transaction, None, "queue.pause", action, &detail).await?;
+    transaction.commit().await
 }
 
 /// Opens a queue again; opening an open queue changes nothing but is written down.
@@ -118,14 +120,16 @@ pub async fn resume_queue(
     queue: &str,
     action: &JobAction,
 ) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
     sqlx::query!(
         "UPDATE queues SET paused_at = NULL, paused_by = NULL, paused_reason = NULL,
                 paused_until = NULL
          WHERE name = $1",
         queue,
     )
-    .execute(&mut *connection)
+    .execute(&mut *transaction)
     .await?;
     let detail = serde_json::json!({ "queue": queue });
-    append_action(connection, None, "queue.resume", action, &detail).await
+    append_action(&mut transaction, None, "queue.resume", action, &detail).await?;
+    transaction.commit().await
 }

@@ -6,13 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use session_identity::WorkerIncarnation;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::{
-    operate::append_action,
-    operate::{JobAction, OperateError},
-};
+use crate::operate::{JobAction, OperateError, append_action};
 
 /// Claims the tick of a schedule: true for exactly one caller per period, however many ask.
 ///
@@ -127,22 +124,18 @@ pub async fn disable_schedule(
     schedule: &str,
     action: &JobAction,
 ) -> Result<(), OperateError> {
+    let mut transaction = connection.begin().await?;
     let changed = sqlx::query!(
         "UPDATE schedules SET disabled_at = COALESCE(disabled_at, now()), disabled_by = $2
          WHERE name = $1",
         schedule,
         action.actor,
     )
-    .execute(&mut *connection)
+    .execute(&mut *transaction)
     .await?;
-    note(
-        connection,
-        schedule,
-        "schedule.disable",
-        action,
-        changed.rows_affected(),
-    )
-    .await
+    found(schedule, changed.rows_affected())?;
+    note(&mut transaction, schedule, "schedule.disable", action).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Switches a schedule on again and writes down who did and why.
@@ -154,20 +147,46 @@ pub async fn enable_schedule(
     schedule: &str,
     action: &JobAction,
 ) -> Result<(), OperateError> {
+    let mut transaction = connection.begin().await?;
     let changed = sqlx::query!(
         "UPDATE schedules SET disabled_at = NULL, disabled_by = NULL WHERE name = $1",
         schedule,
     )
-    .execute(&mut *connection)
+    .execute(&mut *transaction)
     .await?;
-    note(
-        connection,
+    found(schedule, changed.rows_affected())?;
+    note(&mut transaction, schedule, "schedule.enable", action).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Makes a schedule's next tick due now: whoever asks for it next has it. One that is switched off
+/// stays so.
+///
+/// # Errors
+/// As [`disable_schedule`].
+pub async fn run_schedule(
+    connection: &mut PgConnection,
+    schedule: &str,
+    action: &JobAction,
+) -> Result<(), OperateError> {
+    let mut transaction = connection.begin().await?;
+    let changed = sqlx::query!(
+        "UPDATE schedules SET last_tick_at = '-infinity' WHERE name = $1",
         schedule,
-        "schedule.enable",
-        action,
-        changed.rows_affected(),
     )
-    .await
+    .execute(&mut *transaction)
+    .await?;
+    found(schedule, changed.rows_affected())?;
+    note(&mut transaction, schedule, "schedule.run", action).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn found(schedule: &str, rows: u64) -> Result<(), OperateError> {
+    if rows > 0 {
+        return Ok(());
+    }
+    let name = schedule.to_owned();
+    Err(OperateError::ScheduleNotFound { name })
 }
 
 async fn note(
@@ -175,14 +194,7 @@ async fn note(
     schedule: &str,
     verb: &str,
     action: &JobAction,
-    changed: u64,
-) -> Result<(), OperateError> {
-    if changed == 0 {
-        return Err(OperateError::ScheduleNotFound {
-            name: schedule.to_owned(),
-        });
-    }
+) -> Result<(), sqlx::Error> {
     let detail = serde_json::json!({ "schedule": schedule });
-    append_action(connection, None, verb, action, &detail).await?;
-    Ok(())
+    append_action(connection, None, verb, action, &detail).await
 }

@@ -26,8 +26,8 @@ struct State {
     more_waiting: bool,
 }
 
-/// What one exchange takes along.
-#[derive(Debug)]
+/// What one exchange takes along; by default nothing.
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) ended: Vec<Ended>,
     /// How many jobs it may claim.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use session_identity::WorkerIncarnation;
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
@@ -157,7 +158,7 @@ impl QueueWorkerBuilder {
         self
     }
 
-    /// Claims nothing while the holder says so.
+    /// Leaves alone what the holder says, while it does.
     #[must_use]
     pub fn hold_with(mut self, holder: &Holder) -> Self {
         self.worker.holder = holder.clone();
@@ -212,7 +213,8 @@ impl QueueWorker {
             parts.running.clone(),
             self.pool.connect_options(),
             workers::Registration::new(&self.identity, &self.config, &parts.terms, &self.registry),
-            self.holder.watch(),
+            self.holder.subscribe(),
+            parts.drained.clone(),
             &self.config,
         )
         .map_err(WorkerError::Heartbeat)?;
@@ -281,6 +283,8 @@ pub(crate) struct Parts {
     pub(crate) runner: Runner,
     pub(crate) slots: Arc<Slots>,
     pub(crate) hold: Hold,
+    /// Whether operators drain the worker, as the heartbeat hears.
+    pub(crate) drained: watch::Sender<bool>,
     /// Cancelled when claiming must stop.
     pub(crate) draining: CancellationToken,
     /// Cancelled when handlers still running are dropped and released.
@@ -301,6 +305,7 @@ impl Parts {
         // answer to arrive before the lease ends by itself.
         let fence = config.cancel_grace * 2 + Duration::from_secs(1);
         let (draining, dropping) = (CancellationToken::new(), CancellationToken::new());
+        let drained = watch::Sender::new(false);
         Self {
             running: Arc::new(RunningJobs::new()),
             signal: Arc::default(),
@@ -317,7 +322,8 @@ impl Parts {
                 dropping.clone(),
             ),
             slots: Arc::new(Slots::new(config.slots, config.loops)),
-            hold: worker.holder.watch(),
+            hold: Hold::by(&worker.holder, &drained),
+            drained,
             draining,
             dropping,
             giving_up: CancellationToken::new(),

@@ -1,4 +1,5 @@
-//! The workers' own rows: for people. Nothing decides by them; leases do.
+//! The workers' own rows: for people. Leases decide; all that a worker reads here is whether an
+//! operator drains it.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use sqlx::PgConnection;
 use crate::{
     Registry, WorkerConfig,
     claim::{ClaimTerms, WorkerIdentity},
+    hold::Held,
 };
 
 /// What a worker says about itself.
@@ -38,21 +40,23 @@ impl Registration {
         }
     }
 
-    /// Says that the worker lives; makes its row if there is none.
+    /// Says that the worker lives; makes its row if there is none. Returns whether an operator
+    /// drains it.
     pub(crate) async fn seen(
         &self,
         connection: &mut PgConnection,
         draining: bool,
-        holds_because: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at,
-                                  holds_because)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END, $9)
+        held: Option<&Held>,
+    ) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(
+            r#"INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at,
+                                  holds_because, held_kinds)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END, $9, $10)
              ON CONFLICT (incarnation) DO UPDATE SET
                 seen_at = now(),
                 draining_at = COALESCE(workers.draining_at, EXCLUDED.draining_at),
-                holds_because = EXCLUDED.holds_because",
+                holds_because = EXCLUDED.holds_because, held_kinds = EXCLUDED.held_kinds
+             RETURNING drain_requested_at IS NOT NULL AS "is_drained!""#,
             self.identity.incarnation.as_uuid(),
             &*self.identity.name,
             self.host,
@@ -61,11 +65,11 @@ impl Registration {
             &self.kinds as &[&str],
             self.slots,
             draining,
-            holds_because,
+            held.map(|held| held.reason.as_str()),
+            held.map(|held| &held.kinds[..]) as Option<&[&str]>,
         )
-        .execute(connection)
-        .await?;
-        Ok(())
+        .fetch_one(connection)
+        .await
     }
 
     /// Says that the worker has ended by itself.
@@ -107,8 +111,16 @@ pub struct WorkerRecord {
     pub seen_at: DateTime<Utc>,
     /// How long ago that was, in seconds by the database clock.
     pub seen_seconds_ago: f64,
-    /// Why it claims nothing although it lives; `None` while it claims.
+    /// Why it does not claim the held kinds; `None` while it claims all of its kinds.
     pub holds_because: Option<String>,
+    /// The kinds it does not claim for now.
+    pub held_kinds: Vec<String>,
+    /// Since when an operator has it claim nothing; `None` while it may.
+    pub drain_requested_at: Option<DateTime<Utc>>,
+    /// Who.
+    pub drain_requested_by: Option<String>,
+    /// Why.
+    pub drain_reason: Option<String>,
     /// When it stopped claiming.
     pub draining_at: Option<DateTime<Utc>>,
     /// When it ended by itself; a killed worker has none.
@@ -145,6 +157,10 @@ pub async fn list_workers(
         seen_at: row.seen_at,
         seen_seconds_ago: row.seen_seconds_ago,
         holds_because: row.holds_because,
+        held_kinds: row.held_kinds.unwrap_or_default(),
+        drain_requested_at: row.drain_requested_at,
+        drain_requested_by: row.drain_requested_by,
+        drain_reason: row.drain_reason,
         draining_at: row.draining_at,
         stopped_at: row.stopped_at,
     });

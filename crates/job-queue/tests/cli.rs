@@ -45,6 +45,25 @@ fn filters_and_limits_are_checked_before_anything_is_asked() {
     assert!(!parses(&["list", "--session", "x"]));
 }
 
+#[test]
+fn what_cannot_be_taken_back_names_who_and_durations_have_units() {
+    assert!(parses(&["snooze", ID, "--for", "10m", "--as", "dana"]));
+    assert!(!parses(&["snooze", ID, "--for", "10", "--as", "dana"]));
+    assert!(parses(&[
+        "queues",
+        "pause",
+        "environments",
+        "--as",
+        "dana",
+        "--for",
+        "30m"
+    ]));
+    assert!(!parses(&["queues", "pause", "environments"]));
+    assert!(!parses(&["workers", "evict", "w-1"]));
+    assert!(!parses(&["schedules", "run", "sweep_stuck"]));
+    assert!(!parses(&["wait"]), "something must be waited for");
+}
+
 async fn run(pool: &PgPool, words: &[&str]) -> Output {
     let url = pool.connect_options().to_url_lossy().to_string();
     tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
@@ -60,8 +79,7 @@ fn data(output: &Output) -> Value {
     document["data"].clone()
 }
 
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn an_operator_sees_cancels_and_retries_a_job(pool: PgPool) {
+async fn put(pool: &PgPool) -> String {
     let job = NewJob {
         kind: JobKind("ping"),
         kind_version: 1,
@@ -75,11 +93,14 @@ async fn an_operator_sees_cancels_and_retries_a_job(pool: PgPool) {
         trace: None,
         enqueued_by: "test".to_owned(),
     };
-    let id = enqueue_raw(&mut pool.acquire().await.unwrap(), &job)
-        .await
-        .unwrap()
-        .id()
-        .to_string();
+    let mut connection = pool.acquire().await.expect("a connection");
+    let put = enqueue_raw(&mut connection, &job).await;
+    put.expect("the job is taken").id().to_string()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_operator_sees_cancels_and_retries_a_job(pool: PgPool) {
+    let id = put(&pool).await;
     assert_eq!(
         data(&run(&pool, &["list", "--state", "ready"]).await)["jobs"][0]["id"],
         id
@@ -103,4 +124,136 @@ async fn an_operator_sees_cancels_and_retries_a_job(pool: PgPool) {
     assert_eq!(shown["actions"][0]["reason"], "no need");
     let missing = run(&pool, &["show", ID]).await;
     assert_eq!(missing.status.code(), Some(3));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn waiting_tells_of_jobs_that_end_otherwise_and_of_time_that_runs_out(pool: PgPool) {
+    let id = put(&pool).await;
+    let wait = ["wait", &id, "--timeout", "300ms"];
+    let waited = run(&pool, &wait).await;
+    assert_eq!(waited.status.code(), Some(8));
+    assert_eq!(data(&waited)["jobs"][0]["state"], "ready");
+    run(&pool, &["cancel", &id, "--as", "dana"]).await;
+    assert_eq!(run(&pool, &wait).await.status.code(), Some(7));
+    let done = "UPDATE jobs SET state = 'done'";
+    sqlx::raw_sql(done).execute(&pool).await.unwrap();
+    assert_eq!(run(&pool, &wait).await.status.code(), Some(0));
+    assert_eq!(run(&pool, &["wait", ID]).await.status.code(), Some(3));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_run_is_killed_only_when_its_id_is_given_twice(pool: PgPool) {
+    let id = put(&pool).await;
+    let runs = "UPDATE jobs SET state = 'running', lease_owner = gen_random_uuid(), run_token = 1,
+                       lease_until = now() + interval '1 minute', started_at = now()";
+    sqlx::raw_sql(runs).execute(&pool).await.unwrap();
+    let unconfirmed = run(&pool, &["kill", &id, "--as", "dana"]).await;
+    assert_eq!(unconfirmed.status.code(), Some(6));
+    let complaint: Value = serde_json::from_slice(&unconfirmed.stderr).unwrap();
+    assert!(
+        complaint.to_string().contains(&format!("--confirm {id}")),
+        "{complaint}"
+    );
+    let kill = [
+        "kill",
+        &id,
+        "--as",
+        "dana",
+        "--reason",
+        "hung",
+        "--confirm",
+        &id,
+    ];
+    assert_eq!(data(&run(&pool, &kill).await)["outcome"], "killed");
+    let shown = data(&run(&pool, &["show", &id]).await);
+    assert_eq!(shown["attempts"][0]["outcome"], "killed");
+    assert_eq!(shown["actions"][0]["verb"], "job.kill");
+    assert_eq!(
+        run(&pool, &kill).await.status.code(),
+        Some(4),
+        "it runs no more"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn queues_are_listed_paused_and_resumed_and_typing_errors_named(pool: PgPool) {
+    put(&pool).await;
+    let missing = run(&pool, &["queues", "pause", "tset", "--as", "dana"]).await;
+    assert_eq!(missing.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("name one of: test"));
+    let pause = [
+        "queues",
+        "pause",
+        "test",
+        "--as",
+        "dana",
+        "--reason",
+        "maintenance",
+    ];
+    let paused = run(&pool, &[&pause[..], &["--for", "30m"]].concat()).await;
+    assert_eq!(data(&paused)["queue"]["paused_by"], "staff:dana");
+    assert!(data(&paused)["queue"]["paused_until"].is_string());
+    let listed = data(&run(&pool, &["queues", "list"]).await);
+    let queue = &listed["queues"][0];
+    assert_eq!(
+        (&queue["ready"], &queue["paused_reason"]),
+        (&1.into(), &"maintenance".into())
+    );
+    let resumed = run(&pool, &["queues", "resume", "test", "--as", "dana"]).await;
+    assert!(data(&resumed)["queue"]["paused_at"].is_null());
+    let done = sqlx::query_scalar!("SELECT verb FROM job_actions ORDER BY id");
+    let done = done.fetch_all(&pool).await.unwrap();
+    assert_eq!(done, ["queue.pause", "queue.resume"]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn workers_are_listed_by_what_they_do_drained_and_evicted(pool: PgPool) {
+    let three =
+        "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, seen_at,
+                                      stopped_at)
+                 VALUES (gen_random_uuid(), 'w-1', 'h', 'b', '{test}', '{}', 1, now(), NULL),
+                        (gen_random_uuid(), 'w-2', 'h', 'b', '{test}', '{}', 1,
+                         now() - interval '5 minutes', NULL),
+                        (gen_random_uuid(), 'w-3', 'h', 'b', '{test}', '{}', 1, now(), now())";
+    sqlx::raw_sql(three).execute(&pool).await.unwrap();
+    let states = async |words: &[&str]| -> Vec<String> {
+        let listed = data(&run(&pool, words).await);
+        let rows = listed["workers"].as_array().unwrap().iter();
+        let mut states: Vec<_> = rows
+            .map(|row| format!("{} {}", row["worker"]["name"], row["state"]).replace('"', ""))
+            .collect();
+        states.sort();
+        states
+    };
+    assert_eq!(states(&["workers", "list"]).await, ["w-1 working"]);
+    let all = ["w-1 working", "w-2 silent", "w-3 ended"];
+    assert_eq!(states(&["workers", "list", "--all"]).await, all);
+    let drained = run(&pool, &["workers", "drain", "w-1", "--as", "dana"]).await;
+    assert_eq!(drained.status.code(), Some(0));
+    assert_eq!(states(&["workers", "list"]).await, ["w-1 drained"]);
+    run(&pool, &["workers", "undrain", "w-1", "--as", "dana"]).await;
+    assert_eq!(states(&["workers", "list"]).await, ["w-1 working"]);
+    let evict = ["workers", "evict", "w-1", "--as", "dana"];
+    assert_eq!(run(&pool, &evict).await.status.code(), Some(6));
+    let confirmed = run(&pool, &[&evict[..], &["--confirm", "w-1"]].concat()).await;
+    assert_eq!(data(&confirmed)["jobs"], Value::Array(Vec::new()));
+    let missing = run(&pool, &["workers", "drain", "w-9", "--as", "dana"]).await;
+    assert_eq!(missing.status.code(), Some(3));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
+    let missing = run(&pool, &["schedules", "pause", "sweep", "--as", "dana"]).await;
+    assert_eq!(missing.status.code(), Some(3));
+    let made =
+        "INSERT INTO schedules (name, every, last_tick_at) VALUES ('sweep', '1 hour', now())";
+    sqlx::raw_sql(made).execute(&pool).await.unwrap();
+    let verb = async |verb: &str| {
+        data(&run(&pool, &["schedules", verb, "sweep", "--as", "dana"]).await)["schedule"].clone()
+    };
+    assert_eq!(verb("pause").await["disabled_by"], "staff:dana");
+    assert!(verb("resume").await["disabled_at"].is_null());
+    assert!(verb("run").await["last_tick_at"].is_null());
+    let listed = data(&run(&pool, &["schedules", "list"]).await);
+    assert_eq!(listed["schedules"][0]["every_seconds"], 3_600.0);
 }

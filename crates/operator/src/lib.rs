@@ -22,9 +22,18 @@ pub enum Command {
     /// Exam sessions: requested, shown, extended, ended
     #[command(subcommand)]
     Sessions(orchestrator::cli::SessionsCommand),
-    /// The jobs behind them: looked at, retried, cancelled
+    /// The jobs behind them: looked at, retried, cancelled, killed
     #[command(subcommand)]
-    Jobs(job_queue::cli::Command),
+    Jobs(job_queue::cli::JobsCommand),
+    /// The queues they wait in: how full, paused, resumed
+    #[command(subcommand)]
+    Queues(job_queue::cli::QueuesCommand),
+    /// The workers that run them: who lives, drained, evicted
+    #[command(subcommand)]
+    Workers(job_queue::cli::WorkersCommand),
+    /// What recurs: when it last ran, paused, resumed, run now
+    #[command(subcommand)]
+    Schedules(job_queue::cli::SchedulesCommand),
     /// Exam definitions: applied, checked, shown
     #[command(subcommand)]
     Exams(Exams),
@@ -70,6 +79,9 @@ impl RunCommand for Command {
         match self {
             Self::Sessions(command) => Box::pin(command.run(globals)).await,
             Self::Jobs(command) => Box::pin(command.run(globals)).await,
+            Self::Queues(command) => Box::pin(command.run(globals)).await,
+            Self::Workers(command) => Box::pin(command.run(globals)).await,
+            Self::Schedules(command) => Box::pin(command.run(globals)).await,
             Self::Exams(command) => Box::pin(command.run(globals)).await,
             Self::Status(command) => Box::pin(command.run(globals)).await,
             Self::Failures(command) => command.run(globals).await,

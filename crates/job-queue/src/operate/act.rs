@@ -1,13 +1,15 @@
-//! Retrying and cancelling by hand.
+//! Retrying, cancelling and putting off by hand.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
-use session_identity::JobId;
+use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::JobState;
+use crate::{JobState, job::millis};
 
 /// Who does something to a job, and why.
 #[derive(Clone, Debug)]
@@ -24,6 +26,10 @@ pub struct JobAction {
 pub enum ActionOutcome {
     /// The job is ready again.
     Requeued,
+    /// The job's run is fenced off, and the job dead.
+    Killed,
+    /// The job waits for its new time.
+    Snoozed,
     /// The job is cancelled.
     Cancelled,
     /// The job runs; its handler learns within one heartbeat that it should stop.
@@ -46,6 +52,20 @@ pub enum OperateError {
     ScheduleNotFound {
         /// The name asked for.
         name: String,
+    },
+    /// No worker has this incarnation, and none that lives this name.
+    #[error("find the worker {name}")]
+    WorkerNotFound {
+        /// The incarnation or name asked for.
+        name: String,
+    },
+    /// Several workers live under one name.
+    #[error("find the worker {name}: {} of that name live", incarnations.len())]
+    WorkerAmbiguous {
+        /// The name asked for.
+        name: String,
+        /// Each of them, newest first.
+        incarnations: Vec<WorkerIncarnation>,
     },
     /// The job's state does not allow it.
     #[error("{verb} job {id}: it is {state}")]
@@ -85,8 +105,8 @@ pub struct JobActionRecord {
     pub detail: Option<Value>,
 }
 
-struct Locked {
-    state: String,
+pub(super) struct Locked {
+    pub(super) state: String,
     key: Option<String>,
 }
 
@@ -169,6 +189,39 @@ pub async fn cancel_job(
     Ok(outcome)
 }
 
+/// Puts a ready job off: it may start this long from now, and not before.
+///
+/// # Errors
+/// [`OperateError::Refused`] for a job that runs or has ended, [`OperateError::NotFound`].
+pub async fn snooze_job(
+    connection: &mut PgConnection,
+    id: JobId,
+    snooze_for: Duration,
+    action: &JobAction,
+) -> Result<ActionOutcome, OperateError> {
+    let mut transaction = connection.begin().await?;
+    let job = lock_job(&mut transaction, id).await?;
+    if JobState::from_stored(&job.state) != Some(JobState::Ready) {
+        return Err(OperateError::Refused {
+            verb: "snooze",
+            id,
+            state: job.state,
+        });
+    }
+    let snooze_ms = millis(snooze_for);
+    sqlx::query!(
+        "UPDATE jobs SET run_at = now() + $2::bigint * interval '1 millisecond' WHERE id = $1",
+        id.as_uuid(),
+        snooze_ms,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let detail = json!({ "snooze_ms": snooze_ms });
+    append_action(&mut transaction, Some(id), "job.snooze", action, &detail).await?;
+    transaction.commit().await?;
+    Ok(ActionOutcome::Snoozed)
+}
+
 /// Lists what operators did to a job, oldest first.
 ///
 /// # Errors
@@ -208,7 +261,10 @@ pub(crate) async fn append_action(
 }
 
 /// Locks the row: between the answer and the change no worker may claim or finish it.
-async fn lock_job(connection: &mut PgConnection, id: JobId) -> Result<Locked, OperateError> {
+pub(super) async fn lock_job(
+    connection: &mut PgConnection,
+    id: JobId,
+) -> Result<Locked, OperateError> {
     sqlx::query_as!(
         Locked,
         "SELECT state, idempotency_key AS key FROM jobs WHERE id = $1 FOR UPDATE",

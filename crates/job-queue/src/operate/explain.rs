@@ -51,7 +51,7 @@ pub enum WhyNotRunning {
         /// The kind.
         kind: String,
     },
-    /// Workers live that claim such jobs, and each claims nothing for now.
+    /// Workers live that claim such jobs, and each leaves them alone for now.
     WorkersHold {
         /// Why, as one of them says.
         reason: String,
@@ -188,8 +188,13 @@ async fn load_facts(
                   ) AS "ahead!"
            FROM jobs j LEFT JOIN queues p ON p.name = j.queue
            CROSS JOIN LATERAL (
-               SELECT count(*) FILTER (WHERE w.holds_because IS NULL) AS claiming,
-                      min(w.holds_because) AS hold
+               SELECT count(*) FILTER (
+                          WHERE w.drain_requested_at IS NULL
+                            AND (w.held_kinds IS NULL OR j.kind <> ALL (w.held_kinds))
+                      ) AS claiming,
+                      min(CASE WHEN w.drain_requested_at IS NULL THEN w.holds_because
+                               ELSE concat('drained by ', w.drain_requested_by,
+                                           ': ' || w.drain_reason) END) AS hold
                FROM workers w
                WHERE w.stopped_at IS NULL AND w.draining_at IS NULL
                  AND w.seen_at > now() - make_interval(secs => $2)
@@ -238,7 +243,7 @@ impl std::fmt::Display for WhyNotRunning {
                 write!(formatter, "no live worker takes {kind} from {queue}")
             }
             Self::WorkersHold { reason } => {
-                write!(formatter, "its workers claim nothing for now: {reason}")
+                write!(formatter, "its workers leave it alone for now: {reason}")
             }
             Self::Behind { jobs } => write!(formatter, "{jobs} due jobs go first"),
             Self::LeaseExpired { .. } => {

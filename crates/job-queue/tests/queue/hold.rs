@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job_queue::{
-    Holder, Outcome, QueueWorker, Registry, Waker, WhyNotRunning, list_workers, why_not_running,
+    Holder, Job, JobKind, Outcome, QueueWorker, Registry, Waker, WhyNotRunning, list_workers,
+    why_not_running,
 };
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::support::{PATIENCE, Ping, Started, handler, load, ping, put, quick, wait_for_state};
+use crate::support::{
+    Hasty, PATIENCE, Ping, Started, handler, load, ping, put, quick, wait_for_state,
+};
 
 const REASON: &str = "the cluster lets us make nothing";
 
@@ -49,7 +52,7 @@ async fn a_held_worker_claims_nothing_finishes_what_runs_and_goes_on_when_let_go
     let before = put(&pool, &ping(1)).await;
     wait_for_state(&pool, before, "running").await;
 
-    holder.hold(REASON);
+    holder.hold(&[JobKind(Ping::KIND)], REASON);
     let held = put(&pool, &ping(2)).await;
     Waker::new(pool.clone()).wake();
     gate.notify_one();
@@ -69,7 +72,7 @@ async fn a_held_worker_claims_nothing_finishes_what_runs_and_goes_on_when_let_go
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_held_worker_ends_when_it_is_drained(pool: PgPool) {
     let holder = Holder::default();
-    holder.hold(REASON);
+    holder.hold(&[JobKind(Ping::KIND)], REASON);
     let worker = QueueWorker::builder(pool.clone(), held_open(&Arc::default()), quick("w"));
     let worker = Started::new(worker.hold_with(&holder).build());
     let held = put(&pool, &ping(1)).await;
@@ -80,7 +83,7 @@ async fn a_held_worker_ends_when_it_is_drained(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn why_a_job_waits_for_workers_that_hold_is_told_in_their_words(pool: PgPool) {
     let holder = Holder::default();
-    holder.hold(REASON);
+    holder.hold(&[JobKind(Ping::KIND)], REASON);
     let worker = QueueWorker::builder(pool.clone(), held_open(&Arc::default()), quick("w"));
     let worker = Started::new(worker.hold_with(&holder).build());
     let held = put(&pool, &ping(1)).await;
@@ -94,5 +97,20 @@ async fn why_a_job_waits_for_workers_that_hold_is_told_in_their_words(pool: PgPo
 
     holder.let_go();
     wait_until_told(&pool, None).await;
+    worker.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_is_not_held_is_claimed_meanwhile(pool: PgPool) {
+    let holder = Holder::default();
+    holder.hold(&[JobKind(Ping::KIND)], REASON);
+    let registry = held_open(&Arc::default())
+        .register::<Hasty, _>(handler(|_: Hasty, _| async { Outcome::Done }));
+    let worker = QueueWorker::builder(pool.clone(), registry, quick("w"));
+    let worker = Started::new(worker.hold_with(&holder).build());
+    let held = put(&pool, &ping(1)).await;
+    let other = put(&pool, &Hasty).await;
+    wait_for_state(&pool, other, "done").await;
+    assert_eq!(load(&pool, held).await.state, "ready");
     worker.drain().await;
 }

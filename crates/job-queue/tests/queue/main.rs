@@ -5,6 +5,7 @@
 mod drain;
 mod enqueue;
 mod faults;
+mod fence;
 mod hold;
 mod operate;
 mod outcomes;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use job_queue::{JobAction, disable_schedule, list_schedules, record_tick, tick};
+use job_queue::{
+    JobAction, OperateError, disable_schedule, list_schedules, record_tick, run_schedule, tick,
+};
 use session_identity::WorkerIncarnation;
 use sqlx::PgPool;
 
@@ -75,4 +77,24 @@ async fn a_disabled_schedule_has_no_ticks_and_keeps_its_last_status(pool: PgPool
         Some(serde_json::json!({ "found": 3 }))
     );
     assert_eq!(schedules[0].disabled_by.as_deref(), Some("staff:dana"));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_schedule_that_an_operator_runs_is_due_at_once_for_one_asker(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let action = JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: None,
+    };
+    let missing = run_schedule(&mut connection, "sweep", &action).await;
+    assert!(matches!(
+        missing,
+        Err(OperateError::ScheduleNotFound { .. })
+    ));
+    assert_eq!(winners_of_16(&pool).await, 1);
+    assert_eq!(winners_of_16(&pool).await, 0, "the period has only begun");
+    run_schedule(&mut connection, "sweep", &action)
+        .await
+        .unwrap();
+    assert_eq!(winners_of_16(&pool).await, 1);
 }

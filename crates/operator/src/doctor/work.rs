@@ -1,6 +1,6 @@
 //! Whether jobs are being worked on.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use command_line::CliError;
 use job_queue::{
     JobFilter, JobState, QueueStatus, WorkerRecord, list_jobs, list_queues, list_workers,
@@ -14,26 +14,33 @@ use super::sweeps::server_time;
 const SILENT_SECONDS: f64 = 30.0;
 /// A lease that ran out is taken over within a poll; this long it lies only where nobody polls.
 const LEASE_GRACE: TimeDelta = TimeDelta::seconds(15);
+/// A worker holds until it has looked at its runtime, which may take its time to answer.
+const FIRST_LOOK: TimeDelta = TimeDelta::seconds(45);
 const LOOK_AT: i64 = 500;
 
 /// Finds queues whose work nobody would take.
 pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliError> {
     let live = live_workers(connection).await?;
     let queues = list_queues(connection).await?;
+    let now = server_time(connection).await?;
+    let holding = live.iter().filter_map(|worker| holding(worker, now));
     let starving = queues.iter().filter_map(|queue| starving(queue, &live));
-    let starving: Vec<_> = live.iter().filter_map(holding).chain(starving).collect();
+    let found: Vec<_> = holding.chain(starving).collect();
     let good = format!("{} queues, {} live workers", queues.len(), live.len());
-    let next = "mend what a worker holds for, and it goes on by itself; where none lives, start \
-                carrel-worker for these queues";
-    Ok(Check::of_findings("queues", &good, &starving, next))
+    let next = "mend what a worker holds for, and it goes on by itself; carrel workers undrain <worker> \
+                --as <you>; where none lives, start carrel-worker for these queues";
+    Ok(Check::of_findings("queues", &good, &found, next))
 }
 
-fn holding(worker: &WorkerRecord) -> Option<String> {
+fn holding(worker: &WorkerRecord, now: DateTime<Utc>) -> Option<String> {
+    let name = &worker.name;
+    if let Some(by) = &worker.drain_requested_by {
+        return Some(format!("worker {name} claims nothing: drained by {by}"));
+    }
     let reason = worker.holds_because.as_ref()?;
-    let (name, queues) = (&worker.name, worker.queues.join(", "));
-    Some(format!(
-        "worker {name} claims nothing from {queues}: {reason}"
-    ))
+    let kinds = worker.held_kinds.join(", ");
+    let has_looked = now - worker.started_at > FIRST_LOOK;
+    has_looked.then(|| format!("worker {name} takes no {kinds}: {reason}"))
 }
 
 /// Lists the workers that claim jobs.
@@ -51,7 +58,7 @@ fn is_live(worker: &WorkerRecord) -> bool {
         && worker.seen_seconds_ago < SILENT_SECONDS
 }
 
-/// A worker that holds has a finding of its own.
+/// A worker that is held or drained has a finding of its own.
 fn starving(queue: &QueueStatus, live: &[WorkerRecord]) -> Option<String> {
     let served = live
         .iter()

@@ -72,8 +72,11 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
                   VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
     sqlx::raw_sql(worker).execute(&pool).await.unwrap();
     assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
-    let holds = "UPDATE workers SET holds_because = 'no rights in exams'";
+    let holds = "UPDATE workers SET holds_because = 'no rights in exams', held_kinds = '{make}'";
     sqlx::raw_sql(holds).execute(&pool).await.unwrap();
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0, "it has just started");
+    let long_ago = "UPDATE workers SET started_at = now() - interval '2 minutes'";
+    sqlx::raw_sql(long_ago).execute(&pool).await.unwrap();
     let ended = carrel.run(&["doctor"]).await;
     assert_eq!(findings(&ended), ["queues"]);
     assert!(
@@ -81,7 +84,11 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
         "{}",
         ended.data
     );
-    let goes_on = "UPDATE workers SET holds_because = NULL";
+    let drained = "UPDATE workers SET holds_because = NULL, held_kinds = NULL,
+                          drain_requested_at = now(), drain_requested_by = 'staff:dana'";
+    sqlx::raw_sql(drained).execute(&pool).await.unwrap();
+    assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
+    let goes_on = "UPDATE workers SET drain_requested_at = NULL, drain_requested_by = NULL";
     sqlx::raw_sql(goes_on).execute(&pool).await.unwrap();
     let silent = "UPDATE workers SET seen_at = now() - interval '1 minute'";
     sqlx::raw_sql(silent).execute(&pool).await.unwrap();

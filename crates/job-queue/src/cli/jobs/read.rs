@@ -7,7 +7,8 @@ use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
 
-use super::{FilterArgs, PageArgs};
+use crate::cli::errors::cli_error;
+use crate::cli::{FilterArgs, PageArgs};
 use crate::{
     AttemptRecord, JobRecord, OperateError, WhyNotRunning, count_jobs, job_actions, job_attempts,
     list_jobs, load_job, why_not_running,
@@ -46,7 +47,7 @@ pub(super) async fn count(
 pub(super) async fn show(connection: &mut PgConnection, id: JobId) -> Result<Document, CliError> {
     let job = load_job(connection, id)
         .await?
-        .ok_or_else(|| super::cli_error(OperateError::NotFound { id }))?;
+        .ok_or_else(|| cli_error(OperateError::NotFound { id }))?;
     let attempts = job_attempts(connection, id).await?;
     let actions = job_actions(connection, id).await?;
     let why = why_not_running(connection, id).await?;

@@ -1,12 +1,18 @@
 //! The verbs that change a job.
 
+use std::time::Duration;
+
 use command_line::{CliError, Document};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
 
-use super::{ActionArgs, cli_error};
-use crate::{ActionOutcome, cancel_job, notify_workers, retry_job};
+use super::KillArgs;
+use crate::cli::ActionArgs;
+use crate::cli::errors::{cli_error, confirmed};
+use crate::{
+    ActionOutcome, AfterKill, cancel_job, kill_job, notify_workers, retry_job, snooze_job,
+};
 
 pub(super) async fn retry(
     connection: &mut PgConnection,
@@ -32,9 +38,42 @@ pub(super) async fn cancel(
     Ok(changed("job-queue/cancel.v1", id, outcome))
 }
 
+pub(super) async fn snooze(
+    connection: &mut PgConnection,
+    id: JobId,
+    lasts: Duration,
+    args: &ActionArgs,
+) -> Result<Document, CliError> {
+    let outcome = snooze_job(connection, id, lasts, &args.action())
+        .await
+        .map_err(cli_error)?;
+    Ok(changed("job-queue/snooze.v1", id, outcome))
+}
+
+pub(super) async fn kill(
+    connection: &mut PgConnection,
+    args: &KillArgs,
+) -> Result<Document, CliError> {
+    let id = args.id;
+    let consequence = "the run is not asked to stop: its effects may still be under way";
+    confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
+    let then = if args.requeue {
+        AfterKill::Requeue
+    } else {
+        AfterKill::Park
+    };
+    let outcome = kill_job(connection, id, then, &args.action.action())
+        .await
+        .map_err(cli_error)?;
+    notify_workers(connection).await.ok();
+    Ok(changed("job-queue/kill.v1", id, outcome))
+}
+
 fn changed(schema: &'static str, id: JobId, outcome: ActionOutcome) -> Document {
     let text = match outcome {
         ActionOutcome::Requeued => "ready again",
+        ActionOutcome::Killed => "dead; whatever its run still answers is refused",
+        ActionOutcome::Snoozed => "put off",
         ActionOutcome::Cancelled => "cancelled",
         ActionOutcome::CancelRequested => "asked to stop; its handler learns within a heartbeat",
         ActionOutcome::Unchanged => "already cancelled; nothing changed",

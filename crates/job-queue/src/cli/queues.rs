@@ -1,0 +1,134 @@
+//! `queues …`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::ActionArgs;
+use crate::{QueueStatus, list_queues, notify_workers, pause_queue, resume_queue};
+
+/// Shows how full queues are, closes and opens them.
+#[derive(Debug, Subcommand)]
+pub enum QueuesCommand {
+    /// Lists every queue with its depth, the age of its oldest due job, and its switch
+    List,
+    /// Stops claims from a queue; what runs goes on
+    Pause {
+        /// The queue's name.
+        queue: String,
+        /// Opens it again by itself after this long, such as 30m; without, it stays closed.
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+        lasts: Option<Duration>,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+    /// Opens a queue again
+    Resume {
+        /// The queue's name.
+        queue: String,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+}
+
+impl RunCommand for QueuesCommand {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        let pool = globals.connect().await?;
+        let mut connection = pool.acquire().await?;
+        match self {
+            Self::List => list(&mut connection).await,
+            Self::Pause {
+                queue,
+                lasts,
+                action,
+            } => {
+                must_be_known(&mut connection, &queue).await?;
+                pause_queue(&mut connection, &queue, lasts, &action.action()).await?;
+                let found = find(&mut connection, &queue).await?;
+                Ok(changed("job-queue/queues-pause.v1", found.as_ref()))
+            }
+            Self::Resume { queue, action } => {
+                must_be_known(&mut connection, &queue).await?;
+                resume_queue(&mut connection, &queue, &action.action()).await?;
+                // It is open whether or not anybody hears of it; workers also poll.
+                notify_workers(&mut connection).await.ok();
+                let found = find(&mut connection, &queue).await?;
+                Ok(changed("job-queue/queues-resume.v1", found.as_ref()))
+            }
+        }
+    }
+}
+
+async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
+    let queues = list_queues(connection).await?;
+    let text = queues.iter().fold(String::new(), |mut text, queue| {
+        // Writing to a string cannot fail.
+        writeln!(text, "{}", line(queue)).ok();
+        text
+    });
+    let data = json!({ "queues": queues });
+    Ok(Document::new("job-queue/queues-list.v1", data).with_text(text))
+}
+
+/// A typing error must not close a queue that nobody uses, and look like success.
+async fn must_be_known(connection: &mut PgConnection, queue: &str) -> Result<(), CliError> {
+    let queues = list_queues(connection).await?;
+    let workers = crate::list_workers(connection, 500).await?;
+    let served = workers.iter().flat_map(|worker| &worker.queues);
+    let mut known: Vec<_> = queues.iter().map(|it| &it.name).chain(served).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.iter().any(|name| *name == queue) {
+        return Ok(());
+    }
+    let known: Vec<_> = known.into_iter().map(String::as_str).collect();
+    Err(CliError::not_found(format!("no queue {queue:?}"))
+        .field("queue")
+        .next(format!("name one of: {}", known.join(", "))))
+}
+
+async fn find(connection: &mut PgConnection, queue: &str) -> Result<Option<QueueStatus>, CliError> {
+    let mut queues = list_queues(connection).await?;
+    queues.retain(|found| found.name == queue);
+    Ok(queues.pop())
+}
+
+fn changed(schema: &'static str, queue: Option<&QueueStatus>) -> Document {
+    let text = queue.map(line).unwrap_or_default();
+    Document::new(schema, json!({ "queue": queue })).with_text(text)
+}
+
+fn line(queue: &QueueStatus) -> String {
+    let oldest = queue.oldest_ready_seconds;
+    let oldest = oldest.map_or_else(|| "-".to_owned(), |age| format!("{age:.0} s"));
+    let QueueStatus {
+        name,
+        ready,
+        scheduled,
+        running,
+        dead,
+        ..
+    } = queue;
+    let state = state(queue);
+    format!(
+        "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
+         {running:>4}  dead {dead:>4}  {state}"
+    )
+}
+
+fn state(queue: &QueueStatus) -> String {
+    if queue.paused_at.is_none() {
+        return "open".to_owned();
+    }
+    let by = queue.paused_by.as_deref().unwrap_or("unknown");
+    let reason = queue.paused_reason.as_deref().unwrap_or("no reason given");
+    let until = queue.paused_until;
+    let until = until.map_or_else(|| "until resumed".to_owned(), |at| format!("until {at}"));
+    format!("paused by {by} {until}: {reason}")
+}

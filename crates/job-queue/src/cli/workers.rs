@@ -1,0 +1,177 @@
+//! `workers …`.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use serde_json::json;
+use session_identity::WorkerIncarnation;
+use sqlx::PgConnection;
+
+use super::ActionArgs;
+use super::errors::{cli_error, confirmed};
+use crate::{
+    WorkerRecord, drain_worker, evict_worker, find_worker, list_workers, notify_workers,
+    undrain_worker,
+};
+
+/// Shows who works, and has one worker claim nothing.
+#[derive(Debug, Subcommand)]
+pub enum WorkersCommand {
+    /// Lists workers, newest first: those that live, or all that are still known
+    List {
+        /// Also those that have ended or fallen silent.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Has a worker claim nothing more; what it runs goes on
+    ///
+    /// A carrel-worker process is two workers, NAME for environments and NAME-sessions, and its sweeps
+    /// go on: end the process to have all of it stop.
+    Drain(WorkerArgs),
+    /// Lets a drained or evicted worker claim again
+    Undrain(WorkerArgs),
+    /// Takes every running job from a worker, for one that is gone or not to be trusted
+    ///
+    /// Its jobs are ready again at once, its late answers are refused, and it claims nothing more.
+    Evict {
+        /// Which, who and why.
+        #[command(flatten)]
+        args: WorkerArgs,
+        /// The worker once more, as named.
+        #[arg(long, value_name = "WORKER")]
+        confirm: Option<String>,
+    },
+}
+
+/// Which worker, who and why.
+#[derive(Args, Debug)]
+pub struct WorkerArgs {
+    /// The worker's name, or its incarnation where several live under one name.
+    worker: String,
+    /// Who and why.
+    #[command(flatten)]
+    action: ActionArgs,
+}
+
+impl RunCommand for WorkersCommand {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        let pool = globals.connect().await?;
+        let mut connection = pool.acquire().await?;
+        let connection = &mut *connection;
+        match self {
+            Self::List { all } => list(connection, all).await,
+            Self::Drain(args) => {
+                let worker = find(connection, &args).await?;
+                let drained = drain_worker(connection, worker, &args.action.action()).await;
+                drained.map_err(cli_error)?;
+                let text = format!("{worker} claims nothing more; what it runs goes on");
+                Ok(done("job-queue/workers-drain.v1", worker, text))
+            }
+            Self::Undrain(args) => {
+                let worker = find(connection, &args).await?;
+                let undrained = undrain_worker(connection, worker, &args.action.action()).await;
+                undrained.map_err(cli_error)?;
+                let text = format!("{worker} claims again after its next heartbeat");
+                Ok(done("job-queue/workers-undrain.v1", worker, text))
+            }
+            Self::Evict { args, confirm } => evict(connection, &args, confirm.as_deref()).await,
+        }
+    }
+}
+
+/// As many as are ever shown.
+const LOOK_AT: i64 = 500;
+/// Six heartbeats missed.
+const SILENT_SECONDS: f64 = 30.0;
+
+async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliError> {
+    let mut workers = list_workers(connection, LOOK_AT).await?;
+    workers.retain(|worker| all || state(worker) != "ended" && state(worker) != "silent");
+    let text = workers.iter().fold(String::new(), |mut text, worker| {
+        // Writing to a string cannot fail.
+        writeln!(text, "{}", line(worker)).ok();
+        text
+    });
+    let workers: Vec<_> = workers
+        .iter()
+        .map(|worker| json!({ "worker": worker, "state": state(worker) }))
+        .collect();
+    let data = json!({ "workers": workers });
+    Ok(Document::new("job-queue/workers-list.v1", data).with_text(text))
+}
+
+async fn find(
+    connection: &mut PgConnection,
+    args: &WorkerArgs,
+) -> Result<WorkerIncarnation, CliError> {
+    let found = find_worker(connection, &args.worker).await;
+    found.map_err(cli_error)
+}
+
+async fn evict(
+    connection: &mut PgConnection,
+    args: &WorkerArgs,
+    confirm: Option<&str>,
+) -> Result<Document, CliError> {
+    let worker = find(connection, args).await?;
+    let consequence = "its running jobs are given to others while it may still be at them";
+    confirmed(confirm, &args.worker, consequence)?;
+    let jobs = evict_worker(connection, worker, &args.action.action()).await;
+    let jobs = jobs.map_err(cli_error)?;
+    // They are ready whether or not anybody hears of it; workers also poll.
+    notify_workers(connection).await.ok();
+    let text = format!("{worker} evicted; {} jobs are ready again", jobs.len());
+    let data = json!({ "worker": worker, "jobs": jobs });
+    Ok(Document::new("job-queue/workers-evict.v1", data).with_text(text))
+}
+
+fn done(schema: &'static str, worker: WorkerIncarnation, text: String) -> Document {
+    Document::new(schema, json!({ "worker": worker })).with_text(text)
+}
+
+fn state(worker: &WorkerRecord) -> &'static str {
+    if worker.stopped_at.is_some() {
+        "ended"
+    } else if worker.seen_seconds_ago >= SILENT_SECONDS {
+        "silent"
+    } else if worker.draining_at.is_some() {
+        "ending"
+    } else if worker.drain_requested_at.is_some() {
+        "drained"
+    } else if worker.holds_because.is_some() {
+        "holding"
+    } else {
+        "working"
+    }
+}
+
+fn why(worker: &WorkerRecord) -> String {
+    if worker.drain_requested_at.is_some() {
+        let by = worker.drain_requested_by.as_deref().unwrap_or("unknown");
+        let reason = worker.drain_reason.as_deref().unwrap_or("no reason given");
+        return format!("drained by {by}: {reason}");
+    }
+    let kinds = worker.held_kinds.join(", ");
+    let reason = worker.holds_because.as_deref();
+    reason.map_or_else(String::new, |reason| format!("takes no {kinds}: {reason}"))
+}
+
+fn line(worker: &WorkerRecord) -> String {
+    let WorkerRecord {
+        incarnation,
+        name,
+        host,
+        build,
+        running,
+        slots,
+        ..
+    } = worker;
+    let (state, queues) = (state(worker), worker.queues.join(","));
+    let beat = worker.seen_seconds_ago;
+    let why = why(worker);
+    format!(
+        "{incarnation}  {name:<18} {state:<8} {running}/{slots} of {queues}  {host} {build}  \
+         heard of {beat:.0} s ago  {why}"
+    )
+}
