@@ -83,7 +83,9 @@ pub(super) static RULES: &[Rule] = &[
         "the chosen machine could not prepare network, address or volumes",
         "machine-setup",
     )
-    .after_seconds(20),
+    // A machine that starts many at once prepares the last of them for most of this, and a new
+    // attempt would only add to its work. Two thirds of the shortest startup budget.
+    .after_seconds(40),
     platform(
         Code::InfraQuota,
         "The exam is at its capacity. It is not your fault. Staff were told.",
