@@ -5,4 +5,5 @@
 mod command_lines;
 mod dependencies_point_down;
 mod libraries_answer_their_contract_verbs;
+mod monitoring;
 mod schema;

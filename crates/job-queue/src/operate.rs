@@ -2,6 +2,7 @@
 
 mod act;
 mod drain;
+mod evict;
 mod explain;
 mod fence;
 mod read;
@@ -12,8 +13,12 @@ pub use act::{
     snooze_job,
 };
 pub use drain::{drain_worker, find_worker, undrain_worker};
+pub use evict::evict_worker;
 pub use explain::{WhyNotRunning, why_not_running};
-pub use fence::{AfterKill, evict_worker, kill_job};
+pub use fence::{AfterKill, kill_job};
 pub use read::{
     AttemptRecord, JobCount, JobFilter, JobRecord, count_jobs, job_attempts, list_jobs, load_job,
 };
+
+/// A worker that has not been seen for this long is not counted on. Six heartbeats.
+pub(crate) const WORKER_LIVE_SECONDS: f64 = 30.0;

@@ -8,7 +8,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::{
     job::millis,
-    operate::{JobAction, append_action},
+    operate::{JobAction, WORKER_LIVE_SECONDS, append_action},
 };
 
 /// How one queue stands.
@@ -36,7 +36,7 @@ pub struct QueueStatus {
     pub paused_until: Option<DateTime<Utc>>,
 }
 
-/// Lists every queue that has jobs or a row, by name.
+/// Lists every queue that has live or dead jobs, a switch or a live worker, by name.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -65,8 +65,12 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
                       paused_at IS NOT NULL
                           AND (paused_until IS NULL OR paused_until > now()) AS is_paused
                FROM queues
+           ),
+           served AS (
+               SELECT DISTINCT unnest(w.queues) AS name FROM workers w
+               WHERE w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $1)
            )
-           SELECT COALESCE(c.name, s.name) AS "name!",
+           SELECT COALESCE(c.name, s.name, w.name) AS "name!",
                   COALESCE(c.ready, 0) AS "ready!", COALESCE(c.scheduled, 0) AS "scheduled!",
                   COALESCE(c.running, 0) AS "running!", COALESCE(c.dead, 0) AS "dead!",
                   c.oldest AS "oldest_ready_seconds?",
@@ -74,8 +78,11 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
                   CASE WHEN s.is_paused THEN s.paused_by END AS "paused_by?",
                   CASE WHEN s.is_paused THEN s.paused_reason END AS "paused_reason?",
                   CASE WHEN s.is_paused THEN s.paused_until END AS "paused_until?"
-           FROM counted c FULL JOIN switched s ON s.name = c.name
+           FROM counted c
+           FULL JOIN switched s ON s.name = c.name
+           FULL JOIN served w ON w.name = COALESCE(c.name, s.name)
            ORDER BY 1"#,
+        WORKER_LIVE_SECONDS,
     )
     .fetch_all(connection)
     .await

@@ -12,7 +12,7 @@ use super::ActionArgs;
 use super::errors::{cli_error, confirmed};
 use crate::{
     WorkerRecord, drain_worker, evict_worker, find_worker, list_workers, notify_workers,
-    undrain_worker,
+    operate::WORKER_LIVE_SECONDS, undrain_worker,
 };
 
 /// Shows who works, and has one worker claim nothing.
@@ -82,8 +82,6 @@ impl RunCommand for WorkersCommand {
 
 /// As many as are ever shown.
 const LOOK_AT: i64 = 500;
-/// Six heartbeats missed.
-const SILENT_SECONDS: f64 = 30.0;
 
 async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliError> {
     let mut workers = list_workers(connection, LOOK_AT).await?;
@@ -133,7 +131,7 @@ fn done(schema: &'static str, worker: WorkerIncarnation, text: String) -> Docume
 fn state(worker: &WorkerRecord) -> &'static str {
     if worker.stopped_at.is_some() {
         "ended"
-    } else if worker.seen_seconds_ago >= SILENT_SECONDS {
+    } else if worker.seen_seconds_ago >= WORKER_LIVE_SECONDS {
         "silent"
     } else if worker.draining_at.is_some() {
         "ending"

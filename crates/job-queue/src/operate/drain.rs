@@ -5,10 +5,7 @@ use session_identity::WorkerIncarnation;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::{JobAction, OperateError, append_action};
-
-/// A worker that was not seen for so long is not meant by its name any more. Six heartbeats.
-const LIVE_SECONDS: f64 = 30.0;
+use super::{JobAction, OperateError, WORKER_LIVE_SECONDS, append_action};
 
 /// Finds the worker that an operator means: by its incarnation, or by its name where just one lives
 /// that bears it.
@@ -28,7 +25,7 @@ pub async fn find_worker(
          ORDER BY started_at DESC",
         named,
         id,
-        LIVE_SECONDS,
+        WORKER_LIVE_SECONDS,
     )
     .fetch_all(connection)
     .await?;

@@ -6,8 +6,7 @@ use session_identity::JobId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A worker that has not been seen for this long is not counted on. Six heartbeats.
-const WORKER_LIVE_SECONDS: f64 = 30.0;
+use super::WORKER_LIVE_SECONDS;
 
 /// One answer to "why is it not running"; several can hold at once.
 #[derive(Clone, Debug, PartialEq, Serialize)]
