@@ -3,7 +3,8 @@
 //! Each file in `recorded/` is what Kubernetes 1.36 with containerd answered about a pod made as in
 //! production and then brought into that state: without managed fields, addresses and conditions
 //! that say nothing here, and with shorter names of images. Nobody but the image source at
-//! `localhost:5999`, which was made to answer 404, 401 and 429, was imitated.
+//! `localhost:5999`, which was made to answer 404, 401 and 429, was imitated. The pod of `node_silent`
+//! only slept: what its conditions say comes from the node controller, whatever runs in a pod.
 
 mod derived;
 
