@@ -71,6 +71,25 @@ impl CliError {
         Self::new(Exit::Refused, message)
     }
 
+    /// Refuses what cannot be taken back until its name is given once more, with `--confirm`. The
+    /// consequence is read before "so it needs to be confirmed".
+    ///
+    /// # Errors
+    /// Exit 6, with the flag to add.
+    pub fn unless_confirmed(
+        given: Option<&str>,
+        expected: &str,
+        consequence: &str,
+    ) -> Result<(), Self> {
+        if given == Some(expected) {
+            return Ok(());
+        }
+        let refused = Self::refused(format!("{consequence}, so it needs to be confirmed"));
+        Err(refused
+            .field("confirm")
+            .next(format!("--confirm {expected}")))
+    }
+
     /// Carrel's own fault.
     pub fn bug(error: impl std::fmt::Display) -> Self {
         Self::new(Exit::Bug, error.to_string())

@@ -51,4 +51,4 @@ pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{
     ConfigError, DrainReport, QueueWorker, QueueWorkerBuilder, WorkerConfig, WorkerError,
 };
-pub use workers::{WorkerRecord, list_workers};
+pub use workers::{WorkerRecord, WorkerState, list_workers};

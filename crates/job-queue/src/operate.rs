@@ -19,6 +19,3 @@ pub use fence::{AfterKill, kill_job};
 pub use read::{
     AttemptRecord, JobCount, JobFilter, JobRecord, count_jobs, job_attempts, list_jobs, load_job,
 };
-
-/// A worker that has not been seen for this long is not counted on. Six heartbeats.
-pub(crate) const WORKER_LIVE_SECONDS: f64 = 30.0;

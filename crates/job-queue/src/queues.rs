@@ -8,7 +8,8 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::{
     job::millis,
-    operate::{JobAction, WORKER_LIVE_SECONDS, append_action},
+    operate::{JobAction, append_action},
+    workers::WORKER_LIVE_SECONDS,
 };
 
 /// How one queue stands.

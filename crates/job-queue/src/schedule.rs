@@ -133,8 +133,15 @@ pub async fn disable_schedule(
     )
     .execute(&mut *transaction)
     .await?;
-    found(schedule, changed.rows_affected())?;
-    note(&mut transaction, schedule, "schedule.disable", action).await?;
+    let changed = changed.rows_affected();
+    note(
+        &mut transaction,
+        schedule,
+        "schedule.disable",
+        action,
+        changed,
+    )
+    .await?;
     Ok(transaction.commit().await?)
 }
 
@@ -154,8 +161,15 @@ pub async fn enable_schedule(
     )
     .execute(&mut *transaction)
     .await?;
-    found(schedule, changed.rows_affected())?;
-    note(&mut transaction, schedule, "schedule.enable", action).await?;
+    let changed = changed.rows_affected();
+    note(
+        &mut transaction,
+        schedule,
+        "schedule.enable",
+        action,
+        changed,
+    )
+    .await?;
     Ok(transaction.commit().await?)
 }
 
@@ -176,25 +190,24 @@ pub async fn run_schedule(
     )
     .execute(&mut *transaction)
     .await?;
-    found(schedule, changed.rows_affected())?;
-    note(&mut transaction, schedule, "schedule.run", action).await?;
+    let changed = changed.rows_affected();
+    note(&mut transaction, schedule, "schedule.run", action, changed).await?;
     Ok(transaction.commit().await?)
 }
 
-fn found(schedule: &str, rows: u64) -> Result<(), OperateError> {
-    if rows > 0 {
-        return Ok(());
-    }
-    let name = schedule.to_owned();
-    Err(OperateError::ScheduleNotFound { name })
-}
-
+/// Writes an act down, or tells that there was nothing to act on.
 async fn note(
     connection: &mut PgConnection,
     schedule: &str,
     verb: &str,
     action: &JobAction,
-) -> Result<(), sqlx::Error> {
-    let detail = serde_json::json!({ "schedule": schedule });
-    append_action(connection, None, verb, action, &detail).await
+    changed: u64,
+) -> Result<(), OperateError> {
+    let name = schedule.to_owned();
+    if changed == 0 {
+        return Err(OperateError::ScheduleNotFound { name });
+    }
+    let detail = serde_json::json!({ "schedule": name });
+    append_action(connection, None, verb, action, &detail).await?;
+    Ok(())
 }

@@ -12,6 +12,9 @@ use crate::{
     hold::Held,
 };
 
+/// A worker that has not been seen for this long is not counted on. Six heartbeats.
+pub(crate) const WORKER_LIVE_SECONDS: f64 = 30.0;
+
 /// What a worker says about itself.
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -125,6 +128,57 @@ pub struct WorkerRecord {
     pub draining_at: Option<DateTime<Utc>>,
     /// When it ended by itself; a killed worker has none.
     pub stopped_at: Option<DateTime<Utc>>,
+}
+
+/// What a worker does, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// It claims jobs of all its kinds.
+    Working,
+    /// It leaves some kinds alone, and says why.
+    Holding,
+    /// An operator has it claim nothing.
+    Drained,
+    /// It ends: it claims nothing, and what it runs may end.
+    Ending,
+    /// It has not been heard of for six heartbeats.
+    Silent,
+    /// It has ended by itself.
+    Ended,
+}
+
+impl WorkerState {
+    /// Returns the word as it is serialized.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Holding => "holding",
+            Self::Drained => "drained",
+            Self::Ending => "ending",
+            Self::Silent => "silent",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl WorkerRecord {
+    /// Tells what it does; of several words the one that explains most.
+    pub fn state(&self) -> WorkerState {
+        if self.stopped_at.is_some() {
+            WorkerState::Ended
+        } else if self.seen_seconds_ago >= WORKER_LIVE_SECONDS {
+            WorkerState::Silent
+        } else if self.draining_at.is_some() {
+            WorkerState::Ending
+        } else if self.drain_requested_at.is_some() {
+            WorkerState::Drained
+        } else if self.holds_because.is_some() {
+            WorkerState::Holding
+        } else {
+            WorkerState::Working
+        }
+    }
 }
 
 /// Lists the latest workers, newest first.

@@ -67,10 +67,9 @@ impl RunCommand for IsolationCommand {
 }
 
 async fn waive(args: WaiveArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
-    if args.confirm.as_deref() != Some(CONFIRMATION) {
-        let message = "candidates may reach each other, the node and the platform while a waiver counts, so it needs to be confirmed";
-        return Err(CliError::refused(message).next(format!("--confirm {CONFIRMATION}")));
-    }
+    let consequence =
+        "candidates may reach each other, the node and the platform while a waiver counts";
+    CliError::unless_confirmed(args.confirm.as_deref(), CONFIRMATION, consequence)?;
     let pool = globals.connect().await?;
     let mut conn = pool.acquire().await?;
     let actor = Actor::Staff(args.actor);

@@ -28,18 +28,3 @@ pub(super) fn cli_error(error: OperateError) -> CliError {
         OperateError::Database(source) => source.into(),
     }
 }
-
-/// Refuses what cannot be taken back until it is named once more.
-pub(super) fn confirmed(
-    given: Option<&str>,
-    expected: &str,
-    consequence: &str,
-) -> Result<(), CliError> {
-    if given == Some(expected) {
-        return Ok(());
-    }
-    let refused = CliError::refused(format!("{consequence}, so it needs to be confirmed"));
-    Err(refused
-        .field("confirm")
-        .next(format!("--confirm {expected}")))
-}

@@ -9,10 +9,10 @@ use session_identity::WorkerIncarnation;
 use sqlx::PgConnection;
 
 use super::ActionArgs;
-use super::errors::{cli_error, confirmed};
+use super::errors::cli_error;
 use crate::{
-    WorkerRecord, drain_worker, evict_worker, find_worker, list_workers, notify_workers,
-    operate::WORKER_LIVE_SECONDS, undrain_worker,
+    WorkerRecord, WorkerState, drain_worker, evict_worker, find_worker, list_workers,
+    notify_workers, undrain_worker,
 };
 
 /// Shows who works, and has one worker claim nothing.
@@ -85,7 +85,9 @@ const LOOK_AT: i64 = 500;
 
 async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliError> {
     let mut workers = list_workers(connection, LOOK_AT).await?;
-    workers.retain(|worker| all || state(worker) != "ended" && state(worker) != "silent");
+    let is_gone =
+        |worker: &WorkerRecord| matches!(worker.state(), WorkerState::Ended | WorkerState::Silent);
+    workers.retain(|worker| all || !is_gone(worker));
     let text = workers.iter().fold(String::new(), |mut text, worker| {
         // Writing to a string cannot fail.
         writeln!(text, "{}", line(worker)).ok();
@@ -93,7 +95,7 @@ async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliE
     });
     let workers: Vec<_> = workers
         .iter()
-        .map(|worker| json!({ "worker": worker, "state": state(worker) }))
+        .map(|worker| json!({ "worker": worker, "state": worker.state() }))
         .collect();
     let data = json!({ "workers": workers });
     Ok(Document::new("job-queue/workers-list.v1", data).with_text(text))
@@ -114,7 +116,7 @@ async fn evict(
 ) -> Result<Document, CliError> {
     let worker = find(connection, args).await?;
     let consequence = "its running jobs are given to others while it may still be at them";
-    confirmed(confirm, &args.worker, consequence)?;
+    CliError::unless_confirmed(confirm, &args.worker, consequence)?;
     let jobs = evict_worker(connection, worker, &args.action.action()).await;
     let jobs = jobs.map_err(cli_error)?;
     // They are ready whether or not anybody hears of it; workers also poll.
@@ -126,22 +128,6 @@ async fn evict(
 
 fn done(schema: &'static str, worker: WorkerIncarnation, text: String) -> Document {
     Document::new(schema, json!({ "worker": worker })).with_text(text)
-}
-
-fn state(worker: &WorkerRecord) -> &'static str {
-    if worker.stopped_at.is_some() {
-        "ended"
-    } else if worker.seen_seconds_ago >= WORKER_LIVE_SECONDS {
-        "silent"
-    } else if worker.draining_at.is_some() {
-        "ending"
-    } else if worker.drain_requested_at.is_some() {
-        "drained"
-    } else if worker.holds_because.is_some() {
-        "holding"
-    } else {
-        "working"
-    }
 }
 
 fn why(worker: &WorkerRecord) -> String {
@@ -165,7 +151,7 @@ fn line(worker: &WorkerRecord) -> String {
         slots,
         ..
     } = worker;
-    let (state, queues) = (state(worker), worker.queues.join(","));
+    let (state, queues) = (worker.state().as_str(), worker.queues.join(","));
     let beat = worker.seen_seconds_ago;
     let why = why(worker);
     format!(

@@ -5,7 +5,8 @@ use session_identity::WorkerIncarnation;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::{JobAction, OperateError, WORKER_LIVE_SECONDS, append_action};
+use super::{JobAction, OperateError, append_action};
+use crate::workers::WORKER_LIVE_SECONDS;
 
 /// Finds the worker that an operator means: by its incarnation, or by its name where just one lives
 /// that bears it.

@@ -6,7 +6,7 @@ use session_identity::JobId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::WORKER_LIVE_SECONDS;
+use crate::workers::WORKER_LIVE_SECONDS;
 
 /// One answer to "why is it not running"; several can hold at once.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,15 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use command_line::CliError;
 use job_queue::{
-    JobFilter, JobState, QueueStatus, WorkerRecord, list_jobs, list_queues, list_workers,
+    JobFilter, JobState, QueueStatus, WorkerRecord, WorkerState, list_jobs, list_queues,
+    list_workers,
 };
 use sqlx::PgConnection;
 
 use super::report::Check;
 use super::sweeps::server_time;
 
-/// Six heartbeats missed.
-const SILENT_SECONDS: f64 = 30.0;
 /// A lease that ran out is taken over within a poll; this long it lies only where nobody polls.
 const LEASE_GRACE: TimeDelta = TimeDelta::seconds(15);
 /// A worker holds until it has looked at its runtime, which may take its time to answer.
@@ -43,7 +42,7 @@ fn holding(worker: &WorkerRecord, now: DateTime<Utc>) -> Option<String> {
     has_looked.then(|| format!("worker {name} takes no {kinds}: {reason}"))
 }
 
-/// Lists the workers that claim jobs.
+/// Lists the workers that live and are not about to end.
 pub(super) async fn live_workers(
     connection: &mut PgConnection,
 ) -> Result<Vec<WorkerRecord>, CliError> {
@@ -53,9 +52,8 @@ pub(super) async fn live_workers(
 }
 
 fn is_live(worker: &WorkerRecord) -> bool {
-    worker.stopped_at.is_none()
-        && worker.draining_at.is_none()
-        && worker.seen_seconds_ago < SILENT_SECONDS
+    use WorkerState::{Drained, Holding, Working};
+    matches!(worker.state(), Working | Holding | Drained)
 }
 
 /// A worker that is held or drained has a finding of its own.

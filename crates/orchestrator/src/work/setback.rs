@@ -7,6 +7,7 @@ use cleanup_ttl::database_now;
 use execution_environment::{EnvironmentRecord, EnvironmentSpec, RuntimeError, record_signal};
 use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{JobContext, Outcome, enqueue};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use session_identity::ExamSessionId;
 use session_lifecycle::{Advance, Expected, FailureRecord, SessionRecord, advance, lock_session};
@@ -193,8 +194,8 @@ pub(super) async fn after_signal(
 
 /// Where this and the earlier attempts failed.
 fn places(environment: &EnvironmentRecord, place: Option<&str>) -> Vec<String> {
-    let spec = environment.spec.clone();
-    let spec = spec.and_then(|spec| serde_json::from_value::<EnvironmentSpec>(spec).ok());
+    let spec = environment.spec.as_ref();
+    let spec = spec.and_then(|spec| EnvironmentSpec::deserialize(spec).ok());
     let mut places = spec.map(|spec| spec.avoid).unwrap_or_default();
     let place = place.filter(|place| !places.iter().any(|known| known == place));
     places.extend(place.map(str::to_owned));

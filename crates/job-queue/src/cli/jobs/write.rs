@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::KillArgs;
 use crate::cli::ActionArgs;
-use crate::cli::errors::{cli_error, confirmed};
+use crate::cli::errors::cli_error;
 use crate::{
     ActionOutcome, AfterKill, cancel_job, kill_job, notify_workers, retry_job, snooze_job,
 };
@@ -56,7 +56,7 @@ pub(super) async fn kill(
 ) -> Result<Document, CliError> {
     let id = args.id;
     let consequence = "the run is not asked to stop: its effects may still be under way";
-    confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
+    CliError::unless_confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
     let then = if args.requeue {
         AfterKill::Requeue
     } else {
