@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use job_queue::{QueueLoad, queue_load};
 use sqlx::{PgConnection, PgPool};
 use telemetry::metrics::Metric;
 
@@ -32,39 +33,29 @@ impl ServiceGauges {
     }
 
     async fn read_jobs(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let rows = sqlx::query!(
-            r#"
-            -- Ready and running only: finished rows leave the table in their own time and would
-            -- make every scrape read history. Index-only on the two partial indexes.
-            SELECT queue, state, count(*) AS "count!",
-                   max(extract(epoch FROM now() - run_at)) FILTER (WHERE state = 'ready')
-                       ::double precision AS oldest_seconds
-            FROM jobs WHERE state IN ('ready', 'running')
-            GROUP BY queue, state
-            "#
-        )
-        .fetch_all(conn)
-        .await?;
+        let load = queue_load(conn).await?;
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.extend(rows.iter().map(|row| row.queue.clone()));
+        queues.extend(load.iter().map(|row| row.queue.clone()));
         for queue in queues.iter() {
-            let of = |state| {
-                rows.iter()
-                    .find(|row| &row.queue == queue && row.state == state)
-            };
-            for state in ["ready", "running"] {
-                let count = of(state).map_or(0, |row| row.count);
-                Metric::Jobs.set(whole(count), &[("queue", queue), ("state", state)]);
-            }
-            // A job that is due later has waited less than nothing.
-            let oldest = of("ready")
-                .and_then(|row| row.oldest_seconds)
-                .unwrap_or(0.0)
-                .max(0.0);
-            Metric::OldestReadyJobSeconds.set(oldest, &[("queue", queue)]);
+            show(queue, load.iter().find(|row| &row.queue == queue));
         }
         Ok(())
     }
+}
+
+/// Sets the gauges of one queue; one that the database no longer knows has nothing to do.
+fn show(queue: &str, load: Option<&QueueLoad>) {
+    let count = |of: fn(&QueueLoad) -> i64| whole(load.map_or(0, of));
+    let jobs = |state, value| Metric::Jobs.set(value, &[("queue", queue), ("state", state)]);
+    jobs("ready", count(|load| load.ready));
+    jobs("scheduled", count(|load| load.scheduled));
+    jobs("running", count(|load| load.running));
+    let oldest = load.map_or(0.0, |load| load.oldest_ready_seconds);
+    Metric::OldestReadyJobSeconds.set(oldest, &[("queue", queue)]);
+    let desired = count(|load| load.desired_workers);
+    Metric::QueueDesiredWorkers.set(desired, &[("queue", queue)]);
+    let paused = count(|load| i64::from(load.is_paused));
+    Metric::QueuePaused.set(paused, &[("queue", queue)]);
 }
 
 async fn read_sessions(conn: &mut PgConnection) -> Result<(), sqlx::Error> {

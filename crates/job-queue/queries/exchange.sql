@@ -19,6 +19,8 @@ finished AS (
               OR (i.verb = 'retry' AND j.attempt >= j.max_attempts) THEN clock_timestamp() END,
         attempt = CASE WHEN i.verb IN ('snooze', 'released') THEN GREATEST(j.attempt - 1, 0)
                        ELSE j.attempt END,
+        snoozes = CASE i.verb WHEN 'snooze' THEN j.snoozes + 1 WHEN 'released' THEN j.snoozes
+                              ELSE 0 END,
         run_at = CASE WHEN i.verb IN ('retry', 'snooze')
                       THEN clock_timestamp() + i.delay_ms * interval '1 millisecond'
                       ELSE j.run_at END,
@@ -29,7 +31,8 @@ finished AS (
     -- The first condition is redundant on purpose: it holds the planner to the primary key, where
     -- the join alone could become a scan of the whole table.
     WHERE j.id = ANY($1) AND j.id = i.id AND j.run_token = i.run_token AND j.state = 'running'
-    RETURNING j.id, j.run_token, j.state, j.attempt, j.started_at, i.verb, i.class, i.reason
+    RETURNING j.id, j.run_token, j.state, j.attempt, j.started_at, j.snoozes,
+              i.verb, i.class, i.reason
 ),
 history AS (
     INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,
@@ -39,12 +42,8 @@ history AS (
            $7, $8, COALESCE(f.started_at, now()),
            CASE WHEN f.state = 'ready' THEN f.verb ELSE f.state END, f.class, f.reason
     FROM finished f
-),
--- A job may snooze hundreds of times; only the last one says anything.
-pruned AS (
-    DELETE FROM job_attempts a USING finished f
-    WHERE f.verb = 'snooze' AND a.job_id = f.id AND a.outcome = 'snooze'
-      AND a.run_token < f.run_token
+    -- A job may snooze hundreds of times in a row: the first is history, the others a number.
+    WHERE f.verb <> 'snooze' OR f.snoozes = 1
 ),
 open_queues AS MATERIALIZED (
     SELECT q.name
@@ -58,6 +57,28 @@ open_queues AS MATERIALIZED (
         SELECT 1 FROM workers w
         WHERE w.incarnation = $7 AND w.drain_requested_at IS NOT NULL)
 ),
+-- A queue with a limit is counted by one claimer at a time; whoever would wait looks again instead.
+counting AS MATERIALIZED (
+    SELECT q.name, q.concurrency, q.claims
+    FROM queues q
+    WHERE q.name = ANY($9) AND q.concurrency IS NOT NULL AND $12::bigint > 0
+    FOR NO KEY UPDATE SKIP LOCKED
+),
+-- The lock shows the row's newest version, everything else is as old as the statement: where the
+-- numbers of claims differ, others have claimed what this count would miss.
+room AS MATERIALIZED (
+    SELECT o.name, q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
+           CASE WHEN q.concurrency IS NULL THEN $12
+                WHEN c.claims IS DISTINCT FROM q.claims THEN 0
+                ELSE GREATEST(0, c.concurrency - (
+                    SELECT count(*) FROM jobs r
+                    WHERE r.queue = o.name AND r.state = 'running'
+                      AND NOT EXISTS (SELECT 1 FROM finished f WHERE f.id = r.id)))
+           END AS free
+    FROM open_queues o
+    LEFT JOIN queues q ON q.name = o.name
+    LEFT JOIN counting c ON c.name = o.name
+),
 expired AS MATERIALIZED (
     SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
            j.started_at
@@ -65,17 +86,22 @@ expired AS MATERIALIZED (
     WHERE j.queue = ANY(ARRAY(SELECT name FROM open_queues))
       AND j.state = 'running' AND j.lease_until <= now()
       AND j.kind = ANY($10) AND j.id <> ALL($1)
+      AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
+                             AND ($17::integer[])[array_position($10, j.kind)]
     ORDER BY j.lease_until
     LIMIT $12 FOR UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
     SELECT d.id
-    FROM open_queues o
+    FROM room o
     CROSS JOIN LATERAL (
         SELECT j.id FROM jobs j
         WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
+          -- What this worker cannot read is for those that can.
+          AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
+                                 AND ($17::integer[])[array_position($10, j.kind)]
         ORDER BY j.priority DESC, j.run_at, j.id
-        LIMIT $12 FOR UPDATE SKIP LOCKED
+        LIMIT LEAST($12, o.free) FOR UPDATE SKIP LOCKED
     ) d
     LIMIT GREATEST($12 - (SELECT count(*) FROM expired), 0)
 ),
@@ -121,9 +147,14 @@ claimed AS (
         UNION ALL
         SELECT e.id FROM expired e
         WHERE e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL))
-    RETURNING id, run_token, state, kind, kind_version, payload, attempt, max_attempts,
+    RETURNING id, queue, run_token, state, kind, kind_version, payload, attempt, max_attempts,
               crash_count, session_id, traceparent,
               GREATEST(extract(epoch FROM now() - run_at), 0)::float8 AS waited_seconds
+),
+counted AS (
+    UPDATE queues q SET claims = q.claims + c.claimed
+    FROM (SELECT queue, count(*) AS claimed FROM claimed GROUP BY queue) c
+    WHERE q.name = c.queue AND q.concurrency IS NOT NULL
 )
 SELECT 'finished' AS "part!", id AS "id!", run_token AS "run_token!", state AS "state!",
        NULL::text AS kind, NULL::integer AS kind_version, NULL::jsonb AS payload,
@@ -137,3 +168,9 @@ UNION ALL
 SELECT 'claimed', id, run_token, state, kind, kind_version, payload, attempt, max_attempts,
        crash_count, session_id, traceparent, waited_seconds
 FROM claimed
+UNION ALL
+SELECT 'contended', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL
+FROM room o
+WHERE o.is_contended AND EXISTS (
+    SELECT 1 FROM jobs j WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now())

@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    Registry,
     finish::{Finish, Finished},
-    job::{JobState, millis},
+    job::JobState,
+    terms::{ClaimTerms, KindTerms},
 };
 
 /// Runs that may end without an answer before the job is parked as dead.
@@ -22,62 +22,6 @@ pub(crate) const CRASH_LIMIT: i32 = 3;
 pub(crate) struct WorkerIdentity {
     pub(crate) incarnation: WorkerIncarnation,
     pub(crate) name: Arc<str>,
-}
-
-/// What a worker may claim and for how long.
-#[derive(Clone, Debug)]
-pub(crate) struct ClaimTerms {
-    pub(crate) queues: Vec<String>,
-    pub(crate) kinds: Vec<&'static str>,
-    pub(crate) timeouts_ms: Vec<i64>,
-    pub(crate) lease_ms: i64,
-    /// How long past its deadline a run may still hold its lease.
-    pub(crate) fence_ms: i64,
-}
-
-impl ClaimTerms {
-    pub(crate) fn new(
-        registry: &Registry,
-        queues: Vec<String>,
-        lease: Duration,
-        fence: Duration,
-    ) -> Self {
-        Self {
-            queues,
-            kinds: registry
-                .registered()
-                .map(|registered| registered.kind.0)
-                .collect(),
-            timeouts_ms: registry
-                .registered()
-                .map(|registered| millis(registered.timeout))
-                .collect(),
-            lease_ms: millis(lease),
-            fence_ms: millis(fence),
-        }
-    }
-
-    /// The same without some kinds.
-    pub(crate) fn without(&self, held: &[&str]) -> Self {
-        let kept = self.kinds.iter().zip(&self.timeouts_ms);
-        let (kinds, timeouts_ms) = kept.filter(|(kind, _)| !held.contains(kind)).unzip();
-        Self {
-            kinds,
-            timeouts_ms,
-            ..self.clone()
-        }
-    }
-
-    /// Terms under which nothing is claimed: the statement only finishes.
-    pub(crate) fn finish_only() -> Self {
-        Self {
-            queues: Vec::new(),
-            kinds: Vec::new(),
-            timeouts_ms: Vec::new(),
-            lease_ms: 0,
-            fence_ms: 0,
-        }
-    }
 }
 
 /// A row this worker now holds the lease of.
@@ -96,14 +40,25 @@ pub(crate) struct ClaimedJob {
     pub(crate) waited: Duration,
 }
 
+/// A job that no run will be tried for any more, since its last one crashed.
+#[derive(Debug)]
+pub(crate) struct ParkedJob {
+    pub(crate) job_id: JobId,
+    pub(crate) kind: String,
+    /// Dead, or cancelled if that had been asked for.
+    pub(crate) state: JobState,
+}
+
 /// What one exchange answered.
 #[derive(Debug, Default)]
 pub(crate) struct Exchanged {
     /// One answer per [`Finish`], in the order given.
     pub(crate) finished: Vec<Finished>,
     pub(crate) claimed: Vec<ClaimedJob>,
-    /// Jobs whose last crash parked them.
-    pub(crate) parked: Vec<JobId>,
+    /// Jobs that a crash has ended.
+    pub(crate) parked: Vec<ParkedJob>,
+    /// A queue with a limit has due jobs, and another claimer was counting it: to be asked again.
+    pub(crate) is_contended: bool,
 }
 
 struct ExchangeRow {
@@ -166,16 +121,22 @@ pub(crate) async fn exchange(
         worker.incarnation.as_uuid(),
         &*worker.name,
         &queues as &[&str],
-        &terms.kinds as &[&str],
-        &terms.timeouts_ms,
+        &column(terms, |kind| kind.name) as &[&str],
+        &column(terms, |kind| kind.timeout_ms),
         i64::try_from(limit).unwrap_or(i64::MAX),
         terms.lease_ms,
         CRASH_LIMIT,
         terms.fence_ms,
+        &column(terms, |kind| kind.oldest_version),
+        &column(terms, |kind| kind.newest_version),
     )
     .fetch_all(connection)
     .await?;
     sort_answer(rows, finishes)
+}
+
+fn column<T>(terms: &ClaimTerms, value: impl Fn(&KindTerms) -> T) -> Vec<T> {
+    terms.kinds.iter().map(value).collect()
 }
 
 fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged, sqlx::Error> {
@@ -187,9 +148,14 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
         let job_id = JobId::from_uuid(row.id);
         match row.part.as_str() {
             "claimed" => answer.claimed.push(claimed_job(row)?),
-            "parked" => answer.parked.push(job_id),
+            "parked" => answer.parked.push(ParkedJob {
+                job_id,
+                state: job_state(&row)?,
+                kind: row.kind.ok_or_else(|| unreadable("kind"))?,
+            }),
+            "contended" => answer.is_contended = true,
             _ => {
-                let state = JobState::from_stored(&row.state).ok_or_else(|| unreadable("state"))?;
+                let state = job_state(&row)?;
                 let place = finishes
                     .iter()
                     .position(|finish| finish.job_id == job_id && finish.run_token == row.run_token)
@@ -199,6 +165,10 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
         }
     }
     Ok(answer)
+}
+
+fn job_state(row: &ExchangeRow) -> Result<JobState, sqlx::Error> {
+    JobState::from_stored(&row.state).ok_or_else(|| unreadable("state"))
 }
 
 fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {

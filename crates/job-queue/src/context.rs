@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     JobState, Outcome,
-    claim::{ClaimTerms, ClaimedJob, WorkerIdentity, exchange},
+    claim::{ClaimedJob, WorkerIdentity, exchange},
     finish::{Finish, Finished},
     job::JobKind,
     outcome::StoredOutcome,
+    terms::ClaimTerms,
 };
 
 /// Why a run was asked to stop.
@@ -51,6 +52,7 @@ pub struct JobContext {
     /// Cancelled when the run should stop: see [`JobContext::cancel_reason`].
     pub cancellation: CancellationToken,
     cancel_reason: Arc<OnceLock<CancelReason>>,
+    recorded: Arc<OnceLock<JobState>>,
     worker_name: Arc<str>,
 }
 
@@ -68,6 +70,7 @@ impl JobContext {
             traceparent: claimed.traceparent.clone(),
             cancellation: CancellationToken::new(),
             cancel_reason: Arc::default(),
+            recorded: Arc::default(),
             worker_name: worker.name.clone(),
         }
     }
@@ -86,6 +89,11 @@ impl JobContext {
     pub(crate) fn cancel(&self, reason: CancelReason) {
         self.cancel_reason.get_or_init(|| reason);
         self.cancellation.cancel();
+    }
+
+    /// The state that the handler's own record left the job in, if its transaction committed.
+    pub(crate) fn recorded_state(&self) -> Option<JobState> {
+        self.recorded.get().copied()
     }
 
     /// Writes the outcome in the caller's transaction, so that it commits together with what the
@@ -111,7 +119,10 @@ impl JobContext {
         let terms = ClaimTerms::finish_only();
         let answer = exchange(connection, &worker, &terms, &[finish], 0).await?;
         match answer.finished.first() {
-            Some(Finished::Recorded(state)) => Ok(Recorded { state: *state }),
+            Some(Finished::Recorded(state)) => {
+                self.recorded.get_or_init(|| *state);
+                Ok(Recorded { state: *state })
+            }
             Some(Finished::Stale) | None => Err(RecordError::StaleRun {
                 job_id: self.job_id,
                 run_token: self.run_token,

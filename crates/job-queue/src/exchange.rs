@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     JobContext, JobState, QueueWorker,
-    claim::{ClaimedJob, Exchanged, exchange, release_unknown},
+    claim::{ClaimedJob, Exchanged, ParkedJob, exchange, release_unknown},
     finish::{Finish, Finished},
     hold::Hold,
     measure,
@@ -23,6 +23,8 @@ use crate::{
 
 /// Ends wait this long for company when there are too few to be worth a commit of their own.
 const LINGER: Duration = Duration::from_millis(1);
+/// Another claimer counts a queue with a limit for about a millisecond.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(2);
 
@@ -179,9 +181,12 @@ impl Exchanger {
                 .running
                 .remove(ended.context.job_id, ended.context.run_token);
         }
-        if !answer.parked.is_empty() {
-            tracing::error!(jobs = ?answer.parked, "parked jobs whose runs kept crashing");
-            measure::parked(answer.parked.len());
+        for parked in &answer.parked {
+            self.settle_parked(parked);
+        }
+        if answer.is_contended {
+            let pause = LOOK_AGAIN.mul_f64(rand::rng().random_range(0.2..1.0));
+            self.parts.signal.look_after(pause);
         }
         self.parts.slots.settled(batch, answer.claimed.len());
         for claimed in answer.claimed {
@@ -189,10 +194,24 @@ impl Exchanger {
         }
     }
 
+    fn settle_parked(&self, parked: &ParkedJob) {
+        let ParkedJob {
+            job_id,
+            kind,
+            state,
+        } = parked;
+        tracing::error!(job.id = %job_id, job.kind = kind, %state, "parked a job whose runs kept crashing");
+        measure::parked();
+        if let Some(registered) = self.registry.find(kind) {
+            measure::ended(registered.kind.0, *state);
+        }
+    }
+
     fn settle_one(&self, ended: &Ended, finished: Finished) {
         let (context, stored) = (&ended.context, &ended.outcome.stored);
         match finished {
             Finished::Recorded(state) => {
+                measure::ended(context.kind.0, state);
                 self.tally.recorded(stored.verb == "released");
                 if ended.outcome.already_recorded {
                     tracing::warn!(job.id = %context.job_id, "the handler's record did not commit");
@@ -202,7 +221,12 @@ impl Exchanger {
                     self.parts.signal.look_after(Duration::from_millis(delay));
                 }
             }
-            Finished::Stale if ended.outcome.already_recorded => self.tally.recorded(false),
+            Finished::Stale if ended.outcome.already_recorded => {
+                if let Some(state) = context.recorded_state() {
+                    measure::ended(context.kind.0, state);
+                }
+                self.tally.recorded(false);
+            }
             Finished::Stale => {
                 tracing::warn!(
                     job.id = %context.job_id, job.kind = %context.kind,

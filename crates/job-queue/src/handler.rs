@@ -1,6 +1,8 @@
 //! Who runs which kind.
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, marker::PhantomData, ops::RangeInclusive, sync::Arc, time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -39,6 +41,7 @@ impl Registry {
             kind: JobKind(J::KIND),
             queue: J::QUEUE,
             timeout: J::TIMEOUT,
+            versions: J::OLDEST_VERSION..=J::VERSION,
             handler: Arc::new(Typed {
                 handler,
                 job: PhantomData::<fn(J)>,
@@ -90,6 +93,7 @@ pub(crate) struct Registered {
     pub(crate) kind: JobKind,
     pub(crate) queue: &'static str,
     pub(crate) timeout: Duration,
+    pub(crate) versions: RangeInclusive<i32>,
     pub(crate) handler: Arc<dyn RunStored>,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::{JobKind, claim::ClaimTerms};
+use crate::{JobKind, terms::ClaimTerms};
 
 /// Tells one worker or several which kinds not to claim. What runs is not touched.
 #[derive(Clone, Debug, Default)]

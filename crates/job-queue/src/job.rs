@@ -25,6 +25,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     const KIND: &'static str;
     /// Stored in `jobs.kind_version`; raised when an older worker could not read the payload.
     const VERSION: i32 = 1;
+    /// The oldest version that [`Job::decode`] still reads. Workers leave jobs of other versions to
+    /// those that read them, so that old and new ones can live side by side.
+    const OLDEST_VERSION: i32 = Self::VERSION;
     /// The queue such jobs go to.
     const QUEUE: &'static str;
     /// Runs that may end in a retry before the job is dead. Crashes and snoozes are not counted.
@@ -42,7 +45,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
         None
     }
 
-    /// Reads a stored payload. A kind that changed its shape overrides this to read old versions.
+    /// Reads a stored payload. A kind that changed its shape overrides this to read old versions,
+    /// and says so in [`Job::OLDEST_VERSION`].
     ///
     /// # Errors
     /// [`DecodeError::Version`] for a version this build does not know, [`DecodeError::Payload`]

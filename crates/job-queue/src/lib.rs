@@ -12,6 +12,7 @@ mod heartbeat;
 mod hold;
 mod job;
 mod listen;
+mod load;
 mod measure;
 mod operate;
 mod outcome;
@@ -21,6 +22,7 @@ mod run;
 mod running;
 mod schedule;
 mod slots;
+mod terms;
 mod wake;
 mod worker;
 mod workers;
@@ -34,6 +36,7 @@ pub use enqueue::{EnqueueError, EnqueueOptions, Enqueued, enqueue, enqueue_many,
 pub use handler::{Handler, Registry};
 pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
+pub use load::{QueueLoad, queue_load};
 pub use operate::{
     ActionOutcome, AfterKill, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter,
     JobRecord, OperateError, WhyNotRunning, cancel_job, count_jobs, drain_worker, evict_worker,
@@ -41,8 +44,11 @@ pub use operate::{
     undrain_worker, why_not_running,
 };
 pub use outcome::Outcome;
-pub use queues::{QueueStatus, list_queues, pause_queue, resume_queue};
-pub use retention::delete_finished;
+pub use queues::{QueueStatus, limit_queue, list_queues, pause_queue, resume_queue};
+pub use retention::{
+    EndedJobs, Removed, Retention, add_history_days, apply_retention, delete_finished,
+    drop_history_days,
+};
 pub use schedule::{
     ScheduleRecord, disable_schedule, enable_schedule, list_schedules, record_tick, run_schedule,
     tick,

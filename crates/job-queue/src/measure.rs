@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
+use crate::JobState;
+
 pub(crate) fn claimed(kind: &'static str, waited: Duration) {
     counter!("carrel_jobs_claimed_total", "kind" => kind).increment(1);
     histogram!("carrel_job_wait_seconds", "kind" => kind).record(waited.as_secs_f64());
@@ -14,6 +16,13 @@ pub(crate) fn finished(kind: &'static str, outcome: &'static str, took: Duration
     histogram!("carrel_job_run_seconds", "kind" => kind).record(took.as_secs_f64());
 }
 
+/// Counts a job, where the end of a run was its own.
+pub(crate) fn ended(kind: &'static str, state: JobState) {
+    if state == JobState::Dead {
+        counter!("carrel_jobs_dead_total", "kind" => kind).increment(1);
+    }
+}
+
 pub(crate) fn stale(kind: &'static str) {
     counter!("carrel_jobs_stale_total", "kind" => kind).increment(1);
 }
@@ -22,8 +31,8 @@ pub(crate) fn leases_lost(count: usize) {
     counter!("carrel_job_leases_lost_total").increment(count as u64);
 }
 
-pub(crate) fn parked(count: usize) {
-    counter!("carrel_jobs_crash_parked_total").increment(count as u64);
+pub(crate) fn parked() {
+    counter!("carrel_jobs_crash_parked_total").increment(1);
 }
 
 pub(crate) fn looked(cause: &'static str) {

@@ -1,4 +1,4 @@
-//! Finished rows leave the hot table.
+//! Finished rows leave the hot table, and history goes by the day.
 
 use std::time::Duration;
 
@@ -6,29 +6,154 @@ use sqlx::PgConnection;
 
 use crate::job::millis;
 
-/// Deletes up to `limit` jobs that ended longer ago than `older_than`, with their attempts.
-/// Returns how many jobs; fewer than `limit` means none is left.
+const DAY: Duration = Duration::from_hours(24);
+/// Days of history that have their partition ahead of time.
+const DAYS_AHEAD: i32 = 7;
+
+/// How long what has ended is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Jobs that are done or cancelled. A week, so that an exam of this week can be looked into.
+    pub finished: Duration,
+    /// Dead jobs.
+    pub dead: Duration,
+    /// How runs ended, and workers that have. Longer than any job, so that what is shown is whole.
+    pub history: Duration,
+    /// Jobs deleted by one statement.
+    pub batch: i64,
+    /// Statements of one pass: what is left waits for the next, so that no pass is long.
+    pub batches: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            finished: 7 * DAY,
+            dead: 30 * DAY,
+            history: 31 * DAY,
+            batch: 1_000,
+            batches: 20,
+        }
+    }
+}
+
+/// What one pass removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Jobs.
+    pub jobs: u64,
+    /// Days of history.
+    pub days: u64,
+    /// Workers that have ended.
+    pub workers: u64,
+}
+
+/// Removes what is older than it is kept, a bounded number of rows a pass, and makes the days of
+/// history to come. Safe in any number of workers at once, and after any interruption.
+///
+/// # Errors
+/// Whatever the database says; what was removed until then stays removed.
+pub async fn apply_retention(
+    connection: &mut PgConnection,
+    retention: &Retention,
+) -> Result<Removed, sqlx::Error> {
+    add_history_days(connection).await?;
+    let finished = (EndedJobs::DoneOrCancelled, retention.finished);
+    let mut jobs = 0;
+    for (which, older_than) in [finished, (EndedJobs::Dead, retention.dead)] {
+        for _ in 0..retention.batches {
+            let deleted = delete_finished(connection, which, older_than, retention.batch).await?;
+            jobs += deleted;
+            if deleted < retention.batch.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    let days = drop_history_days(connection, retention.history).await?;
+    let workers = delete_ended_workers(connection, retention.history).await?;
+    Ok(Removed {
+        jobs,
+        days: u64::from(days.unsigned_abs()),
+        workers,
+    })
+}
+
+/// What [`delete_finished`] deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedJobs {
+    /// Those that are done or cancelled.
+    DoneOrCancelled,
+    /// The dead, which somebody may still want to retry.
+    Dead,
+}
+
+/// Deletes up to `limit` of these jobs that ended longer ago than `older_than`. Returns how many;
+/// fewer than `limit` means none is left. Their history stays until its days are dropped.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn delete_finished(
     connection: &mut PgConnection,
+    which: EndedJobs,
     older_than: Duration,
     limit: i64,
 ) -> Result<u64, sqlx::Error> {
+    // The first condition is the index's own.
     let deleted = sqlx::query!(
-        "WITH old AS MATERIALIZED (
+        "DELETE FROM jobs WHERE id = ANY(ARRAY(
             SELECT id FROM jobs
-            WHERE state IN ('done', 'dead', 'cancelled')
+            WHERE state IN ('done', 'dead', 'cancelled') AND (state = 'dead') = $3
               AND finished_at < now() - $1::bigint * interval '1 millisecond'
-            ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED
-         ),
-         attempts AS (
-            DELETE FROM job_attempts WHERE job_id = ANY(ARRAY(SELECT id FROM old))
-         )
-         DELETE FROM jobs WHERE id = ANY(ARRAY(SELECT id FROM old))",
+            ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
         millis(older_than),
         limit,
+        which == EndedJobs::Dead,
+    )
+    .execute(connection)
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Makes the partitions of the coming days that are missing. Returns how many.
+///
+/// # Errors
+/// Whatever the database says; what ends meanwhile is kept in the default partition.
+pub async fn add_history_days(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT job_attempts_add_days($1) AS "added!""#,
+        DAYS_AHEAD
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Drops the days of history that ended longer ago than `older_than`. Returns how many.
+///
+/// # Errors
+/// Whatever the database says, such as that a reader holds the history for longer than the lock
+/// timeout of this connection.
+pub async fn drop_history_days(
+    connection: &mut PgConnection,
+    older_than: Duration,
+) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT job_attempts_drop_days($1::bigint * interval '1 millisecond') AS "dropped!""#,
+        millis(older_than),
+    )
+    .fetch_one(connection)
+    .await
+}
+
+async fn delete_ended_workers(
+    connection: &mut PgConnection,
+    unseen_for: Duration,
+) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "DELETE FROM workers w
+         WHERE w.seen_at < now() - $1::bigint * interval '1 millisecond'
+           AND NOT EXISTS (
+               SELECT 1 FROM jobs j WHERE j.state = 'running' AND j.lease_owner = w.incarnation)",
+        millis(unseen_for),
     )
     .execute(connection)
     .await?;

@@ -13,7 +13,7 @@ pub use config::{ConfigError, WorkerConfig};
 
 use crate::{
     CancelReason, Registry, apalis,
-    claim::{ClaimTerms, WorkerIdentity},
+    claim::WorkerIdentity,
     exchange::{self, Exchanger},
     heartbeat::Heartbeat,
     hold::{Hold, Holder},
@@ -21,6 +21,7 @@ use crate::{
     run::Runner,
     running::RunningJobs,
     slots::Slots,
+    terms::ClaimTerms,
     workers,
 };
 
@@ -140,7 +141,7 @@ impl QueueWorker {
         let heartbeat = Heartbeat::start(
             parts.running.clone(),
             self.pool.connect_options(),
-            workers::Registration::new(&self.identity, &self.config, &parts.terms, &self.registry),
+            workers::Registration::new(&self.identity, &self.config, &parts.terms),
             self.holder.subscribe(),
             parts.drained.clone(),
             &self.config,

@@ -7,9 +7,10 @@ use session_identity::WorkerIncarnation;
 use sqlx::PgConnection;
 
 use crate::{
-    Registry, WorkerConfig,
-    claim::{ClaimTerms, WorkerIdentity},
+    WorkerConfig,
+    claim::WorkerIdentity,
     hold::Held,
+    terms::{ClaimTerms, KindTerms},
 };
 
 /// A worker that has not been seen for this long is not counted on. Six heartbeats.
@@ -22,7 +23,7 @@ pub(crate) struct Registration {
     host: String,
     build: String,
     queues: Vec<String>,
-    kinds: Vec<&'static str>,
+    kinds: Vec<KindTerms>,
     slots: i32,
 }
 
@@ -31,14 +32,13 @@ impl Registration {
         identity: &WorkerIdentity,
         config: &WorkerConfig,
         terms: &ClaimTerms,
-        registry: &Registry,
     ) -> Self {
         Self {
             identity: identity.clone(),
             host: config.host.clone(),
             build: config.build.clone(),
             queues: terms.queues.clone(),
-            kinds: registry.kinds().map(|kind| kind.0).collect(),
+            kinds: terms.kinds.clone(),
             slots: i32::try_from(config.slots).unwrap_or(i32::MAX),
         }
     }
@@ -51,10 +51,13 @@ impl Registration {
         draining: bool,
         held: Option<&Held>,
     ) -> Result<bool, sqlx::Error> {
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.name).collect();
+        let oldest: Vec<_> = self.kinds.iter().map(|kind| kind.oldest_version).collect();
+        let newest: Vec<_> = self.kinds.iter().map(|kind| kind.newest_version).collect();
         sqlx::query_scalar!(
             r#"INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, draining_at,
-                                  holds_because, held_kinds)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END, $9, $10)
+                                  holds_because, held_kinds, oldest_versions, newest_versions)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END, $9, $10, $11, $12)
              ON CONFLICT (incarnation) DO UPDATE SET
                 seen_at = now(),
                 draining_at = COALESCE(workers.draining_at, EXCLUDED.draining_at),
@@ -65,11 +68,13 @@ impl Registration {
             self.host,
             self.build,
             &self.queues,
-            &self.kinds as &[&str],
+            &kinds as &[&str],
             self.slots,
             draining,
             held.map(|held| held.reason.as_str()),
             held.map(|held| &held.kinds[..]) as Option<&[&str]>,
+            &oldest,
+            &newest,
         )
         .fetch_one(connection)
         .await

@@ -176,7 +176,7 @@ async fn a_run_is_killed_only_when_its_id_is_given_twice(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn queues_are_listed_paused_and_resumed_and_typing_errors_named(pool: PgPool) {
+async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(pool: PgPool) {
     put(&pool).await;
     let missing = run(&pool, &["queues", "pause", "tset", "--as", "dana"]).await;
     assert_eq!(missing.status.code(), Some(3));
@@ -201,9 +201,29 @@ async fn queues_are_listed_paused_and_resumed_and_typing_errors_named(pool: PgPo
     );
     let resumed = run(&pool, &["queues", "resume", "test", "--as", "dana"]).await;
     assert!(data(&resumed)["queue"]["paused_at"].is_null());
+    let set = async |limit: &str| {
+        let words = [
+            "queues",
+            "set",
+            "test",
+            "--concurrency",
+            limit,
+            "--as",
+            "dana",
+        ];
+        run(&pool, &words).await
+    };
+    assert_eq!(data(&set("5").await)["queue"]["concurrency"], 5);
+    assert!(data(&set("none").await)["queue"]["concurrency"].is_null());
+    let zero = set("0").await;
+    assert_eq!(zero.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&zero.stderr).contains("queues pause"));
     let done = sqlx::query_scalar!("SELECT verb FROM job_actions ORDER BY id");
     let done = done.fetch_all(&pool).await.unwrap();
-    assert_eq!(done, ["queue.pause", "queue.resume"]);
+    assert_eq!(
+        done,
+        ["queue.pause", "queue.resume", "queue.limit", "queue.limit"]
+    );
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -1,6 +1,7 @@
 //! Sweeps: recurring looks at the whole, each safe in any number of workers.
 
 mod expired;
+mod history;
 mod runtime;
 mod schedule;
 mod stuck;
@@ -24,6 +25,12 @@ pub struct SweepReport {
     pub deleted: usize,
     /// Environments without an owner that were seen and not deleted yet.
     pub quarantined: usize,
+    /// Jobs that were over for longer than they are kept.
+    pub removed_jobs: u64,
+    /// Days of the history of jobs.
+    pub removed_days: u64,
+    /// Workers not seen for long.
+    pub removed_workers: u64,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

@@ -71,9 +71,13 @@ metric_table! {
     Environments: Gauge "carrel_environments" Count ["state"]
         "Execution environments by state, from the database.";
     Jobs: Gauge "carrel_jobs" Count ["queue", "state"]
-        "Jobs by queue and state, from the database.";
+        "Jobs by queue and state (ready: due; scheduled: due later; running), from the database.";
     OldestReadyJobSeconds: Gauge "carrel_oldest_ready_job_seconds" Seconds ["queue"]
         "How long the oldest due job has waited, by queue, from the database.";
+    QueueDesiredWorkers: Gauge "carrel_queue_desired_workers" Count ["queue"]
+        "Workers that would keep up with a queue and work off within a minute what is due, from the database.";
+    QueuePaused: Gauge "carrel_queue_paused" Count ["queue"]
+        "1 while nothing is claimed from a queue because an operator paused it, from the database.";
     ServiceGaugesUp: Gauge "carrel_service_gauges_up" Count []
         "1 when the gauges from the database are of this scrape, 0 when they could not be read.";
 
@@ -81,6 +85,8 @@ metric_table! {
         "Jobs that this worker claimed, by kind.";
     JobsFinished: Counter "carrel_jobs_finished_total" Count ["kind", "outcome"]
         "Runs of jobs that ended on this worker, by kind and outcome.";
+    JobsDead: Counter "carrel_jobs_dead_total" Count ["kind"]
+        "Jobs that ended dead on this worker, by kind: given up, out of attempts, or parked after crashes.";
     JobWaitSeconds: Histogram "carrel_job_wait_seconds" Seconds ["kind"]
         "Time from due to start, by kind.";
     JobRunSeconds: Histogram "carrel_job_run_seconds" Seconds ["kind"]

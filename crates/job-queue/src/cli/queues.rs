@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::ActionArgs;
-use crate::{QueueStatus, list_queues, notify_workers, pause_queue, resume_queue};
+use crate::{QueueStatus, limit_queue, list_queues, notify_workers, pause_queue, resume_queue};
 
 /// Shows how full queues are, closes and opens them.
 #[derive(Debug, Subcommand)]
@@ -27,6 +27,17 @@ pub enum QueuesCommand {
         #[command(flatten)]
         action: ActionArgs,
     },
+    /// Sets how many jobs of a queue may run at once, over all workers
+    Set {
+        /// The queue's name.
+        queue: String,
+        /// At most so many, or `none` for as many as workers have slots.
+        #[arg(long, value_name = "N", value_parser = parse_limit)]
+        concurrency: Limit,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
     /// Opens a queue again
     Resume {
         /// The queue's name.
@@ -35,6 +46,22 @@ pub enum QueuesCommand {
         #[command(flatten)]
         action: ActionArgs,
     },
+}
+
+/// How many may run at once; `None` for no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit(Option<i32>);
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    if text == "none" {
+        return Ok(Limit(None));
+    }
+    match text.parse() {
+        Ok(limit @ 1..) => Ok(Limit(Some(limit))),
+        _ => {
+            Err("a whole number of at least 1, or `none`; to stop claims: queues pause".to_owned())
+        }
+    }
 }
 
 impl RunCommand for QueuesCommand {
@@ -52,6 +79,17 @@ impl RunCommand for QueuesCommand {
                 pause_queue(&mut connection, &queue, lasts, &action.action()).await?;
                 let found = find(&mut connection, &queue).await?;
                 Ok(changed("job-queue/queues-pause.v1", found.as_ref()))
+            }
+            Self::Set {
+                queue,
+                concurrency: Limit(concurrency),
+                action,
+            } => {
+                must_be_known(&mut connection, &queue).await?;
+                limit_queue(&mut connection, &queue, concurrency, &action.action()).await?;
+                notify_workers(&mut connection).await.ok();
+                let found = find(&mut connection, &queue).await?;
+                Ok(changed("job-queue/queues-set.v1", found.as_ref()))
             }
             Self::Resume { queue, action } => {
                 must_be_known(&mut connection, &queue).await?;
@@ -110,10 +148,13 @@ fn line(queue: &QueueStatus) -> String {
         dead,
         ..
     } = queue;
+    let limit = queue
+        .concurrency
+        .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
     let state = state(queue);
     format!(
         "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
-         {running:>4}  dead {dead:>4}  {state}"
+         {running:>4}/{limit}  dead {dead:>4}  {state}"
     )
 }
 

@@ -47,6 +47,8 @@ pub struct JobRecord {
     pub max_attempts: i32,
     /// Runs that ended without an answer.
     pub crash_count: i32,
+    /// Runs in a row that said that it was too early.
+    pub snoozes: i32,
     /// The latest run's fencing token; 0 before the first.
     pub run_token: i64,
     /// The worker that holds the lease.
@@ -127,7 +129,7 @@ pub async fn list_jobs(
     sqlx::query_as!(
         JobRecord,
         "SELECT id, queue, kind, kind_version, payload, state, priority, run_at, attempt,
-                max_attempts, crash_count, run_token, lease_owner, lease_until, deadline_at,
+                max_attempts, crash_count, snoozes, run_token, lease_owner, lease_until, deadline_at,
                 cancel_requested_at, idempotency_key, session_id, traceparent, enqueued_by,
                 created_at, started_at, finished_at, outcome_class, outcome_reason
          FROM jobs
@@ -157,7 +159,7 @@ pub async fn load_job(
     sqlx::query_as!(
         JobRecord,
         "SELECT id, queue, kind, kind_version, payload, state, priority, run_at, attempt,
-                max_attempts, crash_count, run_token, lease_owner, lease_until, deadline_at,
+                max_attempts, crash_count, snoozes, run_token, lease_owner, lease_until, deadline_at,
                 cancel_requested_at, idempotency_key, session_id, traceparent, enqueued_by,
                 created_at, started_at, finished_at, outcome_class, outcome_reason
          FROM jobs WHERE id = $1",

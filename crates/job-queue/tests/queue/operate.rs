@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use job_queue::{
     ActionOutcome, EnqueueOptions, JobAction, JobFilter, JobState, OperateError, Outcome, Registry,
-    RunAt, WhyNotRunning, cancel_job, delete_finished, job_actions, list_jobs, list_queues,
-    pause_queue, resume_queue, retry_job, why_not_running,
+    RunAt, WhyNotRunning, cancel_job, job_actions, list_jobs, list_queues, pause_queue,
+    resume_queue, retry_job, why_not_running,
 };
 use session_identity::JobId;
 use sqlx::PgPool;
@@ -127,7 +127,7 @@ async fn nothing_is_claimed_from_a_paused_queue_until_it_is_resumed(pool: PgPool
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn pages_follow_the_cursor_and_finished_rows_can_be_deleted(pool: PgPool) {
+async fn pages_follow_the_cursor(pool: PgPool) {
     let mut connection = pool.acquire().await.unwrap();
     let mut made = Vec::new();
     for number in 0..5 {
@@ -154,16 +154,4 @@ async fn pages_follow_the_cursor_and_finished_rows_can_be_deleted(pool: PgPool) 
         wait_for_state(&pool, *id, "done").await;
     }
     worker.drain().await;
-    assert_eq!(
-        delete_finished(&mut connection, Duration::ZERO, 3)
-            .await
-            .unwrap(),
-        3
-    );
-    assert_eq!(
-        delete_finished(&mut connection, Duration::from_mins(1), 3)
-            .await
-            .unwrap(),
-        0
-    );
 }

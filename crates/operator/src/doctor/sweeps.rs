@@ -12,7 +12,12 @@ use super::report::Check;
 use super::work::live_workers;
 
 /// The sweeps that every installation runs.
-const SWEEPS: [&str; 3] = ["sweep_expired", "sweep_stuck", "sweep_runtime"];
+const SWEEPS: [&str; 4] = [
+    "sweep_expired",
+    "sweep_stuck",
+    "sweep_runtime",
+    "sweep_history",
+];
 /// A sweep that is late by this is not merely between two ticks.
 const LATE_SECONDS: f64 = 60.0;
 /// The sweep of stuck sessions comes every few seconds.

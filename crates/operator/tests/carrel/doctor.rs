@@ -19,7 +19,12 @@ fn findings(ended: &Ended) -> Vec<&str> {
 
 async fn let_sweeps_tick(pool: &PgPool) {
     let mut connection = pool.acquire().await.unwrap();
-    for name in ["sweep_expired", "sweep_stuck", "sweep_runtime"] {
+    for name in [
+        "sweep_expired",
+        "sweep_stuck",
+        "sweep_runtime",
+        "sweep_history",
+    ] {
         let every = Duration::from_secs(1);
         let worker = WorkerIncarnation::generate();
         assert!(tick(&mut connection, name, every, worker).await.unwrap());

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use cleanup_ttl::ExpiryPolicy;
-use job_queue::{record_tick, tick};
+use job_queue::{Retention, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
 
-use super::{SweepReport, expired, runtime, stuck};
+use super::{SweepReport, expired, history, runtime, stuck};
 use crate::{StepError, Workshop};
 
 /// How often each sweep runs.
@@ -20,8 +20,12 @@ pub struct Sweeps {
     pub stuck: Duration,
     /// Compares runtime and rows.
     pub runtime: Duration,
+    /// Removes what has been over for long.
+    pub history: Duration,
     /// How much at a time, and when an orphan may go.
     pub policy: ExpiryPolicy,
+    /// How long what is over is kept.
+    pub retention: Retention,
 }
 
 impl Default for Sweeps {
@@ -30,7 +34,9 @@ impl Default for Sweeps {
             expired: Duration::from_secs(1),
             stuck: Duration::from_secs(5),
             runtime: Duration::from_secs(15),
+            history: Duration::from_mins(1),
             policy: ExpiryPolicy::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -40,16 +46,18 @@ enum Sweep {
     Expired,
     Stuck,
     Runtime,
+    History,
 }
 
 impl Sweep {
-    const ALL: [Self; 3] = [Self::Expired, Self::Stuck, Self::Runtime];
+    const ALL: [Self; 4] = [Self::Expired, Self::Stuck, Self::Runtime, Self::History];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Expired => "sweep_expired",
             Self::Stuck => "sweep_stuck",
             Self::Runtime => "sweep_runtime",
+            Self::History => "sweep_history",
         }
     }
 
@@ -58,6 +66,7 @@ impl Sweep {
             Self::Expired => sweeps.expired,
             Self::Stuck => sweeps.stuck,
             Self::Runtime => sweeps.runtime,
+            Self::History => sweeps.history,
         }
     }
 
@@ -66,6 +75,7 @@ impl Sweep {
             Self::Expired => expired::sweep(workshop, &sweeps.policy).await,
             Self::Stuck => stuck::sweep(workshop, &sweeps.policy).await,
             Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
+            Self::History => history::sweep(workshop, &sweeps.retention).await,
         }
     }
 }
@@ -89,11 +99,12 @@ impl SweepLoop {
     }
 
     /// Asks for each tick at once, so that workers which do not live long sweep too, and then four
-    /// times a period, so that a missed one is late by a quarter at most. A sweep that fails is logged and runs again at its next tick. Dropping this is safe.
+    /// times a period, so that a missed one is late by a quarter at most. A sweep that fails is
+    /// logged and runs again at its next tick. Dropping this is safe.
     pub async fn run(self, shutdown: CancellationToken) {
         let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
-        let [expired, stuck, runtime] = each;
-        tokio::join!(expired, stuck, runtime);
+        let [expired, stuck, runtime, history] = each;
+        tokio::join!(expired, stuck, runtime, history);
     }
 
     async fn repeat(&self, sweep: Sweep, shutdown: &CancellationToken) {
