@@ -1,6 +1,9 @@
 //! What a handler knows about its run, and how it writes the run's end itself.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use session_identity::{ExamSessionId, JobId, WorkerIncarnation};
 use sqlx::PgConnection;
@@ -51,9 +54,16 @@ pub struct JobContext {
     pub traceparent: Option<String>,
     /// Cancelled when the run should stop: see [`JobContext::cancel_reason`].
     pub cancellation: CancellationToken,
-    cancel_reason: Arc<OnceLock<CancelReason>>,
-    recorded: Arc<OnceLock<JobState>>,
+    course: Arc<Course>,
     worker_name: Arc<str>,
+}
+
+/// What has happened to a run so far; every clone of its context shares it.
+#[derive(Debug, Default)]
+struct Course {
+    cancel_reason: OnceLock<CancelReason>,
+    recorded: OnceLock<JobState>,
+    has_ended: AtomicBool,
 }
 
 impl JobContext {
@@ -69,15 +79,14 @@ impl JobContext {
             session_id: claimed.session_id,
             traceparent: claimed.traceparent.clone(),
             cancellation: CancellationToken::new(),
-            cancel_reason: Arc::default(),
-            recorded: Arc::default(),
+            course: Arc::default(),
             worker_name: worker.name.clone(),
         }
     }
 
     /// Says why the run should stop; `None` while it should not. The first reason stays.
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        self.cancel_reason.get().copied()
+        self.course.cancel_reason.get().copied()
     }
 
     /// Says whether this run is the last that counts, so that a retry would end the job.
@@ -87,13 +96,23 @@ impl JobContext {
 
     /// Cancels the token; a reason given earlier stays.
     pub(crate) fn cancel(&self, reason: CancelReason) {
-        self.cancel_reason.get_or_init(|| reason);
+        self.course.cancel_reason.get_or_init(|| reason);
         self.cancellation.cancel();
     }
 
     /// The state that the handler's own record left the job in, if its transaction committed.
     pub(crate) fn recorded_state(&self) -> Option<JobState> {
-        self.recorded.get().copied()
+        self.course.recorded.get().copied()
+    }
+
+    /// Notes that the run has ended and only its answer is under way.
+    pub(crate) fn note_end(&self) {
+        self.course.has_ended.store(true, Ordering::Release);
+    }
+
+    /// Says whether the table may hold the run's end before the worker knows of it.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        self.course.has_ended.load(Ordering::Acquire) || self.recorded_state().is_some()
     }
 
     /// Writes the outcome in the caller's transaction, so that it commits together with what the
@@ -120,7 +139,7 @@ impl JobContext {
         let answer = exchange(connection, &worker, &terms, &[finish], 0).await?;
         match answer.finished.first() {
             Some(Finished::Recorded(state)) => {
-                self.recorded.get_or_init(|| *state);
+                self.course.recorded.get_or_init(|| *state);
                 Ok(Recorded { state: *state })
             }
             Some(Finished::Stale) | None => Err(RecordError::StaleRun {

@@ -62,8 +62,8 @@ impl RunningJobs {
 
     /// Cancels the runs that asked for it and those that were beaten for but not answered.
     ///
-    /// A run that ended meanwhile is no longer in the map and so is not called lost; one whose end
-    /// is under way is cancelled without effect. Returns how many leases were lost.
+    /// A run that has ended, or whose handler has recorded its end, has no lease to lose: the table
+    /// may know before this worker hears the answer. Returns how many leases were lost.
     pub(crate) fn apply_beats(&self, sent: &(Vec<Uuid>, Vec<i64>), answered: &[Beat]) -> usize {
         let runs = self.lock();
         for beat in answered.iter().filter(|beat| beat.cancel_requested) {
@@ -80,6 +80,7 @@ impl RunningJobs {
             runs.get(&key).filter(|_| !kept.contains(&key))
         });
         let mut count = 0;
+        let lost = lost.filter(|context| !context.may_have_ended());
         for context in lost.filter(|context| context.cancel_reason().is_none()) {
             context.cancel(CancelReason::LeaseLost);
             count += 1;
@@ -101,5 +102,51 @@ impl RunningJobs {
     fn lock(&self) -> MutexGuard<'_, HashMap<(JobId, i64), JobContext>> {
         // Nothing can panic while the map is held, and each change is complete in itself.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use session_identity::WorkerIncarnation;
+
+    use super::*;
+    use crate::{
+        JobKind,
+        claim::{ClaimedJob, WorkerIdentity},
+    };
+
+    fn run() -> JobContext {
+        let claimed = ClaimedJob {
+            job_id: JobId::generate(),
+            run_token: 1,
+            kind: "ping".to_owned(),
+            kind_version: 1,
+            payload: Value::Null,
+            attempt: 1,
+            max_attempts: 3,
+            crash_count: 0,
+            session_id: None,
+            traceparent: None,
+            waited: std::time::Duration::ZERO,
+        };
+        let worker = WorkerIdentity {
+            incarnation: WorkerIncarnation::generate(),
+            name: "w".into(),
+        };
+        JobContext::new(&claimed, JobKind("ping"), &worker)
+    }
+
+    #[test]
+    fn a_beat_without_an_answer_is_a_lost_lease_only_while_the_run_goes_on() {
+        let (going_on, ended) = (run(), run());
+        let running = RunningJobs::new();
+        running.insert(going_on.clone());
+        running.insert(ended.clone());
+        let sent = running.keys();
+        ended.note_end();
+        assert_eq!(running.apply_beats(&sent, &[]), 1);
+        assert_eq!(going_on.cancel_reason(), Some(CancelReason::LeaseLost));
+        assert_eq!(ended.cancel_reason(), None);
     }
 }

@@ -59,6 +59,7 @@ impl Slots {
 
     /// Takes in the end of a run; its slot stays taken until the end is answered.
     pub(crate) fn end(&self, ended: Ended, signal: &LookSignal) {
+        ended.context.note_end();
         self.lock().ended.push(ended);
         signal.nudge();
     }
