@@ -157,7 +157,7 @@ counted AS (
     WHERE q.name = c.queue AND q.concurrency IS NOT NULL
 )
 SELECT 'finished' AS "part!", id AS "id!", run_token AS "run_token!", state AS "state!",
-       NULL::text AS kind, NULL::integer AS kind_version, NULL::jsonb AS payload,
+       NULL::text AS kind, NULL::integer AS kind_version, NULL::text AS payload,
        NULL::integer AS attempt, NULL::integer AS max_attempts, NULL::integer AS crash_count,
        NULL::uuid AS session_id, NULL::text AS traceparent, NULL::float8 AS waited_seconds
 FROM finished
@@ -165,7 +165,7 @@ UNION ALL
 SELECT 'parked', id, run_token, state, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM parked
 UNION ALL
-SELECT 'claimed', id, run_token, state, kind, kind_version, payload, attempt, max_attempts,
+SELECT 'claimed', id, run_token, state, kind, kind_version, payload::text, attempt, max_attempts,
        crash_count, session_id, traceparent, waited_seconds
 FROM claimed
 UNION ALL

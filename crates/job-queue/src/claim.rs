@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use rand::seq::SliceRandom as _;
-use serde_json::Value;
 use session_identity::{ExamSessionId, JobId, WorkerIncarnation};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     finish::{Finish, Finished},
     job::JobState,
+    payload::StoredPayload,
     terms::{ClaimTerms, KindTerms},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct ClaimedJob {
     pub(crate) run_token: i64,
     pub(crate) kind: String,
     pub(crate) kind_version: i32,
-    pub(crate) payload: Value,
+    pub(crate) payload: StoredPayload,
     pub(crate) attempt: i32,
     pub(crate) max_attempts: i32,
     pub(crate) crash_count: i32,
@@ -68,7 +68,7 @@ struct ExchangeRow {
     state: String,
     kind: Option<String>,
     kind_version: Option<i32>,
-    payload: Option<Value>,
+    payload: Option<String>,
     attempt: Option<i32>,
     max_attempts: Option<i32>,
     crash_count: Option<i32>,
@@ -178,7 +178,7 @@ fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {
         run_token: row.run_token,
         kind: row.kind.ok_or_else(|| unreadable("kind"))?,
         kind_version: row.kind_version.ok_or_else(|| unreadable("kind_version"))?,
-        payload: row.payload.ok_or_else(|| unreadable("payload"))?,
+        payload: StoredPayload(row.payload.ok_or_else(|| unreadable("payload"))?),
         attempt: row.attempt.ok_or_else(|| unreadable("attempt"))?,
         max_attempts: row.max_attempts.ok_or_else(|| unreadable("max_attempts"))?,
         crash_count: row.crash_count.ok_or_else(|| unreadable("crash_count"))?,

@@ -7,7 +7,10 @@ use session_identity::JobId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::job::{Job, JobKind, NewJob, RunAt};
+use crate::{
+    job::{Job, JobKind, NewJob, RunAt},
+    payload::holds_nul,
+};
 
 /// Inserts lose and look-ups miss in turn only while others finish and enqueue the same key.
 const DUPLICATE_TRIES: usize = 20;
@@ -67,6 +70,12 @@ pub enum EnqueueError {
         /// What serde said.
         #[source]
         source: serde_json::Error,
+    },
+    /// The payload or the key holds a NUL, which the database stores nowhere. Nothing was sent.
+    #[error("store a {kind} job: its payload or its key holds a NUL")]
+    Nul {
+        /// The job's kind.
+        kind: JobKind,
     },
     /// Jobs with this key came and went faster than they could be found.
     #[error("settle who holds the key {key}")]
@@ -136,7 +145,18 @@ fn new_job<J: Job>(job: &J, options: &EnqueueOptions) -> Result<NewJob, EnqueueE
     })
 }
 
+/// Refuses what the database would refuse at the price of the caller's transaction.
+fn check(job: &NewJob) -> Result<(), EnqueueError> {
+    let kind = job.kind;
+    let key_holds_nul = job.key.as_ref().is_some_and(|key| key.contains('\0'));
+    if key_holds_nul || holds_nul(&job.payload) {
+        return Err(EnqueueError::Nul { kind });
+    }
+    Ok(())
+}
+
 async fn insert_job(connection: &mut PgConnection, job: &NewJob) -> Result<Enqueued, EnqueueError> {
+    check(job)?;
     let id = JobId::generate().as_uuid();
     let inserted = insert_rows(connection, &[id], std::slice::from_ref(job)).await?;
     match &job.key {
@@ -149,6 +169,7 @@ async fn insert_jobs(
     connection: &mut PgConnection,
     jobs: &[NewJob],
 ) -> Result<Vec<Enqueued>, EnqueueError> {
+    jobs.iter().try_for_each(check)?;
     let ids: Vec<Uuid> = jobs.iter().map(|_| JobId::generate().as_uuid()).collect();
     let inserted = insert_rows(connection, &ids, jobs).await?;
     let mut answers = Vec::with_capacity(jobs.len());

@@ -5,9 +5,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::Value;
 
-use crate::{Job, JobContext, Outcome, job::DecodeError, job::JobKind};
+use crate::{
+    Job, JobContext, Outcome,
+    job::{DecodeError, JobKind},
+    payload::StoredPayload,
+};
 
 /// Does the work of one kind: load → decide (pure) → act (idempotent) → record.
 ///
@@ -101,7 +104,12 @@ pub(crate) struct Registered {
 #[async_trait]
 pub(crate) trait RunStored: Send + Sync {
     /// Decodes and runs. An undecodable payload is an outcome, so that the worker goes on.
-    async fn run_stored(&self, version: i32, payload: Value, context: &JobContext) -> Outcome;
+    async fn run_stored(
+        &self,
+        version: i32,
+        payload: StoredPayload,
+        context: &JobContext,
+    ) -> Outcome;
 }
 
 struct Typed<J, H> {
@@ -111,8 +119,14 @@ struct Typed<J, H> {
 
 #[async_trait]
 impl<J: Job, H: Handler<J>> RunStored for Typed<J, H> {
-    async fn run_stored(&self, version: i32, payload: Value, context: &JobContext) -> Outcome {
-        match J::decode(version, payload) {
+    async fn run_stored(
+        &self,
+        version: i32,
+        payload: StoredPayload,
+        context: &JobContext,
+    ) -> Outcome {
+        let payload = payload.read().map_err(DecodeError::Payload);
+        match payload.and_then(|payload| J::decode(version, payload)) {
             Ok(job) => self.handler.run(job, context).await,
             Err(error) => undecodable(&error),
         }

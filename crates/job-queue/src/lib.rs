@@ -16,6 +16,7 @@ mod load;
 mod measure;
 mod operate;
 mod outcome;
+mod payload;
 mod queues;
 mod retention;
 mod run;

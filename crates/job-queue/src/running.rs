@@ -107,13 +107,13 @@ impl RunningJobs {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
     use session_identity::WorkerIncarnation;
 
     use super::*;
     use crate::{
         JobKind,
         claim::{ClaimedJob, WorkerIdentity},
+        payload::StoredPayload,
     };
 
     fn run() -> JobContext {
@@ -122,7 +122,7 @@ mod tests {
             run_token: 1,
             kind: "ping".to_owned(),
             kind_version: 1,
-            payload: Value::Null,
+            payload: StoredPayload("null".to_owned()),
             attempt: 1,
             max_attempts: 3,
             crash_count: 0,

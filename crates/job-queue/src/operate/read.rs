@@ -7,7 +7,7 @@ use session_identity::{ExamSessionId, JobId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::JobState;
+use crate::{JobState, payload::StoredPayload};
 
 /// Which jobs; an absent field does not narrow.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ pub struct JobRecord {
     pub kind: String,
     /// Its payload's version.
     pub kind_version: i32,
-    /// Its payload: ids only.
+    /// Its payload: ids only. A text, where the stored JSON nests too deep or counts too far.
     pub payload: Value,
     /// Its state, one of [`JobState`]'s words.
     pub state: String,
@@ -128,15 +128,16 @@ pub async fn list_jobs(
     // Ids are UUIDv7: their order is the order of making, so they serve as the cursor.
     sqlx::query_as!(
         JobRecord,
-        "SELECT id, queue, kind, kind_version, payload, state, priority, run_at, attempt,
-                max_attempts, crash_count, snoozes, run_token, lease_owner, lease_until, deadline_at,
-                cancel_requested_at, idempotency_key, session_id, traceparent, enqueued_by,
-                created_at, started_at, finished_at, outcome_class, outcome_reason
+        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
+                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
+                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
+                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
+                outcome_class, outcome_reason
          FROM jobs
          WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR kind = $2)
            AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR session_id = $4)
            AND ($5::uuid IS NULL OR id < $5)
-         ORDER BY id DESC LIMIT $6",
+         ORDER BY id DESC LIMIT $6"#,
         filter.queue,
         filter.kind,
         filter.state.map(JobState::as_str),
@@ -158,11 +159,12 @@ pub async fn load_job(
 ) -> Result<Option<JobRecord>, sqlx::Error> {
     sqlx::query_as!(
         JobRecord,
-        "SELECT id, queue, kind, kind_version, payload, state, priority, run_at, attempt,
-                max_attempts, crash_count, snoozes, run_token, lease_owner, lease_until, deadline_at,
-                cancel_requested_at, idempotency_key, session_id, traceparent, enqueued_by,
-                created_at, started_at, finished_at, outcome_class, outcome_reason
-         FROM jobs WHERE id = $1",
+        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
+                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
+                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
+                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
+                outcome_class, outcome_reason
+         FROM jobs WHERE id = $1"#,
         id.as_uuid(),
     )
     .fetch_optional(connection)

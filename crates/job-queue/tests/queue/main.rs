@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod operate;
 mod outcomes;
+mod payloads;
 mod retention;
 mod schedules;
 mod support;

@@ -8,29 +8,12 @@ use std::{
     time::Duration,
 };
 
-use job_queue::{NewJob, Outcome, RecordError, Registry, RunAt, enqueue_raw};
-use serde_json::json;
+use job_queue::{Outcome, RecordError, Registry};
 use sqlx::PgPool;
 
 use crate::support::{
     Hasty, Ping, handler, outcomes, ping, put, quick, retry, start, wait_for, wait_for_state,
 };
-
-fn raw(kind_version: i32, payload: serde_json::Value) -> NewJob {
-    NewJob {
-        kind: job_queue::JobKind("ping"),
-        kind_version,
-        queue: "test".to_owned(),
-        payload,
-        key: None,
-        run_at: RunAt::Now,
-        priority: 5,
-        max_attempts: 3,
-        session_id: None,
-        trace: None,
-        enqueued_by: "test".to_owned(),
-    }
-}
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_done_job_has_one_attempt_and_no_lease(pool: PgPool) {
@@ -46,22 +29,6 @@ async fn a_done_job_has_one_attempt_and_no_lease(pool: PgPool) {
         (report.recorded, report.stale, report.unanswered),
         (1, 0, 0)
     );
-}
-
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn an_undecodable_payload_is_dead_and_the_worker_goes_on(pool: PgPool) {
-    let mut connection = pool.acquire().await.unwrap();
-    let bad = enqueue_raw(&mut connection, &raw(1, json!({ "number": "no" })))
-        .await
-        .unwrap();
-    let good = put(&pool, &ping(1)).await;
-    let registry =
-        Registry::new().register::<Ping, _>(handler(|_: Ping, _| async { Outcome::Done }));
-    let worker = start(&pool, registry, quick("w"));
-    let job = wait_for_state(&pool, bad.id(), "dead").await;
-    assert_eq!(job.outcome_class.as_deref(), Some("undecodable"));
-    wait_for_state(&pool, good, "done").await;
-    worker.drain().await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
