@@ -1,7 +1,9 @@
 //! `carrel migrate`: which schema the database has, and bringing it to ours.
 
 mod lock;
+mod plan;
 mod schema;
+mod validate;
 
 use std::time::Duration;
 
@@ -24,14 +26,27 @@ pub enum MigrateCommand {
         #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
         lock_timeout: Duration,
     },
+    /// Prints the statements of the migrations that the database lacks
+    Sql {
+        /// Those of every migration, without asking a database
+        #[arg(long)]
+        all: bool,
+    },
+    /// Compares the database with what its migrations make; exit 9 when something is missing or other
+    ///
+    /// Applies them to a schema of its own, in a transaction that is rolled back.
+    Validate,
 }
 
 impl RunCommand for MigrateCommand {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
-        let mut connection = globals.connect().await?.acquire().await?.detach();
+        let connect =
+            async || Ok::<_, CliError>(globals.connect().await?.acquire().await?.detach());
         match self {
-            Self::Status => status(&mut connection).await,
-            Self::Up { lock_timeout } => up(connection, lock_timeout).await,
+            Self::Status => status(&mut connect().await?).await,
+            Self::Up { lock_timeout } => up(connect().await?, lock_timeout).await,
+            Self::Sql { all } => plan::sql(globals, all).await,
+            Self::Validate => validate::validate(&mut connect().await?).await,
         }
     }
 }

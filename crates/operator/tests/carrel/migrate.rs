@@ -74,3 +74,62 @@ async fn a_newer_or_altered_database_is_refused_and_left_alone(pool: PgPool) {
         "changed"
     );
 }
+
+#[sqlx::test(migrations = false)]
+async fn the_statements_of_what_is_missing_or_of_everything_can_be_read_first(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let all = migrations::MIGRATOR.iter().count();
+    let count = async |arguments: &[&str]| {
+        let data = carrel.data(arguments).await;
+        data["migrations"].as_array().unwrap().len()
+    };
+    assert_eq!(count(&["migrate", "sql"]).await, all);
+    carrel.data(&["migrate", "up"]).await;
+    assert_eq!(count(&["migrate", "sql"]).await, 0);
+    let everything = carrel.data(&["migrate", "sql", "--all"]).await;
+    let last = everything["migrations"].as_array().unwrap().last().unwrap();
+    assert!(
+        last["sql"].as_str().unwrap().starts_with("-- Owner: "),
+        "{last}"
+    );
+    assert_eq!(count(&["migrate", "sql", "--all"]).await, all);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_schema_that_lacks_or_alters_what_its_migrations_make_is_unhealthy(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let whole = carrel.run(&["migrate", "validate"]).await;
+    assert_eq!(
+        (whole.exit, &whole.data["findings"]),
+        (0, &serde_json::json!([])),
+        "{whole:?}"
+    );
+    let drift = "DROP INDEX jobs_claimable;
+                 ALTER TABLE jobs ALTER COLUMN priority SET DEFAULT 7;
+                 CREATE INDEX by_hand ON jobs (enqueued_by)";
+    sqlx::raw_sql(drift).execute(&pool).await.unwrap();
+    let drifted = carrel.run(&["migrate", "validate"]).await;
+    assert_eq!(drifted.exit, 9);
+    let findings = drifted.data["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(
+        findings[0]
+            .as_str()
+            .unwrap()
+            .starts_with("column jobs.priority is ")
+    );
+    assert_eq!(findings[1], "index jobs_claimable is missing");
+    assert_eq!(drifted.data["extra"], serde_json::json!(["index by_hand"]));
+    let left = sqlx::query_scalar!("SELECT 1 FROM pg_namespace WHERE nspname = 'carrel_expected'");
+    assert!(
+        left.fetch_optional(&pool).await.unwrap().is_none(),
+        "nothing is left behind"
+    );
+    let altered = "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 20261124000001";
+    sqlx::raw_sql(altered).execute(&pool).await.unwrap();
+    let changed = carrel.run(&["migrate", "validate"]).await;
+    assert_eq!(
+        (changed.exit, &changed.data["findings"][0]),
+        (9, &"20261124000001 is changed".into())
+    );
+}
