@@ -1,17 +1,28 @@
-//! `carrel jobs …`, `queues …`, `workers …` and `schedules …`, and the `job-queue` binary.
+//! `carrel jobs …`, `ops …`, `dlq …`, `queues …`, `workers …` and `schedules …`, and the `job-queue` binary.
 
 mod args;
+mod bulk;
+mod dlq;
 mod errors;
+mod filter;
 mod jobs;
+mod moment;
+mod operations;
+mod progress;
 mod queues;
 mod schedules;
+mod stats;
 mod workers;
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
-pub use args::{ActionArgs, FilterArgs, PageArgs};
+pub use args::{ActionArgs, PageArgs};
+pub use bulk::BulkArgs;
+pub use dlq::DlqCommand;
+pub use filter::{FilterArgs, ScopeArgs};
 pub use jobs::JobsCommand;
+pub use operations::OperationsCommand;
 pub use queues::QueuesCommand;
 pub use schedules::SchedulesCommand;
 pub use workers::WorkersCommand;
@@ -22,6 +33,12 @@ pub enum Command {
     /// The verbs of jobs stand at the top.
     #[command(flatten)]
     Jobs(JobsCommand),
+    /// Operations on many jobs: how far they are, and ending one early
+    #[command(subcommand)]
+    Ops(OperationsCommand),
+    /// Dead jobs, grouped by what killed them
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Queues: how full they are, and their switches
     #[command(subcommand)]
     Queues(QueuesCommand),
@@ -37,6 +54,8 @@ impl RunCommand for Command {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
             Self::Jobs(command) => command.run(globals).await,
+            Self::Ops(command) => command.run(globals).await,
+            Self::Dlq(command) => command.run(globals).await,
             Self::Queues(command) => command.run(globals).await,
             Self::Workers(command) => command.run(globals).await,
             Self::Schedules(command) => command.run(globals).await,

@@ -15,6 +15,7 @@ mod listen;
 mod load;
 mod measure;
 mod operate;
+mod operations;
 mod outcome;
 mod payload;
 mod queues;
@@ -39,10 +40,17 @@ pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use load::{QueueLoad, queue_load};
 pub use operate::{
-    ActionOutcome, AfterKill, AttemptRecord, JobAction, JobActionRecord, JobCount, JobFilter,
-    JobRecord, OperateError, WhyNotRunning, cancel_job, count_jobs, drain_worker, evict_worker,
-    find_worker, job_actions, job_attempts, kill_job, list_jobs, load_job, retry_job, snooze_job,
-    undrain_worker, why_not_running,
+    ActionOutcome, AfterKill, AttemptRecord, CountBy, DeadGroup, JobAction, JobActionRecord,
+    JobCount, JobFilter, JobPrefix, JobRecord, OperateError, QueueFlow, WhyNotRunning, cancel_job,
+    count_jobs, database_now, drain_worker, evict_worker, export_jobs, find_job,
+    find_pattern_fault, find_worker, job_actions, job_attempts, jobs_of_worker, kill_job,
+    list_dead_groups, list_jobs, load_job, queue_flows, retry_job, snooze_job, undrain_worker,
+    why_not_running,
+};
+pub use operations::{
+    BulkOperation, BulkVerb, NewOperation, OPERATIONS_QUEUE, OperationCancel, OperationHandler,
+    OperationId, OperationRecord, OperationState, cancel_operation, list_operations,
+    load_operation, start_operation,
 };
 pub use outcome::Outcome;
 pub use queues::{QueueStatus, limit_queue, list_queues, pause_queue, resume_queue};

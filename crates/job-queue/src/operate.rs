@@ -1,10 +1,15 @@
 //! What operators see and do. Every write leaves a row in `job_actions`.
 
 mod act;
+mod count;
+mod dead;
 mod drain;
 mod evict;
 mod explain;
 mod fence;
+mod filter;
+mod flow;
+mod prefix;
 mod read;
 
 pub(crate) use act::append_action;
@@ -12,10 +17,16 @@ pub use act::{
     ActionOutcome, JobAction, JobActionRecord, OperateError, cancel_job, job_actions, retry_job,
     snooze_job,
 };
+pub(crate) use count::count_matching;
+pub use count::{CountBy, JobCount, count_jobs};
+pub use dead::{DeadGroup, list_dead_groups};
 pub use drain::{drain_worker, find_worker, undrain_worker};
 pub use evict::evict_worker;
 pub use explain::{WhyNotRunning, why_not_running};
 pub use fence::{AfterKill, kill_job};
+pub use filter::{JobFilter, database_now, find_pattern_fault};
+pub use flow::{QueueFlow, queue_flows};
+pub use prefix::{JobPrefix, find_job};
 pub use read::{
-    AttemptRecord, JobCount, JobFilter, JobRecord, count_jobs, job_attempts, list_jobs, load_job,
+    AttemptRecord, JobRecord, export_jobs, job_attempts, jobs_of_worker, list_jobs, load_job,
 };

@@ -85,6 +85,8 @@ pub struct ScheduleRecord {
     pub every_seconds: f64,
     /// When a tick was last claimed; `None` before the first.
     pub last_tick_at: Option<DateTime<Utc>>,
+    /// When the next is due, now if it already is; `None` while it is off.
+    pub next_tick_at: Option<DateTime<Utc>>,
     /// Who claimed it.
     pub last_worker: Option<Uuid>,
     /// When the work of a tick last ended.
@@ -108,6 +110,8 @@ pub async fn list_schedules(
         ScheduleRecord,
         r#"SELECT name, extract(epoch FROM every)::float8 AS "every_seconds!",
                   NULLIF(last_tick_at, '-infinity') AS last_tick_at,
+                  CASE WHEN disabled_at IS NULL
+                       THEN GREATEST(last_tick_at + every, now()) END AS next_tick_at,
                   last_worker, last_ran_at, last_status, disabled_at, disabled_by
            FROM schedules ORDER BY name"#,
     )

@@ -1,37 +1,9 @@
 //! Arguments the verbs share.
 
 use clap::Args;
-use session_identity::{Actor, ExamSessionId, JobId, UserId};
+use session_identity::{Actor, JobId, UserId};
 
-use crate::{JobAction, JobFilter, JobState};
-
-/// Which jobs; flags that are left out do not narrow.
-#[derive(Debug, Args)]
-pub struct FilterArgs {
-    /// Only jobs of this queue.
-    #[arg(long)]
-    queue: Option<String>,
-    /// Only jobs of this kind, such as `provision_environment`.
-    #[arg(long)]
-    kind: Option<String>,
-    /// Only jobs in this state: ready, running, done, dead or cancelled.
-    #[arg(long)]
-    state: Option<JobState>,
-    /// Only jobs about this session (UUID).
-    #[arg(long, value_name = "SESSION_ID")]
-    session: Option<ExamSessionId>,
-}
-
-impl FilterArgs {
-    pub(super) fn filter(&self) -> JobFilter {
-        JobFilter {
-            queue: self.queue.clone(),
-            kind: self.kind.clone(),
-            state: self.state,
-            session_id: self.session,
-        }
-    }
-}
+use crate::JobAction;
 
 /// One page of a listing.
 #[derive(Debug, Args)]

@@ -2,13 +2,27 @@
 
 use command_line::CliError;
 
-use crate::OperateError;
+use crate::{EnqueueError, OperateError};
 
 /// Turns a refused act into its exit code: refusals are conflicts with the job's state.
 pub(super) fn cli_error(error: OperateError) -> CliError {
     let message = error.to_string();
     match error {
         OperateError::NotFound { .. } => CliError::not_found(message),
+        OperateError::NoneBegins { .. } => {
+            CliError::not_found(message).next("carrel jobs list; give more of the id")
+        }
+        OperateError::JobAmbiguous { candidates, .. } => {
+            let each: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+            let next = format!("give more of the id; among others {}", each.join(", "));
+            CliError::conflict(message).next(next)
+        }
+        OperateError::OperationNotFound { .. } => {
+            CliError::not_found(message).next("carrel ops list")
+        }
+        OperateError::SetHasGrown { .. } => CliError::conflict(message)
+            .field("expect")
+            .next("look again with --dry-run"),
         OperateError::ScheduleNotFound { .. } => {
             CliError::not_found(message).next("carrel schedules list; workers make schedules")
         }
@@ -25,6 +39,9 @@ pub(super) fn cli_error(error: OperateError) -> CliError {
         OperateError::KeyTaken { holder, .. } => {
             CliError::conflict(message).next(format!("carrel jobs show {holder}"))
         }
-        OperateError::Database(source) => source.into(),
+        OperateError::Enqueue(EnqueueError::Database(source)) | OperateError::Database(source) => {
+            source.into()
+        }
+        OperateError::Enqueue(source) => CliError::transient(message).caused_by(&source),
     }
 }

@@ -8,7 +8,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::ActionArgs;
+use super::{ActionArgs, stats};
 use crate::{QueueStatus, limit_queue, list_queues, notify_workers, pause_queue, resume_queue};
 
 /// Shows how full queues are, closes and opens them.
@@ -16,6 +16,12 @@ use crate::{QueueStatus, limit_queue, list_queues, notify_workers, pause_queue, 
 pub enum QueuesCommand {
     /// Lists every queue with its depth, the age of its oldest due job, and its switch
     List,
+    /// Shows every queue's depth, what comes and goes, and when it is empty if that goes on
+    Stats {
+        /// Over how long arrivals and ends are counted.
+        #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+        window: Duration,
+    },
     /// Stops claims from a queue; what runs goes on
     Pause {
         /// The queue's name.
@@ -70,12 +76,13 @@ impl RunCommand for QueuesCommand {
         let mut connection = pool.acquire().await?;
         match self {
             Self::List => list(&mut connection).await,
+            Self::Stats { window } => stats::run(&mut connection, window).await,
             Self::Pause {
                 queue,
                 lasts,
                 action,
             } => {
-                must_be_known(&mut connection, &queue).await?;
+                must_be_known(&mut connection, "queue", &queue).await?;
                 pause_queue(&mut connection, &queue, lasts, &action.action()).await?;
                 let found = find(&mut connection, &queue).await?;
                 Ok(changed("job-queue/queues-pause.v1", found.as_ref()))
@@ -85,14 +92,14 @@ impl RunCommand for QueuesCommand {
                 concurrency: Limit(concurrency),
                 action,
             } => {
-                must_be_known(&mut connection, &queue).await?;
+                must_be_known(&mut connection, "queue", &queue).await?;
                 limit_queue(&mut connection, &queue, concurrency, &action.action()).await?;
                 notify_workers(&mut connection).await.ok();
                 let found = find(&mut connection, &queue).await?;
                 Ok(changed("job-queue/queues-set.v1", found.as_ref()))
             }
             Self::Resume { queue, action } => {
-                must_be_known(&mut connection, &queue).await?;
+                must_be_known(&mut connection, "queue", &queue).await?;
                 resume_queue(&mut connection, &queue, &action.action()).await?;
                 // It is open whether or not anybody hears of it; workers also poll.
                 notify_workers(&mut connection).await.ok();
@@ -115,14 +122,18 @@ async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
 }
 
 /// A typing error must not close a queue that nobody uses, and look like success.
-async fn must_be_known(connection: &mut PgConnection, queue: &str) -> Result<(), CliError> {
+pub(super) async fn must_be_known(
+    connection: &mut PgConnection,
+    field: &str,
+    queue: &str,
+) -> Result<(), CliError> {
     let queues = list_queues(connection).await?;
     let known: Vec<_> = queues.iter().map(|it| it.name.as_str()).collect();
     if known.contains(&queue) {
         return Ok(());
     }
     Err(CliError::not_found(format!("no queue {queue:?}"))
-        .field("queue")
+        .field(field)
         .next(format!("name one of: {}", known.join(", "))))
 }
 

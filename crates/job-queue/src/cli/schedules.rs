@@ -14,7 +14,7 @@ use crate::{ScheduleRecord, disable_schedule, enable_schedule, list_schedules, r
 /// Shows recurring work, switches it off and on, and has it run now.
 #[derive(Debug, Subcommand)]
 pub enum SchedulesCommand {
-    /// Lists schedules: their period, their last tick, and what it did
+    /// Lists schedules: their period, their last tick, what it did, and their next
     List,
     /// Switches a schedule off, until it is resumed
     Pause(ScheduleArgs),
@@ -77,10 +77,12 @@ async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
 fn line(row: &ScheduleRecord) -> String {
     let last = row.last_tick_at;
     let last = last.map_or_else(|| "due now".to_owned(), |at| format!("last tick {at}"));
+    let next = row.next_tick_at;
+    let next = next.map_or_else(String::new, |at| format!("next {at}  "));
     let state = match (row.disabled_at, &row.disabled_by) {
         (None, _) => "on".to_owned(),
         (Some(at), by) => format!("off since {at} by {}", by.as_deref().unwrap_or("unknown")),
     };
     let (name, every) = (&row.name, row.every_seconds);
-    format!("{name:<16} every {every} s  {last}  {state}")
+    format!("{name:<16} every {every} s  {last}  {next}{state}")
 }

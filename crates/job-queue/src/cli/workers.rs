@@ -11,8 +11,8 @@ use sqlx::PgConnection;
 use super::ActionArgs;
 use super::errors::cli_error;
 use crate::{
-    WorkerRecord, WorkerState, drain_worker, evict_worker, find_worker, list_workers,
-    notify_workers, undrain_worker,
+    OperateError, WorkerRecord, WorkerState, drain_worker, evict_worker, find_worker,
+    jobs_of_worker, list_workers, notify_workers, undrain_worker,
 };
 
 /// Shows who works, and has one worker claim nothing.
@@ -23,6 +23,11 @@ pub enum WorkersCommand {
         /// Also those that have ended or fallen silent.
         #[arg(long)]
         all: bool,
+    },
+    /// Shows one worker and the jobs it runs
+    Show {
+        /// The worker's name, or its incarnation where several live under one name.
+        worker: String,
     },
     /// Has a worker claim nothing more; what it runs goes on
     ///
@@ -61,15 +66,16 @@ impl RunCommand for WorkersCommand {
         let connection = &mut *connection;
         match self {
             Self::List { all } => list(connection, all).await,
+            Self::Show { worker } => show(connection, &worker).await,
             Self::Drain(args) => {
-                let worker = find(connection, &args).await?;
+                let worker = find(connection, &args.worker).await?;
                 let drained = drain_worker(connection, worker, &args.action.action()).await;
                 drained.map_err(cli_error)?;
                 let text = format!("{worker} claims nothing more; what it runs goes on");
                 Ok(done("job-queue/workers-drain.v1", worker, text))
             }
             Self::Undrain(args) => {
-                let worker = find(connection, &args).await?;
+                let worker = find(connection, &args.worker).await?;
                 let undrained = undrain_worker(connection, worker, &args.action.action()).await;
                 undrained.map_err(cli_error)?;
                 let text = format!("{worker} claims again after its next heartbeat");
@@ -101,12 +107,33 @@ async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliE
     Ok(Document::new("job-queue/workers-list.v1", data).with_text(text))
 }
 
-async fn find(
-    connection: &mut PgConnection,
-    args: &WorkerArgs,
-) -> Result<WorkerIncarnation, CliError> {
-    let found = find_worker(connection, &args.worker).await;
-    found.map_err(cli_error)
+async fn find(connection: &mut PgConnection, named: &str) -> Result<WorkerIncarnation, CliError> {
+    find_worker(connection, named).await.map_err(cli_error)
+}
+
+async fn show(connection: &mut PgConnection, named: &str) -> Result<Document, CliError> {
+    let incarnation = find(connection, named).await?;
+    let mut workers = list_workers(connection, LOOK_AT).await?;
+    workers.retain(|worker| worker.incarnation == incarnation);
+    let Some(worker) = workers.pop() else {
+        let name = named.to_owned();
+        return Err(cli_error(OperateError::WorkerNotFound { name }));
+    };
+    let jobs = jobs_of_worker(connection, incarnation).await?;
+    let text = jobs.iter().fold(line(&worker), |mut text, job| {
+        let (id, kind, attempt) = (job.id, &job.kind, job.attempt);
+        let lease = job.lease_until.unwrap_or_default();
+        let deadline = job.deadline_at.unwrap_or_default();
+        write!(
+            text,
+            "\n{id}  {kind}  attempt {attempt}  lease until {lease}  deadline {deadline}"
+        )
+        .ok();
+        text
+    });
+    let state = worker.state();
+    let data = json!({ "worker": worker, "state": state, "jobs": jobs });
+    Ok(Document::new("job-queue/workers-show.v1", data).with_text(text))
 }
 
 async fn evict(
@@ -114,7 +141,7 @@ async fn evict(
     args: &WorkerArgs,
     confirm: Option<&str>,
 ) -> Result<Document, CliError> {
-    let worker = find(connection, args).await?;
+    let worker = find(connection, &args.worker).await?;
     let consequence = "its running jobs are given to others while it may still be at them";
     CliError::unless_confirmed(confirm, &args.worker, consequence)?;
     let jobs = evict_worker(connection, worker, &args.action.action()).await;

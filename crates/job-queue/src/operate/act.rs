@@ -9,7 +9,8 @@ use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::{JobState, job::millis};
+use super::JobPrefix;
+use crate::{EnqueueError, JobState, OperationId, job::millis};
 
 /// Who does something to a job, and why.
 #[derive(Clone, Debug)]
@@ -46,6 +47,34 @@ pub enum OperateError {
     NotFound {
         /// The id asked for.
         id: JobId,
+    },
+    /// No job's id begins so.
+    #[error("find a job whose id begins with {prefix}")]
+    NoneBegins {
+        /// The beginning.
+        prefix: JobPrefix,
+    },
+    /// Several jobs' ids begin so.
+    #[error("find the job whose id begins with {prefix}: there are several")]
+    JobAmbiguous {
+        /// The beginning.
+        prefix: JobPrefix,
+        /// Up to five of them, newest first.
+        candidates: Vec<JobId>,
+    },
+    /// There is no such operation.
+    #[error("find operation {operation}")]
+    OperationNotFound {
+        /// The id asked for.
+        operation: OperationId,
+    },
+    /// More jobs match by now than the operator saw.
+    #[error("act on {expected} jobs: {found} match by now")]
+    SetHasGrown {
+        /// As many as were expected.
+        expected: i64,
+        /// As many as match.
+        found: i64,
     },
     /// There is no such schedule; workers make them at their first tick.
     #[error("find the schedule {name}")]
@@ -85,6 +114,9 @@ pub enum OperateError {
         /// The job that has the key.
         holder: JobId,
     },
+    /// The job of an operation was not taken.
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
     /// The database refused.
     #[error("act on a job")]
     Database(#[from] sqlx::Error),

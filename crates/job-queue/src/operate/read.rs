@@ -3,24 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use session_identity::{ExamSessionId, JobId};
+use session_identity::{JobId, WorkerIncarnation};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{JobState, payload::StoredPayload};
-
-/// Which jobs; an absent field does not narrow.
-#[derive(Clone, Debug, Default)]
-pub struct JobFilter {
-    /// Only of this queue.
-    pub queue: Option<String>,
-    /// Only of this kind.
-    pub kind: Option<String>,
-    /// Only in this state.
-    pub state: Option<JobState>,
-    /// Only about this session.
-    pub session_id: Option<ExamSessionId>,
-}
+use super::JobFilter;
+use crate::payload::StoredPayload;
 
 /// One row of `jobs`.
 #[derive(Clone, Debug, Serialize)]
@@ -102,19 +90,6 @@ pub struct AttemptRecord {
     pub error: Option<String>,
 }
 
-/// One group of [`count_jobs`].
-#[derive(Clone, Debug, Serialize)]
-pub struct JobCount {
-    /// The queue.
-    pub queue: String,
-    /// The kind.
-    pub kind: String,
-    /// The state.
-    pub state: String,
-    /// How many jobs.
-    pub count: i64,
-}
-
 /// Lists jobs, newest first. `after` is the id of the last job of the page before.
 ///
 /// # Errors
@@ -133,15 +108,12 @@ pub async fn list_jobs(
                 lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
                 session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
                 outcome_class, outcome_reason
-         FROM jobs
-         WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR kind = $2)
-           AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR session_id = $4)
-           AND ($5::uuid IS NULL OR id < $5)
-         ORDER BY id DESC LIMIT $6"#,
-        filter.queue,
-        filter.kind,
-        filter.state.map(JobState::as_str),
-        filter.session_id.map(|id| id.as_uuid()),
+         FROM jobs j
+         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+           AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $4"#,
+        filter.wanted(),
+        filter.ids() as Option<Vec<Uuid>>,
         after.map(|id| id.as_uuid()),
         limit,
     )
@@ -190,24 +162,53 @@ pub async fn job_attempts(
     .await
 }
 
-/// Counts jobs by queue, kind and state.
+/// Lists jobs, oldest first. `after` is the id of the last job of the page before.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn count_jobs(
+pub async fn export_jobs(
     connection: &mut PgConnection,
     filter: &JobFilter,
-) -> Result<Vec<JobCount>, sqlx::Error> {
+    after: Option<JobId>,
+    limit: i64,
+) -> Result<Vec<JobRecord>, sqlx::Error> {
     sqlx::query_as!(
-        JobCount,
-        r#"SELECT queue, kind, state, count(*) AS "count!" FROM jobs
-           WHERE ($1::text IS NULL OR queue = $1) AND ($2::text IS NULL OR kind = $2)
-             AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR session_id = $4)
-           GROUP BY queue, kind, state ORDER BY queue, kind, state"#,
-        filter.queue,
-        filter.kind,
-        filter.state.map(JobState::as_str),
-        filter.session_id.map(|id| id.as_uuid()),
+        JobRecord,
+        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
+                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
+                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
+                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
+                outcome_class, outcome_reason
+         FROM jobs j
+         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+           AND ($3::uuid IS NULL OR id > $3)
+         ORDER BY id LIMIT $4"#,
+        filter.wanted(),
+        filter.ids() as Option<Vec<Uuid>>,
+        after.map(|id| id.as_uuid()),
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Lists the jobs whose lease a worker holds, oldest run first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn jobs_of_worker(
+    connection: &mut PgConnection,
+    worker: WorkerIncarnation,
+) -> Result<Vec<JobRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        JobRecord,
+        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
+                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
+                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
+                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
+                outcome_class, outcome_reason
+         FROM jobs WHERE state = 'running' AND lease_owner = $1 ORDER BY started_at, id"#,
+        worker.as_uuid(),
     )
     .fetch_all(connection)
     .await

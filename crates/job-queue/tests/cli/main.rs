@@ -1,5 +1,10 @@
 //! The command line: its shape without a database, and its answers with one.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
+mod many;
+mod seen;
+
 use std::process::Output;
 
 use clap::{CommandFactory as _, Parser};
@@ -15,7 +20,7 @@ struct Jobs {
 
 const ID: &str = "01931f4e-0000-7000-8000-000000000001";
 
-fn parses(words: &[&str]) -> bool {
+pub(crate) fn parses(words: &[&str]) -> bool {
     Jobs::try_parse_from([&["jobs"], words].concat()).is_ok()
 }
 
@@ -33,6 +38,8 @@ fn ids_are_positional_and_writes_name_their_actor() {
         !parses(&["cancel", "nine", "--as", "dana"]),
         "an id is a UUID"
     );
+    assert!(parses(&["show", "01931f4e-00"]), "or its beginning");
+    assert!(!parses(&["show", "01931"]), "of six digits");
 }
 
 #[test]
@@ -64,7 +71,7 @@ fn what_cannot_be_taken_back_names_who_and_durations_have_units() {
     assert!(!parses(&["wait"]), "something must be waited for");
 }
 
-async fn run(pool: &PgPool, words: &[&str]) -> Output {
+pub(crate) async fn run(pool: &PgPool, words: &[&str]) -> Output {
     let url = pool.connect_options().to_url_lossy().to_string();
     tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
         .args(words)
@@ -74,12 +81,12 @@ async fn run(pool: &PgPool, words: &[&str]) -> Output {
         .expect("the binary runs")
 }
 
-fn data(output: &Output) -> Value {
+pub(crate) fn data(output: &Output) -> Value {
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     document["data"].clone()
 }
 
-async fn put(pool: &PgPool) -> String {
+pub(crate) async fn put(pool: &PgPool) -> String {
     let job = NewJob {
         kind: JobKind("ping"),
         kind_version: 1,
@@ -253,6 +260,20 @@ async fn workers_are_listed_by_what_they_do_drained_and_evicted(pool: PgPool) {
     assert_eq!(states(&["workers", "list"]).await, ["w-1 drained"]);
     run(&pool, &["workers", "undrain", "w-1", "--as", "dana"]).await;
     assert_eq!(states(&["workers", "list"]).await, ["w-1 working"]);
+    let runs = "INSERT INTO jobs (id, queue, kind, payload, state, lease_owner, lease_until)
+                SELECT gen_random_uuid(), 'test', 'ping', 'null', 'running', incarnation,
+                       now() + interval '1 minute'
+                FROM workers WHERE name = 'w-1'";
+    sqlx::raw_sql(runs).execute(&pool).await.unwrap();
+    let shown = data(&run(&pool, &["workers", "show", "w-1"]).await);
+    assert_eq!(
+        (&shown["state"], &shown["jobs"][0]["kind"]),
+        (&"working".into(), &"ping".into())
+    );
+    sqlx::raw_sql("DELETE FROM jobs")
+        .execute(&pool)
+        .await
+        .unwrap();
     let evict = ["workers", "evict", "w-1", "--as", "dana"];
     assert_eq!(run(&pool, &evict).await.status.code(), Some(6));
     let confirmed = run(&pool, &[&evict[..], &["--confirm", "w-1"]].concat()).await;
@@ -275,5 +296,8 @@ async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
     assert!(verb("resume").await["disabled_at"].is_null());
     assert!(verb("run").await["last_tick_at"].is_null());
     let listed = data(&run(&pool, &["schedules", "list"]).await);
-    assert_eq!(listed["schedules"][0]["every_seconds"], 3_600.0);
+    let schedule = &listed["schedules"][0];
+    assert_eq!(schedule["every_seconds"], 3_600.0);
+    assert!(schedule["next_tick_at"].is_string(), "it is due now");
+    assert!(verb("pause").await["next_tick_at"].is_null());
 }

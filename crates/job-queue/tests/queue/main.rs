@@ -10,6 +10,7 @@ mod hold;
 mod limits;
 mod load;
 mod operate;
+mod operations;
 mod outcomes;
 mod payloads;
 mod retention;

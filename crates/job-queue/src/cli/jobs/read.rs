@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use command_line::{CliError, Document};
 use serde_json::json;
-use session_identity::JobId;
 use sqlx::PgConnection;
 
+use super::By;
 use crate::cli::errors::cli_error;
 use crate::cli::{FilterArgs, PageArgs};
 use crate::{
-    AttemptRecord, JobRecord, OperateError, WhyNotRunning, count_jobs, job_actions, job_attempts,
-    list_jobs, load_job, why_not_running,
+    AttemptRecord, CountBy, JobCount, JobPrefix, JobRecord, OperateError, WhyNotRunning,
+    count_jobs, find_job, job_actions, job_attempts, list_jobs, load_job, why_not_running,
 };
 
 pub(super) async fn list(
@@ -19,7 +19,8 @@ pub(super) async fn list(
     filter: &FilterArgs,
     page: &PageArgs,
 ) -> Result<Document, CliError> {
-    let jobs = list_jobs(connection, &filter.filter(), page.after, page.limit).await?;
+    let filter = filter.filter(connection).await?;
+    let jobs = list_jobs(connection, &filter, page.after, page.limit).await?;
     let full = i64::try_from(jobs.len()).is_ok_and(|count| count == page.limit);
     let next_cursor = jobs.last().filter(|_| full).map(|job| job.id);
     let text = jobs.iter().fold(String::new(), |mut text, job| {
@@ -34,17 +35,37 @@ pub(super) async fn list(
 pub(super) async fn count(
     connection: &mut PgConnection,
     filter: &FilterArgs,
+    by: &[By],
 ) -> Result<Document, CliError> {
-    let counts = count_jobs(connection, &filter.filter()).await?;
+    let filter = filter.filter(connection).await?;
+    let by: Vec<CountBy> = by.iter().copied().map(CountBy::from).collect();
+    let counts = count_jobs(connection, &filter, &by).await?;
     let text = counts.iter().fold(String::new(), |mut text, group| {
-        let (queue, kind, state) = (&group.queue, &group.kind, &group.state);
-        writeln!(text, "{:>8}  {state:<9}  {queue}  {kind}", group.count).ok();
+        writeln!(text, "{}", count_line(group)).ok();
         text
     });
     Ok(Document::new("job-queue/count.v1", json!({ "counts": counts })).with_text(text))
 }
 
-pub(super) async fn show(connection: &mut PgConnection, id: JobId) -> Result<Document, CliError> {
+fn count_line(group: &JobCount) -> String {
+    let JobCount {
+        queue,
+        kind,
+        state,
+        error_group,
+        error,
+        count,
+    } = group;
+    let words = [state, queue, kind, error_group, error];
+    let words: Vec<_> = words.into_iter().flatten().map(String::as_str).collect();
+    format!("{count:>8}  {}", words.join("  "))
+}
+
+pub(super) async fn show(
+    connection: &mut PgConnection,
+    prefix: &JobPrefix,
+) -> Result<Document, CliError> {
+    let id = find_job(connection, prefix).await.map_err(cli_error)?;
     let job = load_job(connection, id)
         .await?
         .ok_or_else(|| cli_error(OperateError::NotFound { id }))?;

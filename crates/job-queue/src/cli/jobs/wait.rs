@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cli::errors::cli_error;
-use crate::{JobRecord, JobState, OperateError, load_job};
+use crate::{JobPrefix, JobRecord, JobState, OperateError, find_job, load_job};
 
 /// A row by its key: cheap, and well under what a person notices.
 const POLL: Duration = Duration::from_millis(200);
@@ -18,9 +18,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// What to wait for, and for how long.
 #[derive(Args, Debug)]
 pub struct WaitArgs {
-    /// The jobs' ids.
+    /// The jobs' ids, or their beginnings.
     #[arg(required = true, value_name = "ID")]
-    ids: Vec<JobId>,
+    ids: Vec<JobPrefix>,
     /// For how long at most, such as 90s or 5m.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
@@ -31,8 +31,12 @@ pub(super) async fn run(
     args: &WaitArgs,
 ) -> Result<Document, CliError> {
     let give_up = Instant::now() + args.timeout;
+    let mut ids = Vec::with_capacity(args.ids.len());
+    for prefix in &args.ids {
+        ids.push(find_job(connection, prefix).await.map_err(cli_error)?);
+    }
     loop {
-        let jobs = load(connection, &args.ids).await?;
+        let jobs = load(connection, &ids).await?;
         let is_over = jobs.iter().all(has_ended);
         if is_over || Instant::now() >= give_up {
             return Ok(document(&jobs, is_over));

@@ -11,14 +11,16 @@ use super::KillArgs;
 use crate::cli::ActionArgs;
 use crate::cli::errors::cli_error;
 use crate::{
-    ActionOutcome, AfterKill, cancel_job, kill_job, notify_workers, retry_job, snooze_job,
+    ActionOutcome, AfterKill, JobPrefix, cancel_job, find_job, kill_job, notify_workers, retry_job,
+    snooze_job,
 };
 
 pub(super) async fn retry(
     connection: &mut PgConnection,
-    id: JobId,
+    prefix: &JobPrefix,
     args: &ActionArgs,
 ) -> Result<Document, CliError> {
+    let id = find_job(connection, prefix).await.map_err(cli_error)?;
     let outcome = retry_job(connection, id, &args.action())
         .await
         .map_err(cli_error)?;
@@ -29,9 +31,10 @@ pub(super) async fn retry(
 
 pub(super) async fn cancel(
     connection: &mut PgConnection,
-    id: JobId,
+    prefix: &JobPrefix,
     args: &ActionArgs,
 ) -> Result<Document, CliError> {
+    let id = find_job(connection, prefix).await.map_err(cli_error)?;
     let outcome = cancel_job(connection, id, &args.action())
         .await
         .map_err(cli_error)?;
@@ -40,10 +43,11 @@ pub(super) async fn cancel(
 
 pub(super) async fn snooze(
     connection: &mut PgConnection,
-    id: JobId,
+    prefix: &JobPrefix,
     lasts: Duration,
     args: &ActionArgs,
 ) -> Result<Document, CliError> {
+    let id = find_job(connection, prefix).await.map_err(cli_error)?;
     let outcome = snooze_job(connection, id, lasts, &args.action())
         .await
         .map_err(cli_error)?;
@@ -54,7 +58,7 @@ pub(super) async fn kill(
     connection: &mut PgConnection,
     args: &KillArgs,
 ) -> Result<Document, CliError> {
-    let id = args.id;
+    let id = find_job(connection, &args.id).await.map_err(cli_error)?;
     let consequence = "the run is not asked to stop: its effects may still be under way";
     CliError::unless_confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
     let then = if args.requeue {

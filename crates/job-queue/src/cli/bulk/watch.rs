@@ -1,0 +1,51 @@
+//! Watching an operation. It goes on whether or not anybody does.
+
+use std::time::Duration;
+
+use command_line::CliError;
+use sqlx::PgConnection;
+use tokio::{
+    signal::unix::Signal,
+    time::{Instant, sleep},
+};
+
+use super::why_waiting;
+use crate::cli::errors::cli_error;
+use crate::cli::progress::Progress;
+use crate::{OperateError, OperationRecord, OperationState, load_operation};
+
+/// A row by its key: cheap, and well under what a person notices.
+const POLL: Duration = Duration::from_millis(200);
+/// A worker that lives takes it well before.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for the end, the time to run out or Ctrl-C, and gives the operation as it is then.
+pub(super) async fn watch(
+    connection: &mut PgConnection,
+    mut operation: OperationRecord,
+    timeout: Duration,
+    mut interrupt: Signal,
+) -> Result<OperationRecord, CliError> {
+    let began = Instant::now();
+    let mut progress = Progress::default();
+    let mut warned = false;
+    while !operation.has_ended() && began.elapsed() < timeout {
+        tokio::select! {
+            () = sleep(POLL) => {}
+            _ = interrupt.recv() => break,
+        }
+        let id = operation.id;
+        operation = load_operation(connection, id)
+            .await?
+            .ok_or_else(|| cli_error(OperateError::OperationNotFound { operation: id }))?;
+        progress.show(&operation);
+        if !warned && operation.state() == OperationState::Waiting && began.elapsed() > PATIENCE {
+            warned = true;
+            for reason in why_waiting(connection, &operation).await? {
+                tracing::warn!("operation {id} has not begun: {reason}");
+            }
+        }
+    }
+    progress.end();
+    Ok(operation)
+}

@@ -1,0 +1,299 @@
+//! Plural writes: which, how many, confirmed, worked, told.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use job_queue::{BulkOperation, OperationHandler, QueueWorker, Registry, WorkerConfig};
+use serde_json::Value;
+use sqlx::{ConnectOptions as _, PgPool};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{data, parses, put, run};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn complaint(output: &Output) -> Value {
+    assert!(output.stdout.is_empty(), "{output:?}");
+    serde_json::from_slice(&output.stderr).expect("one JSON error")
+}
+
+/// A worker of operations for as long as the work takes.
+async fn with_worker<R>(pool: &PgPool, work: impl Future<Output = R>) -> R {
+    let handler = OperationHandler::new(pool.clone());
+    let registry = Registry::new().register::<BulkOperation, _>(handler);
+    let worker = QueueWorker::builder(pool.clone(), registry, WorkerConfig::new("w")).build();
+    let stop = CancellationToken::new();
+    let (worked, drained) = tokio::join!(
+        async {
+            let worked = tokio::time::timeout(PATIENCE, work).await;
+            stop.cancel();
+            worked
+        },
+        worker.run(stop.clone()),
+    );
+    drained.expect("a drained worker");
+    worked.expect("done in time")
+}
+
+async fn kill_all(pool: &PgPool) {
+    let dead = "UPDATE jobs SET state = 'dead', finished_at = now(), outcome_class = 'timeout',
+                       outcome_reason = 'after 3 s' WHERE kind = 'ping'";
+    sqlx::raw_sql(dead).execute(pool).await.unwrap();
+}
+
+#[test]
+fn a_job_or_many_and_never_both() {
+    let id = "01931f4e-0000-7000-8000-000000000001";
+    for flag in [
+        &["--state", "dead"][..],
+        &["--queue", "q"],
+        &["--since", "2h"],
+        &["--all"],
+        &["--dry-run"],
+        &["--rate", "20/s"],
+        &["--spread", "15m"],
+    ] {
+        assert!(
+            parses(&[&["retry", "--as", "dana"], flag].concat()),
+            "{flag:?}"
+        );
+        let both = [&["retry", id, "--as", "dana"], flag].concat();
+        assert!(!parses(&both), "{both:?}");
+    }
+    assert!(
+        !parses(&["purge", id, "--as", "dana"]),
+        "only many are deleted"
+    );
+    assert!(
+        !parses(&["retry", "--state", "dead"]),
+        "who retries must be said"
+    );
+    assert!(!parses(&["list", "--since", "yesterday"]));
+    assert!(!parses(&["list", "--older-than", "3"]));
+    assert!(!parses(&["count", "--by", "colour"]));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn many_jobs_are_shown_first_then_confirmed_then_retried(pool: PgPool) {
+    for _ in 0..3 {
+        put(&pool).await;
+    }
+    kill_all(&pool).await;
+    let retry = [
+        "retry", "--state", "dead", "--as", "dana", "--reason", "INC-7",
+    ];
+    let shown = run(&pool, &[&retry[..], &["--dry-run"]].concat()).await;
+    assert_eq!(
+        (shown.status.code(), &data(&shown)["count"]),
+        (Some(0), &3.into())
+    );
+    assert_eq!(data(&shown)["ids"].as_array().unwrap().len(), 3);
+    let unconfirmed = run(&pool, &retry).await;
+    assert_eq!(unconfirmed.status.code(), Some(6));
+    let refusal = complaint(&unconfirmed);
+    assert_eq!(
+        refusal["message"],
+        "3 jobs match and nobody agreed to retry them"
+    );
+    assert_eq!(
+        refusal["next"],
+        "--yes --expect 3, or --dry-run to see which"
+    );
+    let grown = run(&pool, &[&retry[..], &["--yes", "--expect", "2"]].concat()).await;
+    assert_eq!(grown.status.code(), Some(4));
+    assert_eq!(complaint(&grown)["field"], "expect");
+    let made = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM job_operations"#);
+    assert_eq!(
+        made.fetch_one(&pool).await.unwrap(),
+        0,
+        "nothing was changed so far"
+    );
+
+    let yes = [&retry[..], &["--yes", "--expect", "3"]].concat();
+    let done = with_worker(&pool, run(&pool, &yes)).await;
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let operation = data(&done)["operation"].clone();
+    assert_eq!(
+        (&operation["state"], &operation["changed"]),
+        (&"done".into(), &3.into())
+    );
+    assert_eq!(operation["actor"], "staff:dana");
+    let number = operation["id"].to_string();
+    let shown = data(&run(&pool, &["ops", "show", &number]).await);
+    assert_eq!(shown["operation"]["reason"], "INC-7");
+    assert_eq!(shown["operation"]["filter"]["state"], "dead");
+    assert_eq!(
+        data(&run(&pool, &["ops", "list"]).await)["operations"][0]["id"],
+        operation["id"]
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_empty_filter_needs_all_and_one_that_matches_nothing_changes_nothing(pool: PgPool) {
+    let empty = run(&pool, &["cancel", "--as", "dana", "--yes"]).await;
+    assert_eq!(empty.status.code(), Some(2));
+    assert_eq!(complaint(&empty)["field"], "all");
+    let nothing = run(&pool, &["cancel", "--all", "--as", "dana"]).await;
+    assert_eq!(
+        (nothing.status.code(), &data(&nothing)["count"]),
+        (Some(0), &0.into())
+    );
+    let told = run(&pool, &["cancel", "--all", "--as", "dana", "-o", "text"]).await;
+    assert_eq!(told.stdout, b"no job matches; nothing changed\n");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn jobs_that_do_not_fit_are_told_by_why_and_end_with_7(pool: PgPool) {
+    put(&pool).await;
+    put(&pool).await;
+    kill_all(&pool).await;
+    put(&pool).await;
+    let retry = ["retry", "--kind", "ping", "--as", "dana", "--yes"];
+    let partial = with_worker(&pool, run(&pool, &retry)).await;
+    assert_eq!(partial.status.code(), Some(7), "{partial:?}");
+    let operation = &data(&partial)["operation"];
+    assert_eq!(operation["changed"], 2);
+    assert_eq!(operation["skipped"], serde_json::json!({ "is_ready": 1 }));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn jobs_are_deleted_only_when_their_number_is_given(pool: PgPool) {
+    put(&pool).await;
+    put(&pool).await;
+    kill_all(&pool).await;
+    let purge = ["purge", "--state", "dead", "--as", "dana", "--yes"];
+    for wrong in [&purge[..], &[&purge[..], &["--confirm", "1"]].concat()] {
+        let refused = run(&pool, wrong).await;
+        assert_eq!(refused.status.code(), Some(6));
+        assert_eq!(complaint(&refused)["next"], "--confirm 2");
+    }
+    let confirmed = [&purge[..], &["--confirm", "2"]].concat();
+    let done = with_worker(&pool, run(&pool, &confirmed)).await;
+    assert_eq!(data(&done)["operation"]["changed"], 2);
+    let listed = data(&run(&pool, &["list", "--kind", "ping"]).await);
+    assert_eq!(listed["jobs"], Value::Array(Vec::new()));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn without_a_worker_an_operation_waits_says_why_and_can_be_cancelled(pool: PgPool) {
+    put(&pool).await;
+    let cancel = ["cancel", "--all", "--as", "dana", "--yes"];
+    let left = run(&pool, &[&cancel[..], &["--no-wait"]].concat()).await;
+    assert_eq!(left.status.code(), Some(0));
+    assert_eq!(data(&left)["why_not_running"][0]["because"], "no_worker");
+    let number = data(&left)["operation"]["id"].to_string();
+    let late = run(&pool, &[&cancel[..], &["--timeout", "300ms"]].concat()).await;
+    assert_eq!(late.status.code(), Some(8));
+    assert_eq!(data(&late)["operation"]["state"], "waiting");
+    let nobody = run(&pool, &["ops", "cancel", &number]).await;
+    assert_eq!(nobody.status.code(), Some(2), "who cancels must be said");
+    let end = ["ops", "cancel", &number, "--as", "dana"];
+    assert_eq!(data(&run(&pool, &end).await)["outcome"], "cancelled");
+    assert_eq!(data(&run(&pool, &end).await)["outcome"], "unchanged");
+    let unknown = run(&pool, &["ops", "show", "999"]).await;
+    assert_eq!(unknown.status.code(), Some(3));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_interrupt_ends_the_watching_and_not_the_operation(pool: PgPool) {
+    put(&pool).await;
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let watching = tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .args([
+            "cancel",
+            "--all",
+            "--as",
+            "dana",
+            "--yes",
+            "--database-url",
+            &url,
+        ])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let give_up = Instant::now() + PATIENCE;
+    let made = async || {
+        let made = sqlx::query_scalar!("SELECT id FROM job_operations");
+        made.fetch_optional(&pool).await.unwrap()
+    };
+    while made().await.is_none() {
+        assert!(Instant::now() < give_up, "no operation was made");
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    let process = watching.id().unwrap().to_string();
+    let signalled = tokio::process::Command::new("kill")
+        .args(["-INT", &process])
+        .status();
+    assert!(signalled.await.unwrap().success());
+    let ended = tokio::time::timeout(PATIENCE, watching.wait_with_output());
+    let ended = ended.await.expect("it ends").unwrap();
+    assert_eq!(ended.status.code(), Some(8));
+    assert_eq!(data(&ended)["operation"]["state"], "waiting");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn dead_jobs_are_grouped_and_a_group_is_redriven(pool: PgPool) {
+    put(&pool).await;
+    put(&pool).await;
+    kill_all(&pool).await;
+    let listed = data(&run(&pool, &["dlq", "list"]).await);
+    let group = &listed["groups"][0];
+    assert_eq!(
+        (&group["count"], &group["pattern"]),
+        (&2.into(), &"after ? s".into())
+    );
+    let name = group["group"].as_str().unwrap();
+    let by_error = data(&run(&pool, &["count", "--by", "error,state"]).await);
+    assert_eq!(by_error["counts"][0]["error_group"], name);
+    assert_eq!(by_error["counts"][0]["queue"], Value::Null);
+    let nothing_named = run(&pool, &["dlq", "redrive", "--as", "dana", "--yes"]).await;
+    assert_eq!(nothing_named.status.code(), Some(2));
+    assert_eq!(complaint(&nothing_named)["field"], "group");
+    let other = [
+        "dlq", "redrive", "--group", "00000000", "--as", "dana", "--yes",
+    ];
+    assert_eq!(data(&run(&pool, &other).await)["count"], 0);
+    let redrive = ["dlq", "redrive", "--group", name, "--as", "dana", "--yes"];
+    let done = with_worker(&pool, run(&pool, &redrive)).await;
+    assert_eq!(data(&done)["operation"]["changed"], 2, "{done:?}");
+    assert_eq!(
+        data(&run(&pool, &["dlq", "list"]).await)["groups"],
+        Value::Array(Vec::new())
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn ids_come_from_a_file_or_stdin_and_a_bad_line_is_named(pool: PgPool) {
+    let ids = [put(&pool).await, put(&pool).await];
+    put(&pool).await;
+    let listed = piped(&pool, &["list", "--id-file", "-"], &ids.join("\n")).await;
+    assert_eq!(data(&listed)["jobs"].as_array().unwrap().len(), 2);
+    let wrong = format!("{}\nnine\n", ids[0]);
+    let refused = piped(&pool, &["list", "--id-file", "-"], &wrong).await;
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(
+        complaint(&refused)["message"],
+        "line 2 is no job id: \"nine\""
+    );
+    let missing = run(&pool, &["list", "--id-file", "/nowhere/ids"]).await;
+    assert_eq!(complaint(&missing)["field"], "id-file");
+}
+
+async fn piped(pool: &PgPool, words: &[&str], input: &str) -> Output {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .args(words)
+        .args(["--database-url", &url])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
+    drop(stdin);
+    child.wait_with_output().await.unwrap()
+}
