@@ -6,13 +6,23 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 18] = [
+const OPERATOR: [&[&str]; 28] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
     &["jobs", "cancel"],
     &["jobs", "kill"],
     &["jobs", "wait"],
+    &["jobs", "export"],
+    &["jobs", "move"],
+    &["jobs", "purge"],
+    &["ops", "show"],
+    &["ops", "cancel"],
+    &["dlq", "list"],
+    &["dlq", "redrive"],
+    &["queues", "stats"],
+    &["migrate", "sql"],
+    &["migrate", "validate"],
     &["queues", "pause"],
     &["workers", "drain"],
     &["workers", "evict"],

@@ -7,7 +7,10 @@ use execution_environment::{
     EnvironmentRuntime, ExamDefinition, Purpose, RuntimeConfigError, RuntimeHealth,
     load_latest_exams,
 };
-use job_queue::{DrainReport, Holder, Job, JobKind, QueueWorker, Waker, WorkerConfig, WorkerError};
+use job_queue::{
+    DrainReport, Holder, Job, JobKind, OPERATIONS_QUEUE, QueueWorker, Waker, WorkerConfig,
+    WorkerError,
+};
 use orchestrator::{
     ENVIRONMENT_QUEUE, ProvisionEnvironment, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry,
 };
@@ -18,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerArgs;
 use crate::readiness::readiness;
 
-/// Jobs of a session only move rows: a few slots keep up with any number of candidates.
-const SESSION_SLOTS: usize = 4;
+/// Jobs of a session only move rows: a few slots keep up with any number of candidates. One more for
+/// what operators do to many jobs, of which a process works one at a time.
+const SESSION_SLOTS: usize = 5;
 
 /// What needs a runtime that would take an environment.
 const MAKING: [JobKind; 1] = [JobKind(ProvisionEnvironment::KIND)];
@@ -91,7 +95,7 @@ impl Worker {
             },
             WorkerConfig {
                 name: format!("{}-sessions", config.name),
-                queues: vec![SESSION_QUEUE.to_owned()],
+                queues: vec![SESSION_QUEUE.to_owned(), OPERATIONS_QUEUE.to_owned()],
                 slots: SESSION_SLOTS,
                 ..config
             },

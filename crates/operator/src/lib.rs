@@ -22,9 +22,15 @@ pub enum Command {
     /// Exam sessions: requested, shown, extended, ended
     #[command(subcommand)]
     Sessions(orchestrator::cli::SessionsCommand),
-    /// The jobs behind them: looked at, retried, cancelled, killed
+    /// The jobs behind them: looked at, retried, cancelled, moved, deleted, killed
     #[command(subcommand)]
     Jobs(job_queue::cli::JobsCommand),
+    /// What operators did to many jobs at once: how far, ended early
+    #[command(subcommand)]
+    Ops(job_queue::cli::OperationsCommand),
+    /// The dead jobs, grouped by what killed them: looked at, retried
+    #[command(subcommand)]
+    Dlq(job_queue::cli::DlqCommand),
     /// The queues they wait in: how full, paused, resumed
     #[command(subcommand)]
     Queues(job_queue::cli::QueuesCommand),
@@ -79,6 +85,8 @@ impl RunCommand for Command {
         match self {
             Self::Sessions(command) => Box::pin(command.run(globals)).await,
             Self::Jobs(command) => Box::pin(command.run(globals)).await,
+            Self::Ops(command) => Box::pin(command.run(globals)).await,
+            Self::Dlq(command) => Box::pin(command.run(globals)).await,
             Self::Queues(command) => Box::pin(command.run(globals)).await,
             Self::Workers(command) => Box::pin(command.run(globals)).await,
             Self::Schedules(command) => Box::pin(command.run(globals)).await,

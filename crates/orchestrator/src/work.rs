@@ -12,7 +12,7 @@ mod terminate;
 use std::sync::Arc;
 
 use execution_environment::EnvironmentRuntime;
-use job_queue::{Registry, Waker};
+use job_queue::{BulkOperation, OperationHandler, Registry, Waker};
 use sqlx::PgPool;
 
 use crate::{
@@ -38,4 +38,5 @@ pub fn registry(workshop: &Workshop) -> Registry {
         .register::<ActivateSession, _>(activate::Activate(workshop.clone()))
         .register::<TerminateSession, _>(terminate::Terminate(workshop.clone()))
         .register::<DestroyEnvironment, _>(destroy::Destroy(workshop.clone()))
+        .register::<BulkOperation, _>(OperationHandler::new(workshop.pool.clone()))
 }
