@@ -23,7 +23,7 @@ pub struct JobRecord {
     pub kind_version: i32,
     /// Its payload: ids only. A text, where the stored JSON nests too deep or counts too far.
     pub payload: Value,
-    /// Its state, one of [`JobState`]'s words.
+    /// Its state, one of [`crate::JobState`]'s words.
     pub state: String,
     /// Larger goes first.
     pub priority: i16,
