@@ -9,6 +9,7 @@ mod fence;
 mod hold;
 mod limits;
 mod load;
+mod mutants;
 mod operate;
 mod operations;
 mod outcomes;
