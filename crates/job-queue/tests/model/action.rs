@@ -76,11 +76,7 @@ impl State {
                 actions.push(Action::Restart(name));
                 continue;
             }
-            if self.has_slot()
-                && self
-                    .row
-                    .is_some_and(|row| is_claimable(variant, self, &row))
-            {
+            if self.has_slot() && self.row.is_some_and(|row| is_claimable(variant, self, row)) {
                 actions.push(Action::Claim(name, Reply::Arrives));
                 if self.faults_left > 0 {
                     actions.push(Action::Claim(name, Reply::Lost));
@@ -97,7 +93,7 @@ impl State {
 
     fn list_of_run(&self, variant: Variant, index: usize, actions: &mut Vec<Action>) {
         let run = &self.runs[index];
-        let is_believed = |row: &Row| believes(variant, row, &run.claim);
+        let is_believed = |row: &Row| believes(variant, *row, run.claim);
         let believing = self.row.filter(is_believed);
         if believing.is_some_and(|row| !row.is_leased) {
             actions.push(Action::Beat(index));

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Whether a write of this run matches the row.
-pub(crate) fn believes(variant: Variant, row: &Row, claim: &Claim) -> bool {
+pub(crate) fn believes(variant: Variant, row: Row, claim: Claim) -> bool {
     row.state == JobState::Running
         && match variant {
             Variant::FencedByName => row.owner.is_some_and(|it| it.name == claim.owner.name),
@@ -16,12 +16,12 @@ pub(crate) fn believes(variant: Variant, row: &Row, claim: &Claim) -> bool {
 }
 
 /// Whether the run owns the job, whatever the variant believes.
-pub(crate) fn owns(row: &Row, claim: &Claim) -> bool {
+pub(crate) fn owns(row: Row, claim: Claim) -> bool {
     row.state == JobState::Running && row.token == claim.token
 }
 
 /// Whether a claim takes the row: one that is ready, or one whose lease has run out.
-pub(crate) fn is_claimable(variant: Variant, state: &State, row: &Row) -> bool {
+pub(crate) fn is_claimable(variant: Variant, state: &State, row: Row) -> bool {
     match row.state {
         JobState::Ready => true,
         JobState::Running => match variant {

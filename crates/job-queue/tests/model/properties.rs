@@ -23,7 +23,7 @@ pub(crate) fn always() -> Vec<Property<Protocol>> {
         Property::always(ONE_RUN, |it: &Protocol, state: &State| {
             state.row.is_none_or(|row| {
                 let runs = state.runs.iter();
-                runs.filter(|run| believes(it.variant, &row, &run.claim))
+                runs.filter(|run| believes(it.variant, row, run.claim))
                     .count()
                     <= 1
             })
@@ -62,7 +62,7 @@ pub(crate) fn sometimes() -> Vec<Property<Protocol>> {
             |_, state: &State| {
                 state.row.is_some_and(|row| {
                     row.state == JobState::Running
-                        && state.runs.iter().any(|it| !owns(&row, &it.claim))
+                        && state.runs.iter().any(|it| !owns(row, it.claim))
                 })
             },
         ),

@@ -117,7 +117,7 @@ impl State {
 
     /// The handler's own writes are in the same transaction.
     fn finish(&mut self, variant: Variant, claim: Claim, end: End) {
-        let is_believed = |row| believes(variant, &row, &claim);
+        let is_believed = |row| believes(variant, row, claim);
         if self.row.is_some_and(is_believed) {
             self.witness.database_effects += u8::from(end == End::Done);
             self.write(Writer::Run(claim), |row| row.finish(end));
@@ -144,7 +144,7 @@ impl State {
         change(row);
         let (was_final, is_final) = (before.state.is_final(), row.state.is_final());
         match writer {
-            Writer::Run(claim) => self.witness.stale_write |= !owns(&before, &claim),
+            Writer::Run(claim) => self.witness.stale_write |= !owns(before, claim),
             Writer::Queue => self.witness.reopened |= was_final && !is_final,
             Writer::Operator => {}
         }

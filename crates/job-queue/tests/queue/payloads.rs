@@ -1,7 +1,8 @@
 //! No payload stops a worker, whatever the row holds; what can never succeed is not tried again.
 
 use job_queue::{
-    EnqueueError, JobFilter, NewJob, Outcome, Registry, RunAt, enqueue, enqueue_raw, list_jobs,
+    EnqueueError, EnqueueOptions, JobFilter, NewJob, Outcome, Registry, RunAt, enqueue,
+    enqueue_raw, list_jobs,
 };
 use serde_json::json;
 use session_identity::JobId;
@@ -112,7 +113,7 @@ async fn a_nul_is_refused_before_it_could_cost_the_callers_transaction(pool: PgP
     let in_payload = raw(json!({ "text": ["a\0b"] }));
     let refused = enqueue_raw(&mut transaction, &in_payload).await;
     assert!(matches!(refused, Err(EnqueueError::Nul { .. })));
-    let in_key = enqueue(&mut transaction, &keyed("a\0b"), &Default::default()).await;
+    let in_key = enqueue(&mut transaction, &keyed("a\0b"), &EnqueueOptions::default()).await;
     assert!(matches!(in_key, Err(EnqueueError::Nul { .. })));
     let next = enqueue_raw(&mut transaction, &raw(json!({ "number": 1 })))
         .await

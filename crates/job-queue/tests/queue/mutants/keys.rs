@@ -80,6 +80,8 @@ async fn the_partial_index_is_what_the_conflict_clause_needs(pool: PgPool) {
     let Err(job_queue::EnqueueError::Database(error)) = refused else {
         panic!("expected a refusal, was answered {refused:?}");
     };
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     assert_eq!(code.as_deref(), Some("42P10"), "no matching unique index");
 }
