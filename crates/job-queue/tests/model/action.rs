@@ -78,7 +78,7 @@ impl State {
             }
             if self.has_slot() && self.row.is_some_and(|row| is_claimable(variant, self, row)) {
                 actions.push(Action::Claim(name, Reply::Arrives));
-                if self.faults_left > 0 {
+                if name == Name::Ada && self.faults_left > 0 {
                     actions.push(Action::Claim(name, Reply::Lost));
                 }
             }
@@ -129,7 +129,7 @@ impl State {
         if variant == Variant::AnswerGivenUp {
             actions.push(Action::Answer(index, Delivery::RequestLost));
         }
-        if self.adrift.is_none() {
+        if self.adrift.is_none() && self.runs[index].claim.owner.name == Name::Ada {
             actions.push(Action::Answer(index, Delivery::RequestDelayed));
         }
     }

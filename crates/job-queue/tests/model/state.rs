@@ -10,9 +10,9 @@ pub(crate) const MAX_ATTEMPTS: u8 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
-    /// May crash, and comes back under the same name.
+    /// Meets every kind of bad luck, and after a crash comes back under the same name.
     Ada,
-    /// Only ever slow.
+    /// Is slow, and may lose the reply to an answer.
     Bob,
 }
 
