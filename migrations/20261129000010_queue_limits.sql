@@ -7,3 +7,7 @@ COMMENT ON COLUMN queues.claims IS 'Grows with each claim while the queue has a 
 
 -- Dead jobs are listed and counted by queue; the index of all that is finished would read them all.
 CREATE INDEX jobs_dead ON jobs (queue, finished_at) WHERE state = 'dead';
+
+-- Waiting times are differences to run_at, and those to an infinite one are errors: such a row would
+-- fail every claim from its queue.
+ALTER TABLE jobs ADD CONSTRAINT jobs_run_at_is_finite CHECK (isfinite(run_at));

@@ -12,6 +12,7 @@
 //! | a paused queue is claimed from | [`claiming::a_pause_counts`] | [`PAUSE`] |
 //! | a drained worker claims | [`claiming::a_drain_counts`] | [`DRAIN`] |
 //! | a limited queue runs more | [`claiming::a_limit_counts`] | [`QUEUE_LIMIT`] |
+//! | a claim misses what others have claimed meanwhile | [`claiming::a_late_claim_counts_what_it_did_not_see`] | [`UNSEEN_CLAIMS`] |
 //! | a worker gets what it cannot read | [`claiming::an_unknown_version_stays`] | [`VERSIONS`] |
 //! | claimers queue behind each other | [`claiming::a_locked_job_is_passed_over`] | [`SKIP_LOCKED`] |
 //! | two claimers get one job | [`claiming::two_claimers_share_nothing`] | [`ROW_LOCKS`] |
@@ -76,6 +77,7 @@ const LEASE: &[Cut] = &[(
 const PAUSE: &[Cut] = &[("p.paused_at IS NOT NULL", 1, "false")];
 const DRAIN: &[Cut] = &[("w.drain_requested_at IS NOT NULL", 1, "false")];
 const QUEUE_LIMIT: &[Cut] = &[("LEAST($12, o.free)", 1, "$12")];
+const UNSEEN_CLAIMS: &[Cut] = &[("WHEN c.claims IS DISTINCT FROM q.claims THEN 0", 1, "")];
 const VERSIONS: &[Cut] = &[("j.kind_version BETWEEN", 2, "1 BETWEEN")];
 const SKIP_LOCKED: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "FOR UPDATE")];
 const ROW_LOCKS: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "")];

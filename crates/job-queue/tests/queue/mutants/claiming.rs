@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use job_queue::{JobAction, drain_worker, pause_queue};
-use session_identity::WorkerIncarnation;
+use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    CRASH_LIMIT, DRAIN, LEASE, PAUSE, QUEUE_LIMIT, ROW_LOCKS, SKIP_LOCKED, VERSIONS,
-    assert_held_by, claim, exchange, let_leases_run_out, state_of,
+    CRASH_LIMIT, DRAIN, End, LEASE, PAUSE, QUEUE_LIMIT, ROW_LOCKS, SKIP_LOCKED, UNSEEN_CLAIMS,
+    VERSIONS, assert_held_by, claim, exchange, let_leases_run_out, state_of,
 };
 use crate::support::{PATIENCE, ping, put};
 
@@ -86,6 +86,37 @@ pub(super) async fn a_limit_counts(pool: &PgPool, statement: &str) -> bool {
     answer.unwrap().claimed.len() == 2
 }
 
+/// A claim begins, waits for the row of a run that it ends, and goes on when another has filled
+/// the queue: what it sees of the queue is older than that.
+pub(super) async fn a_late_claim_counts_what_it_did_not_see(
+    pool: &PgPool,
+    statement: &str,
+) -> bool {
+    let worker = Uuid::now_v7();
+    put(pool, &ping(1)).await;
+    let ending = claim(pool, statement, worker).await.unwrap();
+    let elsewhere = "UPDATE jobs SET queue = 'elsewhere';
+                     INSERT INTO queues (name, concurrency) VALUES ('test', 1)";
+    sqlx::raw_sql(elsewhere).execute(pool).await.unwrap();
+    for number in 2..=3 {
+        put(pool, &ping(number)).await;
+    }
+    let mut holder = pool.begin().await.unwrap();
+    lock(&mut holder, ending.0).await;
+    let (late, text) = (pool.clone(), statement.to_owned());
+    let late = tokio::spawn(async move {
+        let mut connection = late.acquire().await.unwrap();
+        let end = End::new(ending, "done");
+        exchange(&mut connection, &text, worker, &[end], 1).await
+    });
+    wait_for_a_waiter(&mut holder, || late.is_finished()).await;
+    assert!(claim(pool, statement, Uuid::now_v7()).await.is_some());
+    holder.rollback().await.unwrap();
+    let answer = late.await.unwrap().unwrap();
+    assert_eq!(answer.finished, [ending]);
+    answer.claimed.is_empty()
+}
+
 pub(super) async fn an_unknown_version_stays(pool: &PgPool, statement: &str) -> bool {
     put(pool, &ping(1)).await;
     let newer = "UPDATE jobs SET kind_version = 2";
@@ -98,13 +129,7 @@ pub(super) async fn a_locked_job_is_passed_over(pool: &PgPool, statement: &str) 
     let locked = put(pool, &ping(1)).await;
     let free = put(pool, &ping(2)).await;
     let mut other = pool.begin().await.unwrap();
-    sqlx::query!(
-        "SELECT id FROM jobs WHERE id = $1 FOR UPDATE",
-        locked.as_uuid()
-    )
-    .fetch_one(&mut *other)
-    .await
-    .unwrap();
+    lock(&mut other, locked).await;
     let mut claimer = PgConnection::connect_with(&pool.connect_options())
         .await
         .unwrap();
@@ -125,16 +150,28 @@ pub(super) async fn two_claimers_share_nothing(pool: &PgPool, statement: &str) -
     assert_eq!(taken.unwrap().claimed.len(), 1);
     let (second, text) = (pool.clone(), statement.to_owned());
     let second = tokio::spawn(async move { claim(&second, &text, Uuid::now_v7()).await });
-    let give_up = Instant::now() + PATIENCE;
-    while !second.is_finished() && !somebody_waits(&mut first).await {
-        assert!(
-            Instant::now() < give_up,
-            "the second claim neither ends nor waits"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for_a_waiter(&mut first, || second.is_finished()).await;
     first.commit().await.unwrap();
     second.await.unwrap().is_none()
+}
+
+async fn lock(connection: &mut PgConnection, job: JobId) {
+    sqlx::query!(
+        "SELECT id FROM jobs WHERE id = $1 FOR UPDATE",
+        job.as_uuid()
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap();
+}
+
+/// Waits until a claim waits for a lock, or has ended without.
+async fn wait_for_a_waiter(connection: &mut PgConnection, has_ended: impl Fn() -> bool) {
+    let give_up = Instant::now() + PATIENCE;
+    while !has_ended() && !somebody_waits(connection).await {
+        assert!(Instant::now() < give_up, "the claim neither ends nor waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn somebody_waits(connection: &mut PgConnection) -> bool {
@@ -171,6 +208,16 @@ async fn the_claim_itself_is_what_keeps_a_drain(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn the_claim_itself_is_what_keeps_a_limit(pool: PgPool) {
     assert_held_by(QUEUE_LIMIT, &pool, a_limit_counts).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_number_of_claims_is_what_tells_a_late_claimer_of_the_others(pool: PgPool) {
+    assert_held_by(
+        UNSEEN_CLAIMS,
+        &pool,
+        a_late_claim_counts_what_it_did_not_see,
+    )
+    .await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
