@@ -54,26 +54,28 @@ pub(crate) async fn measure(
         if !report.begins(&what, end) {
             break;
         }
-        let url = server.fresh(DATABASE).await?;
-        let mut conn = PgConnection::connect(&url).await?;
-        migrations::MIGRATOR.run(&mut conn).await?;
-        fill(&mut conn, "ready", size.waiting).await?;
-        fill(&mut conn, "done", size.finished).await?;
-        run(&mut conn, "VACUUM ANALYZE").await?;
-        server.checkpoint().await?;
-        let millis = claims(&url).await?;
-        let figure = |percent| percentile(&millis, percent).unwrap_or_default();
-        lines.push(format!(
-            "| {} | {} | {} | {:.2} | {:.2} |",
-            size.waiting,
-            size.finished,
-            millis.len(),
-            figure(50),
-            figure(99)
-        ));
+        lines.push(measure_one(server, size).await?);
     }
     server.drop_database(DATABASE).await?;
     Ok(lines)
+}
+
+async fn measure_one(server: &mut Server, size: &Size) -> Result<String> {
+    let Size { waiting, finished } = *size;
+    let url = server.fresh(DATABASE).await?;
+    let mut conn = PgConnection::connect(&url).await?;
+    migrations::MIGRATOR.run(&mut conn).await?;
+    fill(&mut conn, "ready", waiting).await?;
+    fill(&mut conn, "done", finished).await?;
+    run(&mut conn, "VACUUM ANALYZE").await?;
+    server.checkpoint().await?;
+    let millis = claims(&url).await?;
+    let figure = |percent| percentile(&millis, percent).unwrap_or_default();
+    let (p50, p99) = (figure(50), figure(99));
+    Ok(format!(
+        "| {waiting} | {finished} | {} | {p50:.2} | {p99:.2} |",
+        millis.len()
+    ))
 }
 
 /// Rows as `enqueue` and a worker leave them, with ids that grow with time as theirs do.
