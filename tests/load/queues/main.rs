@@ -139,12 +139,15 @@ async fn measure(args: &Args) -> Result<()> {
     doubt(&mut server, args, &mut report).await?;
     // Compiling and installing is no part of what is measured, nor of its time.
     let mut field = contenders::field(&args.only, &mut report).await;
+    ensure!(!field.is_empty(), "nobody can take part");
     let bounds = args.bounds();
     // Before the rounds, of which some may be left out for want of time.
     let claims = claims::measure(&mut server, args.claim_sizes(), bounds.end, &mut report).await?;
     rounds::measure(&mut server, &mut field, &bounds, &mut report).await?;
     report::tables(&field, &bounds);
-    report::below("Carrel's claim of 10 jobs", &claims);
+    if !args.claim_sizes().is_empty() {
+        report::below("Carrel's claim of 10 jobs", &claims);
+    }
     report.notes();
     report::below(
         "The machine",
