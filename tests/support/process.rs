@@ -36,9 +36,20 @@ impl Process {
         environment: Vec<(String, String)>,
         folder: &Path,
     ) -> Self {
+        Self::start_at(name, binary(program), arguments, environment, folder)
+    }
+
+    /// Starts a binary at a path; what it says is appended to `<folder>/<name>.log`.
+    pub fn start_at(
+        name: &str,
+        binary: PathBuf,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+        folder: &Path,
+    ) -> Self {
         let mut process = Self {
             name: name.to_owned(),
-            binary: binary(program),
+            binary,
             arguments,
             environment,
             log: folder.join(format!("{name}.log")),
@@ -104,6 +115,16 @@ impl Process {
     /// Tells whether it was started and not ended by us since.
     pub fn is_started(&self) -> bool {
         self.child.is_some()
+    }
+
+    /// Returns how it ended if it has, whether by itself or by a signal.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut().expect("the process was started");
+        let status = child.try_wait().expect("our child can be waited for");
+        if status.is_some() {
+            self.child = None;
+        }
+        status
     }
 
     /// Panics with the log's end when the process is not running although it should.

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 
-pub use places::Weight;
+pub use places::{Weight, take_places};
 pub use plan::{Place, Plan, SECOND_PAGE};
 pub use sessions::{Candidate, read};
 
@@ -64,7 +64,7 @@ impl TestSystem {
 
     /// Starts a system as planned, with the sample exam applied.
     pub async fn planned(plan: Plan) -> Self {
-        let place = places::take(plan.weight).await;
+        let place = take_places(plan.weight).await;
         let server = plan
             .server
             .clone()

@@ -19,7 +19,8 @@ pub enum Weight {
     Whole,
 }
 
-pub(super) async fn take(weight: Weight) -> OwnedSemaphorePermit {
+/// Waits until the story may run; it may until the permit is dropped.
+pub async fn take_places(weight: Weight) -> OwnedSemaphorePermit {
     let places = match weight {
         Weight::Light => 1,
         Weight::Whole => PLACES,
