@@ -17,6 +17,7 @@ pub mod helm;
 pub mod http;
 pub mod invariants;
 pub mod kubernetes;
+pub mod ledger;
 mod leftovers;
 pub mod logins;
 pub mod ports;
@@ -32,4 +33,4 @@ pub mod terminal;
 pub mod typist;
 pub mod wait;
 
-pub use system::{Candidate, Place, Plan, TestSystem, Weight};
+pub use system::{Candidate, Place, Plan, TestSystem, Weight, take_places};

@@ -1,0 +1,59 @@
+//! PostgreSQL is stopped under workers and producers, and comes back.
+
+use std::time::{Duration, Instant};
+
+use system_tests::Weight;
+use system_tests::ledger::{External, Note, Task};
+use system_tests::postgres::Stop;
+use system_tests::wait::SOON;
+
+use crate::bench::Bench;
+use crate::producer::Producer;
+use crate::worker_plan::{LEASE, WorkerPlan};
+
+#[tokio::test]
+async fn a_fast_stop_of_two_seconds_loses_nothing() {
+    survives(Stop::Fast, Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn an_immediate_stop_of_two_seconds_loses_nothing() {
+    survives(Stop::Immediate, Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn forty_seconds_without_a_database_end_no_worker_and_lose_no_answer() {
+    survives(Stop::Immediate, Duration::from_secs(40)).await;
+}
+
+/// Jobs come, run and end the whole time; some end while nobody can be told.
+async fn survives(stop: Stop, pause: Duration) {
+    let mut bench = Bench::with_own_postgres(Weight::Light, &[]).await;
+    let during = pause / 2;
+    let told_late = Task::new("told late").lingering(during);
+    let told_late = bench.put_one(External(told_late)).await;
+    let alone = bench.work(&WorkerPlan::named("alone"));
+    bench.await_effect("told late").await;
+    let producer = Producer::start(&bench.database.url, "steady");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    bench.postgres().stop(stop).await;
+    tokio::time::sleep(pause).await;
+    bench.postgres().start_again().await;
+    let back = Instant::now();
+    // Its own worker is the only one, so nobody else can have taken the job meanwhile.
+    bench.await_run(told_late, "done", 1).await;
+    assert!(back.elapsed() < LEASE * 2, "took {:?}", back.elapsed());
+    let after: Vec<_> = (0..20)
+        .map(|it| Note(Task::new(format!("after {it}"))))
+        .collect();
+    bench.put(&after).await;
+    bench.intents.extend(producer.stop().await);
+    let evidence = bench.judge(SOON).await;
+    assert_eq!(
+        evidence.outcomes(told_late),
+        ["done"],
+        "the answer was kept, not the work redone"
+    );
+    let drained = bench.drain(alone).await;
+    assert_eq!(drained.unanswered, 0);
+}

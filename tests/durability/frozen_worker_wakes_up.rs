@@ -1,0 +1,41 @@
+//! A worker is stopped for longer than its leases and goes on, believing that its jobs are its own.
+
+use rustix::process::Signal;
+use system_tests::Weight;
+use system_tests::ledger::{External, Note, Task};
+use system_tests::wait::SOON;
+
+use crate::bench::Bench;
+use crate::worker_plan::{LEASE, WorkerPlan};
+
+#[tokio::test]
+async fn what_a_worker_does_after_its_lease_is_refused_and_every_effect_is_there_once() {
+    let mut bench = Bench::start(Weight::Light).await;
+    // Neither listens when told that its lease is lost: the fence alone has to hold.
+    let task = |effect: &str| Task::new(effect).working(LEASE / 5).stubborn();
+    let recorded = bench.put_one(Note(task("recorded"))).await;
+    let sent = bench.put_one(External(task("sent"))).await;
+    let frozen = bench.work(&WorkerPlan::named("frozen"));
+    for id in [recorded, sent] {
+        bench.await_run(id, "running", 1).await;
+    }
+    bench.workers[frozen].signal(Signal::STOP);
+    let other = bench.work(&WorkerPlan::named("other"));
+    for id in [recorded, sent] {
+        bench.await_run(id, "done", 2).await;
+    }
+    bench.workers[frozen].signal(Signal::CONT);
+    let drained = bench.drain(frozen).await;
+    assert_eq!((drained.stale, drained.recorded), (2, 0));
+    assert_eq!(bench.drain(other).await.recorded, 2);
+    let evidence = bench.judge(SOON).await;
+    for id in [recorded, sent] {
+        assert_eq!(evidence.outcomes(id), ["lease_expired", "done"]);
+    }
+    let runs: Vec<i64> = evidence
+        .ledger
+        .iter()
+        .map(|entry| entry.run_token)
+        .collect();
+    assert_eq!(runs, [2, 2], "the effects are those of the second runs");
+}

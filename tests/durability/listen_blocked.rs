@@ -1,0 +1,59 @@
+//! Notifications never arrive: what listens is refused, or hears nothing for ever.
+
+use std::time::Duration;
+
+use system_tests::Weight;
+use system_tests::ledger::{Note, Task};
+use system_tests::ports::free_port;
+use tokio::net::TcpListener;
+
+use crate::bench::Bench;
+use crate::worker_plan::{POLL, WorkerPlan};
+
+const JOBS: i32 = 12;
+/// What a busy machine with two processors may add to one look.
+const MARGIN: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn jobs_start_within_the_poll_where_listening_is_refused() {
+    let port = free_port();
+    starts_within_the_poll(&format!("postgres://nobody@127.0.0.1:{port}/none")).await;
+}
+
+#[tokio::test]
+async fn jobs_start_within_the_poll_where_listening_hangs() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    starts_within_the_poll(&format!("postgres://nobody@127.0.0.1:{port}/none")).await;
+}
+
+async fn starts_within_the_poll(listen_url: &str) {
+    let mut bench = Bench::start(Weight::Light).await;
+    let plan = WorkerPlan {
+        listen_url: Some(listen_url.to_owned()),
+        ..WorkerPlan::named("deaf")
+    };
+    bench.work(&plan);
+    let mut ids = Vec::new();
+    for number in 0..JOBS {
+        // Idle in between, and the longer the later: being idle must not make it look less often.
+        tokio::time::sleep(POLL * u32::try_from(number / 4).unwrap()).await;
+        let id = bench
+            .put_one(Note(Task::new(format!("heard of {number}"))))
+            .await;
+        bench.await_run(id, "done", 1).await;
+        ids.push(id);
+    }
+    let evidence = bench.judge(MARGIN).await;
+    // The first may have had to wait for the process.
+    for id in &ids[1..] {
+        let run = evidence
+            .attempts
+            .iter()
+            .find(|run| run.job_id == *id)
+            .unwrap();
+        let waited = run.started_at_ms - evidence.job(*id).run_at_ms;
+        let bound = i64::try_from((POLL + MARGIN).as_millis()).unwrap();
+        assert!(waited <= bound, "waited {waited} ms");
+    }
+}

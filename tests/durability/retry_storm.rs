@@ -1,0 +1,50 @@
+//! Thousands of jobs fail together: they do not come back together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use job_queue::{BACKOFF_BASE, backoff_window};
+use system_tests::Weight;
+use system_tests::ledger::{Note, Task};
+
+use crate::bench::Bench;
+use crate::worker_plan::WorkerPlan;
+
+const JOBS: usize = 5_000;
+const LIMIT: Duration = Duration::from_mins(2);
+const TENTHS: i64 = 10;
+
+#[tokio::test]
+async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
+    let mut bench = Bench::start(Weight::Whole).await;
+    let jobs: Vec<_> = (0..JOBS)
+        .map(|it| Note(Task::new(format!("storm {it}")).failing(1)))
+        .collect();
+    bench.put(&jobs).await;
+    for name in ["one", "two"] {
+        bench.work(&WorkerPlan::named(name).slots(50));
+    }
+    let evidence = bench.judge(LIMIT).await;
+    let window = i64::try_from(backoff_window(1).as_millis()).unwrap();
+    assert_eq!(window, i64::try_from(BACKOFF_BASE.as_millis()).unwrap());
+    let mut tenths: BTreeMap<i64, usize> = BTreeMap::new();
+    for run in evidence
+        .attempts
+        .iter()
+        .filter(|run| run.outcome == "retry")
+    {
+        let waits = evidence.job(run.job_id).run_at_ms - run.finished_at_ms;
+        // The row's `run_at` is set a moment before the history's `finished_at`.
+        assert!(waits <= window, "put off by {waits} ms");
+        *tenths
+            .entry(waits.max(0) * TENTHS / (window + 1))
+            .or_default() += 1;
+    }
+    assert_eq!(tenths.values().sum::<usize>(), JOBS);
+    // The first tenth is the floor under the jitter; evenly spread, the others have a ninth each.
+    let fair = JOBS / 9;
+    for tenth in 1..TENTHS {
+        let count = tenths.get(&tenth).copied().unwrap_or(0);
+        assert!((fair / 2..fair * 2).contains(&count), "tenths: {tenths:?}");
+    }
+}

@@ -1,0 +1,107 @@
+//! From one worker to twenty and back, all twenty restarted at once in between.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use sqlx::PgPool;
+use system_tests::Weight;
+use system_tests::wait::{SOON, until};
+
+use crate::bench::Bench;
+use crate::producer::Producer;
+use crate::worker_plan::WorkerPlan;
+
+const WORKERS: usize = 20;
+/// Two loops, the heartbeat, the listener, and the handlers' pool of two.
+const EACH: i64 = 2 + 2 + 2;
+const NAME: &str = "scaled";
+/// What the killed held comes back with their leases.
+const LEASES: Duration = Duration::from_mins(1);
+const WATCHED: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn twenty_workers_keep_to_their_connections_and_lose_nothing_when_restarted_at_once() {
+    let mut bench = Bench::with_own_postgres(Weight::Whole, &["max_connections=200"]).await;
+    let url = format!("{}?application_name={NAME}", bench.database.url);
+    let plan = usual(&url);
+    bench.work(&plan);
+    let producer = Producer::start(&bench.database.url, "steady");
+    assert!(most_connections(bench.pool()).await <= EACH);
+    for _ in 1..WORKERS {
+        bench.work(&plan);
+    }
+    await_workers(bench.pool(), WORKERS).await;
+    let budget = EACH * i64::try_from(WORKERS).unwrap();
+    let most = most_connections(bench.pool()).await;
+    assert!(most <= budget, "{most} connections");
+    for worker in &mut bench.workers {
+        worker.kill();
+    }
+    await_connections(bench.pool(), 0).await;
+    for worker in &mut bench.workers {
+        worker.start_again();
+    }
+    let most = most_connections(bench.pool()).await;
+    assert!(most <= budget, "{most} connections after the restart");
+    await_workers(bench.pool(), 2 * WORKERS).await;
+    for worker in &bench.workers[1..] {
+        worker.signal(Signal::TERM);
+    }
+    for worker in 1..WORKERS {
+        assert!(bench.await_end(worker).await.success());
+    }
+    await_connections(bench.pool(), EACH).await;
+    assert!(most_connections(bench.pool()).await <= EACH);
+    bench.intents.extend(producer.stop().await);
+    bench.judge(LEASES).await;
+}
+
+/// The settings of production: with those of the other tests twenty processes on two processors
+/// would only be busy with taking each other's leases.
+fn usual(url: &str) -> WorkerPlan {
+    WorkerPlan {
+        pool: 2,
+        lease: Duration::from_secs(20),
+        heartbeat: Duration::from_secs(5),
+        ..WorkerPlan::named("w").through(url)
+    }
+}
+
+/// Waits until the workers have no more connections than that.
+async fn await_connections(pool: &PgPool, at_most: i64) {
+    until("connections of the ended are gone", SOON, async || {
+        (connections(pool).await.ok()? <= at_most).then_some(())
+    })
+    .await;
+}
+
+/// Waits until so many incarnations have ever been seen.
+async fn await_workers(pool: &PgPool, count: usize) {
+    let wanted = i64::try_from(count).unwrap();
+    until("every worker was seen", SOON, async || {
+        let seen = sqlx::query_scalar!(r#"SELECT count(*) AS "seen!" FROM workers"#);
+        (seen.fetch_one(pool).await.ok()? == wanted).then_some(())
+    })
+    .await;
+}
+
+/// The most connections that the workers had at once, watched for a while.
+async fn most_connections(pool: &PgPool) -> i64 {
+    let watched = tokio::time::Instant::now() + WATCHED;
+    let mut most = 0;
+    while tokio::time::Instant::now() < watched {
+        most = most.max(connections(pool).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(most > 0, "somebody works");
+    most
+}
+
+async fn connections(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let there = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "there!" FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = $1"#,
+        NAME
+    );
+    there.fetch_one(pool).await
+}
