@@ -33,16 +33,22 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
         .iter()
         .filter(|run| run.outcome == "retry")
     {
-        let waits = evidence.job(run.job_id).run_at_ms - run.finished_at_ms;
+        let job = evidence.job(run.job_id);
+        // Where a busy machine had it fail once more, the row's `run_at` has moved since.
+        if job.run_token != 2 {
+            continue;
+        }
+        let waits = job.run_at_ms - run.finished_at_ms;
         // The row's `run_at` is set a moment before the history's `finished_at`.
         assert!(waits <= window, "put off by {waits} ms");
         *tenths
             .entry(waits.max(0) * TENTHS / (window + 1))
             .or_default() += 1;
     }
-    assert_eq!(tenths.values().sum::<usize>(), JOBS);
+    let counted = tenths.values().sum::<usize>();
+    assert!(counted > JOBS * 9 / 10, "only {counted} failed once");
     // The first tenth is the floor under the jitter; evenly spread, the others have a ninth each.
-    let fair = JOBS / 9;
+    let fair = counted / 9;
     for tenth in 1..TENTHS {
         let count = tenths.get(&tenth).copied().unwrap_or(0);
         assert!((fair / 2..fair * 2).contains(&count), "tenths: {tenths:?}");

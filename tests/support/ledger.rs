@@ -26,7 +26,7 @@ pub enum Point {
     Shutdown,
 }
 
-/// What a job asks for. Later runs do the same without taking time and without dying.
+/// What a job asks for. Later runs do the same without dying, and without taking time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// The effect's name; one job of a test each.
@@ -41,6 +41,8 @@ pub struct Task {
     pub kill_at: Option<Point>,
     /// Works on when it is told to stop.
     pub is_stubborn: bool,
+    /// The second run takes its time too.
+    pub is_slow_twice: bool,
     /// Works with one of the process's connections in hand.
     pub holds_connection: bool,
     /// Runs that end in a retry before anything is done.
@@ -81,6 +83,13 @@ impl Task {
     #[must_use]
     pub fn stubborn(mut self) -> Self {
         self.is_stubborn = true;
+        self
+    }
+
+    /// Takes its time in the second run too.
+    #[must_use]
+    pub fn slow_twice(mut self) -> Self {
+        self.is_slow_twice = true;
         self
     }
 

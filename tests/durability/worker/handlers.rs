@@ -146,7 +146,8 @@ impl<'a> Run<'a> {
 
     /// Takes its time; false if it was told to stop and listens.
     async fn work(&self, ms: u64) -> bool {
-        if !self.is_first() {
+        let slow_runs = if self.task.is_slow_twice { 2 } else { 1 };
+        if self.context.run_token > slow_runs {
             return true;
         }
         let working = tokio::time::sleep(Duration::from_millis(ms));
