@@ -11,6 +11,7 @@ CREATE TABLE job_operations (
     created_at          timestamptz NOT NULL DEFAULT now(),
     started_at          timestamptz,
     cursor              uuid,
+    last_id             uuid        NOT NULL,
     matched             bigint      NOT NULL,
     changed             bigint      NOT NULL DEFAULT 0,
     skipped             jsonb       NOT NULL DEFAULT '{}',
@@ -25,6 +26,7 @@ COMMENT ON TABLE job_operations IS 'What operators did to many jobs at once. A c
 COMMENT ON COLUMN job_operations.filter IS 'What job_matches takes, and ids. Its times are absolute, and no job made after the operation matches.';
 COMMENT ON COLUMN job_operations.job_id IS 'The job that works it.';
 COMMENT ON COLUMN job_operations.cursor IS 'Jobs up to this id have been looked at.';
+COMMENT ON COLUMN job_operations.last_id IS 'The last job that matched when the operation was made: none after it is looked for.';
 COMMENT ON COLUMN job_operations.matched IS 'Jobs that matched when the operation was made.';
 COMMENT ON COLUMN job_operations.skipped IS 'How many jobs did not fit the verb, by reason.';
 COMMENT ON COLUMN job_operations.rate IS 'Jobs changed a second at most; NULL: as fast as it goes.';

@@ -15,6 +15,11 @@ use crate::{JobAction, JobContext, JobFilter};
 /// Short enough that a lock on its rows delays no heartbeat, long enough that commits do not count.
 const CHUNK: i64 = 500;
 
+/// From here on each chunk walks the primary key from the cursor. The planner may prefer to find and
+/// sort all that is left, which is quick for few and quadratic for many: with 200,000 of 800,000 jobs,
+/// 500 a second were changed instead of 10,000.
+const MANY: i64 = 10_000;
+
 /// What became of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
@@ -44,6 +49,8 @@ struct Operation {
     reason: Option<String>,
     rate: Option<i32>,
     cursor: Option<Uuid>,
+    last_id: Uuid,
+    matched: i64,
     changed: i64,
     skipped: Value,
     has_ended: bool,
@@ -75,7 +82,12 @@ pub(super) async fn work_chunk(
         return commit(transaction, context, Chunk::Unreadable).await;
     };
     let limit = operation.rate.map_or(CHUNK, |rate| CHUNK.min(rate.into()));
-    let picked = pick(&mut transaction, &filter, operation.cursor, limit).await?;
+    if operation.matched > MANY && filter.ids.is_none() {
+        sqlx::query!("SET LOCAL enable_sort = off")
+            .execute(&mut *transaction)
+            .await?;
+    }
+    let picked = pick(&mut transaction, &filter, &operation, limit).await?;
     let Some(last) = picked.last().map(|job| job.id) else {
         end(&mut transaction, &operation, None).await?;
         return commit(transaction, context, Chunk::Ended).await;
@@ -122,8 +134,8 @@ async fn lock_operation(
 ) -> Result<Option<Operation>, sqlx::Error> {
     sqlx::query_as!(
         Operation,
-        r#"SELECT id, verb, filter, arguments, actor, reason, rate, cursor, changed, skipped,
-                  finished_at IS NOT NULL AS "has_ended!"
+        r#"SELECT id, verb, filter, arguments, actor, reason, rate, cursor, last_id, matched,
+                  changed, skipped, finished_at IS NOT NULL AS "has_ended!"
            FROM job_operations WHERE id = $1 FOR UPDATE"#,
         id.0,
     )
@@ -135,7 +147,7 @@ async fn lock_operation(
 async fn pick(
     connection: &mut PgConnection,
     filter: &JobFilter,
-    cursor: Option<Uuid>,
+    operation: &Operation,
     limit: i64,
 ) -> Result<Vec<Picked>, sqlx::Error> {
     sqlx::query_as!(
@@ -144,11 +156,12 @@ async fn pick(
                   j.cancel_requested_at IS NOT NULL AS "cancel_requested!"
            FROM jobs j
            WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
-             AND ($3::uuid IS NULL OR j.id > $3)
-           ORDER BY j.id LIMIT $4 FOR UPDATE"#,
+             AND ($3::uuid IS NULL OR j.id > $3) AND j.id <= $4
+           ORDER BY j.id LIMIT $5 FOR UPDATE"#,
         filter.wanted(),
         filter.ids() as Option<Vec<Uuid>>,
-        cursor,
+        operation.cursor,
+        operation.last_id,
         limit,
     )
     .fetch_all(connection)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
 
 use super::{BulkOperation, BulkVerb, OperationId, OperationRecord};
 use crate::operate::{append_action, count_matching, database_now};
@@ -53,48 +54,84 @@ pub async fn start_operation(
         let found = matched;
         return Err(OperateError::SetHasGrown { expected, found });
     }
-    if matched == 0 {
+    let Some(last) = find_last(&mut transaction, &filter).await? else {
         return Ok(None);
-    }
-    let id = insert_operation(&mut transaction, asked, &filter, matched, action).await?;
+    };
+    let set = MatchedSet {
+        filter,
+        matched,
+        last,
+    };
+    let id = insert_operation(&mut transaction, asked, &set, action).await?;
     let detail = json!({ "operation": id, "verb": asked.verb.as_str(), "matched": matched });
     append_action(&mut transaction, None, "operation.start", action, &detail).await?;
-    let options = EnqueueOptions {
-        enqueued_by: action.actor.clone(),
-        ..EnqueueOptions::default()
-    };
-    let job = BulkOperation { operation: id };
-    let job = enqueue(&mut transaction, &job, &options).await?.id();
-    sqlx::query!(
-        "UPDATE job_operations SET job_id = $2 WHERE id = $1",
-        id.0,
-        job.as_uuid(),
-    )
-    .execute(&mut *transaction)
-    .await?;
+    enqueue_work(&mut transaction, id, action).await?;
     let made = load_operation(&mut transaction, id).await?;
     transaction.commit().await?;
     Ok(made)
 }
 
+async fn enqueue_work(
+    connection: &mut PgConnection,
+    id: OperationId,
+    action: &JobAction,
+) -> Result<(), OperateError> {
+    let options = EnqueueOptions {
+        enqueued_by: action.actor.clone(),
+        ..EnqueueOptions::default()
+    };
+    let work = BulkOperation { operation: id };
+    let job = enqueue(&mut *connection, &work, &options).await?.id();
+    sqlx::query!(
+        "UPDATE job_operations SET job_id = $2 WHERE id = $1",
+        id.0,
+        job.as_uuid(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What an operation is about, as it was when it was made.
+struct MatchedSet {
+    filter: JobFilter,
+    matched: i64,
+    last: Uuid,
+}
+
+async fn find_last(
+    connection: &mut PgConnection,
+    filter: &JobFilter,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT j.id FROM jobs j
+         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
+         ORDER BY j.id DESC LIMIT 1",
+        filter.wanted(),
+        filter.ids() as Option<Vec<Uuid>>,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 async fn insert_operation(
     connection: &mut PgConnection,
     asked: &NewOperation,
-    filter: &JobFilter,
-    matched: i64,
+    set: &MatchedSet,
     action: &JobAction,
 ) -> Result<OperationId, sqlx::Error> {
-    let filter = serde_json::to_value(filter).expect("a filter is made of texts and times");
+    let filter = serde_json::to_value(&set.filter).expect("a filter is made of texts and times");
     let id = sqlx::query_scalar!(
-        "INSERT INTO job_operations (verb, filter, arguments, actor, reason, rate, matched)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO job_operations (verb, filter, arguments, actor, reason, rate, matched, last_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
         asked.verb.as_str(),
         filter,
         asked.verb.arguments(),
         action.actor,
         action.reason,
         asked.rate,
-        matched,
+        set.matched,
+        set.last,
     )
     .fetch_one(connection)
     .await?;

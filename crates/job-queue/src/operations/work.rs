@@ -36,7 +36,8 @@ impl Job for BulkOperation {
     const QUEUE: &'static str = OPERATIONS_QUEUE;
     // Each is an outage of the database that outlasted a run, and nothing else fails.
     const MAX_ATTEMPTS: i32 = 1_000;
-    const TIMEOUT: Duration = Duration::from_mins(5);
+    // Far beyond what a run lasts: one chunk may walk a large table for few matches.
+    const TIMEOUT: Duration = Duration::from_mins(30);
 
     fn key(&self) -> Option<String> {
         Some(format!("bulk_operation:{}", self.operation))

@@ -1,5 +1,6 @@
 //! Plural writes: which, how many, confirmed, worked, told.
 
+use std::io::{Read as _, Write as _};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -197,6 +198,102 @@ async fn without_a_worker_an_operation_waits_says_why_and_can_be_cancelled(pool:
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_operation_whose_own_job_is_cancelled_is_not_waited_for(pool: PgPool) {
+    put(&pool).await;
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let watching = tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .args(["cancel", "--all", "--as", "dana", "--yes"])
+        .args(["--database-url", &url])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    wait_for_an_operation(&pool).await;
+    let job = sqlx::query_scalar!(r#"SELECT job_id::text AS "id!" FROM job_operations"#);
+    let job = job.fetch_one(&pool).await.unwrap();
+    run(&pool, &["cancel", &job, "--as", "dana"]).await;
+    let ended = tokio::time::timeout(PATIENCE, watching.wait_with_output());
+    let ended = ended.await.expect("it ends").unwrap();
+    assert_eq!(ended.status.code(), Some(8));
+    assert_eq!(data(&ended)["why_not_running"][0]["because"], "ended");
+}
+
+async fn wait_for_an_operation(pool: &PgPool) {
+    let give_up = Instant::now() + PATIENCE;
+    let made = async || {
+        let made = sqlx::query_scalar!("SELECT id FROM job_operations");
+        made.fetch_optional(pool).await.unwrap()
+    };
+    while made().await.is_none() {
+        assert!(Instant::now() < give_up, "no operation was made");
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+}
+
+/// Calls it with a terminal for stdin and stderr, types the answer, and gives what was shown there
+/// beside the rest.
+async fn asked(pool: &PgPool, words: &[&str], answer: &str) -> (String, Output) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let mut terminal =
+        std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new())
+        .unwrap()
+        .into_string()
+        .unwrap();
+    let side = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name)
+        .unwrap();
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .args(words)
+        .args(["--database-url", &url])
+        .stdin(side.try_clone().unwrap())
+        .stderr(side)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Typed ahead: a terminal keeps it until it is read.
+    terminal.write_all(answer.as_bytes()).unwrap();
+    let shown = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        // The last writer's end reads as an error here.
+        terminal.read_to_end(&mut shown).ok();
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output());
+    let ended = ended.await.expect("it ends").unwrap();
+    (shown.await.unwrap(), ended)
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn at_a_terminal_many_jobs_are_shown_and_asked_about(pool: PgPool) {
+    for _ in 0..7 {
+        put(&pool).await;
+    }
+    kill_all(&pool).await;
+    let retry = ["retry", "--state", "dead", "--as", "dana", "-o", "text"];
+    let (shown, refused) = asked(&pool, &retry, "n\n").await;
+    assert_eq!(refused.status.code(), Some(6), "{shown}");
+    assert!(shown.contains("Would retry 7 jobs, such as:"), "{shown}");
+    assert!(shown.contains("Continue? [y/N]"), "{shown}");
+    let samples = shown.lines().filter(|line| line.starts_with("  0"));
+    assert_eq!(samples.count(), 5, "{shown}");
+    let (shown, done) = with_worker(&pool, asked(&pool, &retry, "y\n")).await;
+    assert_eq!(done.status.code(), Some(0), "{shown}");
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        told.contains("retry by staff:dana, done, 7 of 7 changed"),
+        "{told}"
+    );
+    assert!(shown.contains("] 7 of 7"), "the bar: {shown}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_interrupt_ends_the_watching_and_not_the_operation(pool: PgPool) {
     put(&pool).await;
     let url = pool.connect_options().to_url_lossy().to_string();
@@ -214,15 +311,7 @@ async fn an_interrupt_ends_the_watching_and_not_the_operation(pool: PgPool) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let give_up = Instant::now() + PATIENCE;
-    let made = async || {
-        let made = sqlx::query_scalar!("SELECT id FROM job_operations");
-        made.fetch_optional(&pool).await.unwrap()
-    };
-    while made().await.is_none() {
-        assert!(Instant::now() < give_up, "no operation was made");
-        tokio::time::sleep(Duration::from_millis(15)).await;
-    }
+    wait_for_an_operation(&pool).await;
     let process = watching.id().unwrap().to_string();
     let signalled = tokio::process::Command::new("kill")
         .args(["-INT", &process])

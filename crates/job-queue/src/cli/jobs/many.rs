@@ -1,0 +1,188 @@
+//! The verbs that change one job by its id, or many by a filter.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use command_line::{CliError, Document, OutputFormat, parse_duration};
+use sqlx::PgConnection;
+
+use super::write;
+use crate::cli::bulk::{self, Asked};
+use crate::cli::queues::must_be_known;
+use crate::cli::{ActionArgs, BulkArgs, FilterArgs};
+use crate::{BulkVerb, JobPrefix};
+
+/// Changes one job or many.
+#[derive(Debug, Subcommand)]
+pub enum ManyCommand {
+    /// Makes dead or cancelled jobs ready again, with fresh attempts: one by its id, or many
+    Retry {
+        /// Which.
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Many: when they may start is spread evenly over this long from now.
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "id")]
+        spread: Option<Duration>,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+    /// Cancels ready jobs and asks running ones to stop: one by its id, or many
+    Cancel {
+        /// Which.
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+    /// Puts ready jobs off: one by its id, or many
+    Snooze {
+        /// Which.
+        #[command(flatten)]
+        target: TargetArgs,
+        /// How long from now, such as 90s, 10m or 2h.
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+        lasts: Duration,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+    /// Has ready jobs wait in another queue
+    Move {
+        /// Which jobs.
+        #[command(flatten)]
+        many: ManyArgs,
+        /// The queue they shall wait in.
+        #[arg(long, value_name = "QUEUE")]
+        to: String,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+    /// Deletes jobs that have ended, and their history
+    Purge {
+        /// Which jobs.
+        #[command(flatten)]
+        many: ManyArgs,
+        /// How many jobs it will be, as --dry-run counts them.
+        #[arg(long, value_name = "COUNT")]
+        confirm: Option<i64>,
+        /// Who and why.
+        #[command(flatten)]
+        action: ActionArgs,
+    },
+}
+
+/// The flags that say which jobs, and how to go about many.
+const PLURAL: [&str; 15] = [
+    "state",
+    "queue",
+    "kind",
+    "session",
+    "since",
+    "until",
+    "older_than",
+    "error",
+    "id_file",
+    "all",
+    "dry_run",
+    "yes",
+    "expect",
+    "rate",
+    "no_wait",
+];
+
+/// One job, or many.
+#[derive(Args, Debug)]
+pub struct TargetArgs {
+    /// The job's id, or its beginning; without, the flags say which.
+    #[arg(conflicts_with_all = PLURAL)]
+    id: Option<JobPrefix>,
+    /// Which jobs.
+    #[command(flatten)]
+    many: ManyArgs,
+}
+
+/// Many jobs, and how to go about it.
+#[derive(Args, Debug)]
+pub struct ManyArgs {
+    /// Which jobs.
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// How to go about it.
+    #[command(flatten)]
+    bulk: BulkArgs,
+}
+
+impl ManyCommand {
+    pub(super) async fn run(
+        self,
+        connection: &mut PgConnection,
+        output: OutputFormat,
+    ) -> Result<Document, CliError> {
+        let asked = match &self {
+            Self::Retry {
+                target,
+                spread,
+                action,
+            } => {
+                if let Some(id) = &target.id {
+                    return write::retry(connection, id, action).await;
+                }
+                let spread = spread.unwrap_or_default();
+                let verb = BulkVerb::Retry { spread };
+                target.many.asked(connection, verb, action).await?
+            }
+            Self::Cancel { target, action } => {
+                if let Some(id) = &target.id {
+                    return write::cancel(connection, id, action).await;
+                }
+                let many = &target.many;
+                many.asked(connection, BulkVerb::Cancel, action).await?
+            }
+            Self::Snooze {
+                target,
+                lasts,
+                action,
+            } => {
+                if let Some(id) = &target.id {
+                    return write::snooze(connection, id, *lasts, action).await;
+                }
+                let verb = BulkVerb::Snooze { lasts: *lasts };
+                target.many.asked(connection, verb, action).await?
+            }
+            Self::Move { many, to, action } => {
+                must_be_known(connection, "to", to).await?;
+                let verb = BulkVerb::Move { to: to.clone() };
+                many.asked(connection, verb, action).await?
+            }
+            Self::Purge {
+                many,
+                confirm,
+                action,
+            } => Asked {
+                confirm: *confirm,
+                ..many.asked(connection, BulkVerb::Purge, action).await?
+            },
+        };
+        bulk::run(connection, output, asked).await
+    }
+}
+
+impl ManyArgs {
+    async fn asked(
+        &self,
+        connection: &mut PgConnection,
+        verb: BulkVerb,
+        action: &ActionArgs,
+    ) -> Result<Asked<'_>, CliError> {
+        Ok(Asked {
+            verb,
+            filter: self.filter.filter(connection).await?,
+            confirm: None,
+            bulk: &self.bulk,
+            action: action.action(),
+        })
+    }
+}
