@@ -222,7 +222,9 @@ fn wrong_runs(evidence: &Evidence) -> Vec<String> {
         let Some(runs) = runs.get_mut(&job.id) else {
             continue;
         };
-        runs.sort_by_key(|run| (run.started_at_ms, run.run_token));
+        // By their ends: a claim's time is that of its statement's begin, which on a busy machine may
+        // lie before another's whole run.
+        runs.sort_by_key(|run| (run.finished_at_ms, run.run_token));
         if runs
             .windows(2)
             .any(|pair| pair[0].run_token >= pair[1].run_token)

@@ -172,7 +172,7 @@ fn an_effect_recorded_by_a_run_that_is_not_down_as_done_is_found() {
 #[test]
 fn runs_out_of_order_beyond_the_job_or_done_twice_are_found() {
     let mut evidence = sound();
-    evidence.attempts[0].started_at_ms = 9_000;
+    evidence.attempts[0].finished_at_ms = 9_000;
     finds(&evidence, "no larger token");
     let mut evidence = sound();
     evidence.attempts.push(run(1, 3, "retry"));
