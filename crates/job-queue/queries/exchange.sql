@@ -134,7 +134,8 @@ claimed AS (
         run_token = run_token + 1,
         attempt = attempt + CASE WHEN state = 'ready' THEN 1 ELSE 0 END,
         crash_count = crash_count + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
-        started_at = now(),
+        -- Not the statement's beginning: it may have waited while another claimed and gave back.
+        started_at = clock_timestamp(),
         lease_owner = $7,
         deadline_at = now()
             + ($11::bigint[])[array_position($10, kind)] * interval '1 millisecond',

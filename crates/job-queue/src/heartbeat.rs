@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
+use rand::RngExt as _;
 use session_identity::JobId;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::watch;
@@ -49,6 +50,7 @@ impl Heartbeat {
             held,
             drained,
             every: config.heartbeat,
+            patience: config.heartbeat.max(config.lease / 3),
             lease_ms: millis(config.lease),
             fence_ms,
             stop: stop.clone(),
@@ -91,6 +93,9 @@ struct Beater {
     held: watch::Receiver<Option<Held>>,
     drained: watch::Sender<bool>,
     every: Duration,
+    /// How long one beat may take. A third of the lease: giving up sooner makes a slow server slower
+    /// by a new connection each time, giving up later leaves no time for another try.
+    patience: Duration,
     lease_ms: i64,
     fence_ms: i64,
     stop: CancellationToken,
@@ -104,13 +109,15 @@ impl Beater {
             let announced = self.draining.is_cancelled();
             let held = self.held.borrow_and_update().clone();
             let beat = self.beat(&mut connection, held.as_ref());
-            let beat = tokio::time::timeout(self.every, beat);
+            let beat = tokio::time::timeout(self.patience, beat);
             let pause = match beat.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(()) => self.every,
                 Err(error) => {
                     tracing::warn!(%error, "a heartbeat failed; trying again");
                     connection = None;
-                    RETRY.min(self.every)
+                    RETRY
+                        .min(self.every)
+                        .mul_f64(rand::rng().random_range(0.5..1.0))
                 }
             };
             tokio::select! {
