@@ -43,11 +43,11 @@ history AS (
            CASE WHEN f.state = 'ready' THEN f.verb ELSE f.state END, f.class, f.reason
     FROM finished f
     -- A job may snooze hundreds of times in a row: the first is history, the others a number.
-    WHERE f.verb <> 'snooze' OR f.snoozes = 1
+    WHERE f.verb <> 'snooze' OR f.snoozes = 1 OR f.state <> 'ready'
 ),
 open_queues AS MATERIALIZED (
-    SELECT q.name
-    FROM unnest($9::text[]) AS q(name)
+    SELECT q.name, q.place
+    FROM unnest($9::text[]) WITH ORDINALITY AS q(name, place)
     WHERE NOT EXISTS (
         SELECT 1 FROM queues p
         WHERE p.name = q.name AND p.paused_at IS NOT NULL
@@ -67,7 +67,7 @@ counting AS MATERIALIZED (
 -- The lock shows the row's newest version, everything else is as old as the statement: where the
 -- numbers of claims differ, others have claimed what this count would miss.
 room AS MATERIALIZED (
-    SELECT o.name, q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
+    SELECT o.name, o.place, q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
            CASE WHEN q.concurrency IS NULL THEN $12
                 WHEN c.claims IS DISTINCT FROM q.claims THEN 0
                 ELSE GREATEST(0, c.concurrency - (
@@ -83,7 +83,7 @@ expired AS MATERIALIZED (
     SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
            j.started_at
     FROM jobs j
-    WHERE j.queue = ANY(ARRAY(SELECT name FROM open_queues))
+    WHERE j.queue = ANY(ARRAY(SELECT name FROM room WHERE NOT is_contended))
       AND j.state = 'running' AND j.lease_until <= now()
       AND j.kind = ANY($10) AND j.id <> ALL($1)
       AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
@@ -93,7 +93,8 @@ expired AS MATERIALIZED (
 ),
 due AS MATERIALIZED (
     SELECT d.id
-    FROM room o
+    -- In the order asked for, which is a random one: no queue is always first.
+    FROM (SELECT * FROM room ORDER BY place) o
     CROSS JOIN LATERAL (
         SELECT j.id FROM jobs j
         WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
@@ -134,6 +135,7 @@ claimed AS (
         run_token = run_token + 1,
         attempt = attempt + CASE WHEN state = 'ready' THEN 1 ELSE 0 END,
         crash_count = crash_count + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
+        snoozes = CASE WHEN state = 'running' THEN 0 ELSE snoozes END,
         -- Not the statement's beginning: it may have waited while another claimed and gave back.
         started_at = clock_timestamp(),
         lease_owner = $7,
@@ -173,5 +175,5 @@ UNION ALL
 SELECT 'contended', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL
 FROM room o
-WHERE o.is_contended AND EXISTS (
+WHERE o.is_contended AND $12 > 0 AND EXISTS (
     SELECT 1 FROM jobs j WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now())

@@ -4,6 +4,7 @@ mod act;
 mod count;
 mod dead;
 mod drain;
+mod error;
 mod evict;
 mod explain;
 mod fence;
@@ -14,13 +15,13 @@ mod read;
 
 pub(crate) use act::append_action;
 pub use act::{
-    ActionOutcome, JobAction, JobActionRecord, OperateError, cancel_job, job_actions, retry_job,
-    snooze_job,
+    ActionOutcome, JobAction, JobActionRecord, cancel_job, job_actions, retry_job, snooze_job,
 };
-pub(crate) use count::count_matching;
 pub use count::{CountBy, JobCount, count_jobs};
+pub(crate) use count::{FitCounts, count_fitting};
 pub use dead::{DeadGroup, list_dead_groups};
 pub use drain::{drain_worker, find_worker, undrain_worker};
+pub use error::OperateError;
 pub use evict::evict_worker;
 pub use explain::{WhyNotRunning, why_not_running};
 pub use fence::{AfterKill, kill_job};

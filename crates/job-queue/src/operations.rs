@@ -1,9 +1,11 @@
 //! What operators do to many jobs at once: a row that says it, and a job that works it.
 
+mod change;
 mod chunk;
 mod decide;
 mod lifecycle;
 mod record;
+mod row;
 mod verb;
 mod work;
 

@@ -31,8 +31,8 @@ impl Default for Retention {
             finished: 7 * DAY,
             dead: 30 * DAY,
             history: 31 * DAY,
-            batch: 1_000,
-            batches: 20,
+            batch: 2_000,
+            batches: 50,
         }
     }
 }
@@ -57,7 +57,6 @@ pub async fn apply_retention(
     connection: &mut PgConnection,
     retention: &Retention,
 ) -> Result<Removed, sqlx::Error> {
-    add_history_days(connection).await?;
     let finished = (EndedJobs::DoneOrCancelled, retention.finished);
     let mut jobs = 0;
     for (which, older_than) in [finished, (EndedJobs::Dead, retention.dead)] {
@@ -69,8 +68,10 @@ pub async fn apply_retention(
             }
         }
     }
-    let days = drop_history_days(connection, retention.history).await?;
     let workers = delete_ended_workers(connection, retention.history).await?;
+    // Last, since a reader of the history may hold these up; the days ahead have a week for it.
+    add_history_days(connection).await?;
+    let days = drop_history_days(connection, retention.history).await?;
     Ok(Removed {
         jobs,
         days: u64::from(days.unsigned_abs()),
@@ -98,20 +99,28 @@ pub async fn delete_finished(
     older_than: Duration,
     limit: i64,
 ) -> Result<u64, sqlx::Error> {
-    // The first condition is the index's own.
-    let deleted = sqlx::query!(
-        "DELETE FROM jobs WHERE id = ANY(ARRAY(
-            SELECT id FROM jobs
-            WHERE state IN ('done', 'dead', 'cancelled') AND (state = 'dead') = $3
-              AND finished_at < now() - $1::bigint * interval '1 millisecond'
-            ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
-        millis(older_than),
-        limit,
-        which == EndedJobs::Dead,
-    )
-    .execute(connection)
-    .await?;
-    Ok(deleted.rows_affected())
+    // Each predicate is that of its own index, so that neither walks past the other's rows.
+    let deleted = match which {
+        EndedJobs::DoneOrCancelled => sqlx::query!(
+            "DELETE FROM jobs WHERE id = ANY(ARRAY(
+                SELECT id FROM jobs
+                WHERE state IN ('done', 'cancelled')
+                  AND finished_at < now() - $1::bigint * interval '1 millisecond'
+                ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            millis(older_than),
+            limit,
+        ),
+        EndedJobs::Dead => sqlx::query!(
+            "DELETE FROM jobs WHERE id = ANY(ARRAY(
+                SELECT id FROM jobs
+                WHERE state = 'dead'
+                  AND finished_at < now() - $1::bigint * interval '1 millisecond'
+                LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            millis(older_than),
+            limit,
+        ),
+    };
+    Ok(deleted.execute(connection).await?.rows_affected())
 }
 
 /// Makes the partitions of the coming days that are missing. Returns how many.
@@ -130,8 +139,8 @@ pub async fn add_history_days(connection: &mut PgConnection) -> Result<i32, sqlx
 /// Drops the days of history that ended longer ago than `older_than`. Returns how many.
 ///
 /// # Errors
-/// Whatever the database says, such as that a reader holds the history for longer than the lock
-/// timeout of this connection.
+/// Whatever the database says, such as that a reader has held the history for the two seconds that
+/// the function waits.
 pub async fn drop_history_days(
     connection: &mut PgConnection,
     older_than: Duration,

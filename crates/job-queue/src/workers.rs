@@ -195,7 +195,10 @@ pub async fn list_workers(
     limit: i64,
 ) -> Result<Vec<WorkerRecord>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT w.*, extract(epoch FROM now() - w.seen_at)::float8 AS "seen_seconds_ago!",
+        r#"SELECT w.incarnation, w.name, w.host, w.build, w.queues, w.kinds, w.slots, w.started_at,
+                  w.seen_at, w.draining_at, w.stopped_at, w.holds_because, w.held_kinds,
+                  w.drain_requested_at, w.drain_requested_by, w.drain_reason,
+                  extract(epoch FROM now() - w.seen_at)::float8 AS "seen_seconds_ago!",
                   (SELECT count(*) FROM jobs j
                    WHERE j.state = 'running' AND j.lease_owner = w.incarnation) AS "running!"
            FROM workers w ORDER BY w.started_at DESC, w.incarnation LIMIT $1"#,

@@ -1,4 +1,5 @@
--- What a schema is made of, without the schema's own name, so that two can be compared.
+-- What a schema is made of, without the schema's own name, so that two can be compared. Partitions
+-- come and go with their days.
 SELECT o.kind || ' ' || replace(o.name, s.dot, '') AS "name!",
        replace(COALESCE(o.definition, ''), s.dot, '') AS "definition!"
 FROM (SELECT $1::text || '.' AS dot, $1::text::regnamespace AS id) s
@@ -11,17 +12,24 @@ CROSS JOIN LATERAL (
     FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace = s.id AND c.relkind IN ('r', 'p')
+    WHERE c.relnamespace = s.id AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     UNION ALL
     SELECT 'index', i.relname,
            pg_get_indexdef(i.oid) || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE i.relnamespace = s.id
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    WHERE i.relnamespace = s.id AND NOT i.relispartition
     UNION ALL
     SELECT 'constraint', c.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
-    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE k.connamespace = s.id
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    WHERE k.connamespace = s.id AND NOT c.relispartition
     UNION ALL
-    SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', p.prosrc
+    SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+           concat_ws(' ', p.prosrc, CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' END,
+                     array_to_string(p.proconfig, ' '))
     FROM pg_proc p WHERE p.pronamespace = s.id
+    UNION ALL
+    SELECT 'view', c.relname, pg_get_viewdef(c.oid)
+    FROM pg_class c WHERE c.relnamespace = s.id AND c.relkind = 'v'
     UNION ALL
     SELECT 'trigger', c.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid

@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
-use session_identity::{JobId, WorkerIncarnation};
+use session_identity::JobId;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::JobPrefix;
-use crate::{EnqueueError, JobState, OperationId, job::millis};
+use super::OperateError;
+use crate::{JobState, job::millis};
 
 /// Who does something to a job, and why.
 #[derive(Clone, Debug)]
@@ -37,89 +37,6 @@ pub enum ActionOutcome {
     CancelRequested,
     /// The job was already as asked; nothing changed.
     Unchanged,
-}
-
-/// Why an operator's act was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum OperateError {
-    /// There is no such job (any more).
-    #[error("find job {id}")]
-    NotFound {
-        /// The id asked for.
-        id: JobId,
-    },
-    /// No job's id begins so.
-    #[error("find a job whose id begins with {prefix}")]
-    NoneBegins {
-        /// The beginning.
-        prefix: JobPrefix,
-    },
-    /// Several jobs' ids begin so.
-    #[error("find the job whose id begins with {prefix}: there are several")]
-    JobAmbiguous {
-        /// The beginning.
-        prefix: JobPrefix,
-        /// Up to five of them, newest first.
-        candidates: Vec<JobId>,
-    },
-    /// There is no such operation.
-    #[error("find operation {operation}")]
-    OperationNotFound {
-        /// The id asked for.
-        operation: OperationId,
-    },
-    /// More jobs match by now than the operator saw.
-    #[error("act on {expected} jobs: {found} match by now")]
-    SetHasGrown {
-        /// As many as were expected.
-        expected: i64,
-        /// As many as match.
-        found: i64,
-    },
-    /// There is no such schedule; workers make them at their first tick.
-    #[error("find the schedule {name}")]
-    ScheduleNotFound {
-        /// The name asked for.
-        name: String,
-    },
-    /// No worker has this incarnation, and none that lives this name.
-    #[error("find the worker {name}")]
-    WorkerNotFound {
-        /// The incarnation or name asked for.
-        name: String,
-    },
-    /// Several workers live under one name.
-    #[error("find the worker {name}: {} of that name live", incarnations.len())]
-    WorkerAmbiguous {
-        /// The name asked for.
-        name: String,
-        /// Each of them, newest first.
-        incarnations: Vec<WorkerIncarnation>,
-    },
-    /// The job's state does not allow it.
-    #[error("{verb} job {id}: it is {state}")]
-    Refused {
-        /// What was asked.
-        verb: &'static str,
-        /// The job.
-        id: JobId,
-        /// Its state, one of [`JobState`]'s words.
-        state: String,
-    },
-    /// Another live job has the same deduplication key.
-    #[error("retry job {id}: job {holder} is live with the same key")]
-    KeyTaken {
-        /// The job.
-        id: JobId,
-        /// The job that has the key.
-        holder: JobId,
-    },
-    /// The job of an operation was not taken.
-    #[error(transparent)]
-    Enqueue(#[from] EnqueueError),
-    /// The database refused.
-    #[error("act on a job")]
-    Database(#[from] sqlx::Error),
 }
 
 /// One row of `job_actions`.
@@ -169,7 +86,7 @@ pub async fn retry_job(
     }
     // The token stays: the next claim takes a larger one, so runs of before remain fenced off.
     sqlx::query!(
-        "UPDATE jobs SET state = 'ready', run_at = now(), attempt = 0, crash_count = 0,
+        "UPDATE jobs SET state = 'ready', run_at = now(), attempt = 0, crash_count = 0, snoozes = 0,
                 cancel_requested_at = NULL, finished_at = NULL
          WHERE id = $1",
         id.as_uuid(),

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::JobFilter;
+use crate::{BulkVerb, JobState};
 
 /// What jobs are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,20 +72,33 @@ pub async fn count_jobs(
     .await
 }
 
-/// Counts every job that is meant.
+/// How many jobs are meant, and how many of them a verb would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FitCounts {
+    pub(crate) matched: i64,
+    pub(crate) fitting: i64,
+    /// The states of the rest.
+    pub(crate) unfit: Vec<(String, i64)>,
+}
+
+/// Counts the jobs that are meant by whether the verb fits their state.
 ///
 /// # Errors
 /// Whatever the database says.
-pub(crate) async fn count_matching(
+pub(crate) async fn count_fitting(
     connection: &mut PgConnection,
     filter: &JobFilter,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM jobs j
-           WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))"#,
-        filter.wanted(),
-        filter.ids() as Option<Vec<Uuid>>,
-    )
-    .fetch_one(connection)
-    .await
+    verb: &BulkVerb,
+) -> Result<FitCounts, sqlx::Error> {
+    let mut counts = FitCounts::default();
+    for row in count_jobs(connection, filter, &[CountBy::State]).await? {
+        let word = row.state.unwrap_or_default();
+        counts.matched += row.count;
+        if JobState::from_stored(&word).is_some_and(|state| verb.fits(state)) {
+            counts.fitting += row.count;
+        } else {
+            counts.unfit.push((word, row.count));
+        }
+    }
+    Ok(counts)
 }

@@ -103,7 +103,7 @@ async fn try_to_take_jobs(
         "UPDATE jobs SET
             state = CASE WHEN cancel_requested_at IS NULL THEN 'ready' ELSE 'cancelled' END,
             finished_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE now() END,
-            run_token = run_token + 1, run_at = now(), attempt = GREATEST(attempt - 1, 0),
+            run_token = run_token + 1, run_at = now(), attempt = GREATEST(attempt - 1, 0), snoozes = 0,
             lease_owner = NULL, lease_until = NULL, deadline_at = NULL
          WHERE id = ANY($1)",
         &ids,

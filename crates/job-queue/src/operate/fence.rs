@@ -44,7 +44,7 @@ pub async fn kill_job(
         "UPDATE jobs SET
             state = CASE WHEN $2 THEN 'ready' ELSE 'dead' END,
             finished_at = CASE WHEN $2 THEN NULL ELSE now() END,
-            run_token = run_token + 1, run_at = now(),
+            run_token = run_token + 1, run_at = now(), snoozes = 0,
             max_attempts = GREATEST(max_attempts, attempt + CASE WHEN $2 THEN 1 ELSE 0 END),
             lease_owner = NULL, lease_until = NULL, deadline_at = NULL, cancel_requested_at = NULL,
             outcome_class = 'killed', outcome_reason = $3

@@ -49,9 +49,12 @@ pub async fn queue_flows(
            ended AS (
                SELECT j.queue AS name, count(*) AS jobs,
                       avg(extract(epoch FROM j.finished_at - j.started_at))::float8 AS run
-               FROM jobs j
-               WHERE j.state IN ('done', 'dead', 'cancelled')
-                 AND j.finished_at >= (SELECT at FROM begun)
+               -- Each half has an index of its own.
+               FROM (SELECT queue, started_at, finished_at FROM jobs
+                     WHERE state IN ('done', 'cancelled') AND finished_at >= (SELECT at FROM begun)
+                     UNION ALL
+                     SELECT queue, started_at, finished_at FROM jobs
+                     WHERE state = 'dead' AND finished_at >= (SELECT at FROM begun)) j
                GROUP BY j.queue
            )
            SELECT COALESCE(a.name, e.name) AS "name!",

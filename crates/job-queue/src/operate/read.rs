@@ -90,6 +90,23 @@ pub struct AttemptRecord {
     pub error: Option<String>,
 }
 
+/// Reads whole jobs, `j` in what follows: which of them, and in what order.
+macro_rules! job_records {
+    ($which:literal, $($value:expr),* $(,)?) => {
+        sqlx::query_as!(
+            JobRecord,
+            r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
+                      state, priority, run_at, attempt, max_attempts, crash_count, snoozes,
+                      run_token, lease_owner, lease_until, deadline_at, cancel_requested_at,
+                      idempotency_key, session_id, traceparent, enqueued_by, created_at,
+                      started_at, finished_at, outcome_class, outcome_reason
+               FROM jobs j
+               "# + $which,
+            $($value),*
+        )
+    };
+}
+
 /// Lists jobs, newest first. `after` is the id of the last job of the page before.
 ///
 /// # Errors
@@ -101,17 +118,10 @@ pub async fn list_jobs(
     limit: i64,
 ) -> Result<Vec<JobRecord>, sqlx::Error> {
     // Ids are UUIDv7: their order is the order of making, so they serve as the cursor.
-    sqlx::query_as!(
-        JobRecord,
-        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
-                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
-                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
-                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
-                outcome_class, outcome_reason
-         FROM jobs j
-         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+    job_records!(
+        "WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
            AND ($3::uuid IS NULL OR id < $3)
-         ORDER BY id DESC LIMIT $4"#,
+         ORDER BY id DESC LIMIT $4",
         filter.wanted(),
         filter.ids() as Option<Vec<Uuid>>,
         after.map(|id| id.as_uuid()),
@@ -129,18 +139,9 @@ pub async fn load_job(
     connection: &mut PgConnection,
     id: JobId,
 ) -> Result<Option<JobRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        JobRecord,
-        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
-                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
-                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
-                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
-                outcome_class, outcome_reason
-         FROM jobs WHERE id = $1"#,
-        id.as_uuid(),
-    )
-    .fetch_optional(connection)
-    .await
+    job_records!("WHERE id = $1", id.as_uuid())
+        .fetch_optional(connection)
+        .await
 }
 
 /// Lists how the runs of a job ended, oldest first.
@@ -172,17 +173,10 @@ pub async fn export_jobs(
     after: Option<JobId>,
     limit: i64,
 ) -> Result<Vec<JobRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        JobRecord,
-        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
-                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
-                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
-                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
-                outcome_class, outcome_reason
-         FROM jobs j
-         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+    job_records!(
+        "WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
            AND ($3::uuid IS NULL OR id > $3)
-         ORDER BY id LIMIT $4"#,
+         ORDER BY id LIMIT $4",
         filter.wanted(),
         filter.ids() as Option<Vec<Uuid>>,
         after.map(|id| id.as_uuid()),
@@ -200,14 +194,8 @@ pub async fn jobs_of_worker(
     connection: &mut PgConnection,
     worker: WorkerIncarnation,
 ) -> Result<Vec<JobRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        JobRecord,
-        r#"SELECT id, queue, kind, kind_version, payload::text AS "payload!: StoredPayload",
-                state, priority, run_at, attempt, max_attempts, crash_count, snoozes, run_token,
-                lease_owner, lease_until, deadline_at, cancel_requested_at, idempotency_key,
-                session_id, traceparent, enqueued_by, created_at, started_at, finished_at,
-                outcome_class, outcome_reason
-         FROM jobs WHERE state = 'running' AND lease_owner = $1 ORDER BY started_at, id"#,
+    job_records!(
+        "WHERE state = 'running' AND lease_owner = $1 ORDER BY started_at, id",
         worker.as_uuid(),
     )
     .fetch_all(connection)

@@ -78,13 +78,7 @@ pub(super) fn decide(
 
 fn obstacle(verb: &BulkVerb, job: &Picked, taken: &mut HashSet<String>) -> Option<Skip> {
     let state = JobState::from_stored(&job.state)?;
-    let fits = match verb {
-        BulkVerb::Retry { .. } => matches!(state, JobState::Dead | JobState::Cancelled),
-        BulkVerb::Cancel => state.is_live(),
-        BulkVerb::Snooze { .. } | BulkVerb::Move { .. } => state == JobState::Ready,
-        BulkVerb::Purge => !state.is_live(),
-    };
-    if !fits {
+    if !verb.fits(state) {
         return Some(Skip::is(state));
     }
     match verb {

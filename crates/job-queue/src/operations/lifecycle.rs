@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::{BulkOperation, BulkVerb, OperationId, OperationRecord};
-use crate::operate::{append_action, count_matching, database_now};
+use crate::operate::{append_action, count_fitting, database_now};
 use crate::{EnqueueOptions, JobAction, JobFilter, OperateError, enqueue};
 
 /// An operation before it is a row.
@@ -18,7 +18,7 @@ pub struct NewOperation {
     pub filter: JobFilter,
     /// Jobs changed a second at most.
     pub rate: Option<i32>,
-    /// Refuses if more jobs than this match by now.
+    /// Refuses if it would change more jobs than this by now.
     pub expect: Option<i64>,
 }
 
@@ -49,9 +49,9 @@ pub async fn start_operation(
         created_before: Some(before),
         ..asked.filter.clone()
     };
-    let matched = count_matching(&mut transaction, &filter).await?;
-    if let Some(expected) = asked.expect.filter(|expected| matched > *expected) {
-        let found = matched;
+    let counts = count_fitting(&mut transaction, &filter, &asked.verb).await?;
+    let (found, matched) = (counts.fitting, counts.matched);
+    if let Some(expected) = asked.expect.filter(|expected| found > *expected) {
         return Err(OperateError::SetHasGrown { expected, found });
     }
     let Some(last) = find_last(&mut transaction, &filter).await? else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::job::millis;
+use crate::{JobState, job::millis};
 
 /// What is done to each job of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,16 @@ impl BulkVerb {
             Self::Snooze { .. } => "snooze",
             Self::Move { .. } => "move",
             Self::Purge => "purge",
+        }
+    }
+
+    /// Says whether jobs in this state are changed by it.
+    pub(crate) const fn fits(&self, state: JobState) -> bool {
+        match self {
+            Self::Retry { .. } => matches!(state, JobState::Dead | JobState::Cancelled),
+            Self::Cancel => state.is_live(),
+            Self::Snooze { .. } | Self::Move { .. } => matches!(state, JobState::Ready),
+            Self::Purge => !state.is_live(),
         }
     }
 

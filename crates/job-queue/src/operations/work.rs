@@ -103,8 +103,9 @@ impl Handler<BulkOperation> for OperationHandler {
         if context.cancel_reason() == Some(CancelReason::Requested) {
             return Outcome::Cancelled;
         }
+        // Longer than others pause that found this process busy: now it is their turn.
         Outcome::Snooze {
-            after: Duration::ZERO,
+            after: BUSY * 3 / 2,
         }
     }
 }

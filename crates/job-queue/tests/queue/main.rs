@@ -14,6 +14,7 @@ mod operate;
 mod operations;
 mod outcomes;
 mod payloads;
+mod races;
 mod retention;
 mod schedules;
 mod support;

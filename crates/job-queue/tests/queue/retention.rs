@@ -63,7 +63,8 @@ async fn history_is_kept_by_the_day_and_dropped_by_the_day(pool: PgPool) {
     // The schema made the first days; a second look has nothing to make.
     assert_eq!(add_history_days(connection).await.unwrap(), 0);
     sqlx::raw_sql(
-        "CREATE TABLE job_attempts_20200101 PARTITION OF job_attempts
+        "DROP TABLE job_attempts_before;
+         CREATE TABLE job_attempts_20200101 PARTITION OF job_attempts
             FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-01-02 00:00+00')",
     )
     .execute(&mut *connection)

@@ -74,4 +74,4 @@ SELECT m.queue, m.ready, m.scheduled, m.oldest_ready_seconds::float8, m.running,
        m.slots, m.arrivals_per_second::float8, m.mean_run_seconds::float8, m.is_paused,
        m.concurrency, ceil(w.slots / m.slots_each)::bigint AS desired_workers
 FROM measured m JOIN wanted w USING (queue);
-COMMENT ON VIEW queue_load IS 'How busy each queue is, over the last five minutes, and how many workers it would take: never absent, 0 where nothing is to do. For autoscalers and gauges; statement_timeout is the reader''s.';
+COMMENT ON VIEW queue_load IS 'How busy each queue is, over the last five minutes, and how many workers it would take. A queue without jobs, workers and switches has no row: an autoscaler asks for COALESCE(max(desired_workers), 0).';

@@ -1,7 +1,7 @@
 -- Owner: job-queue.
 -- History is dropped by the day instead of deleted by the row.
-ALTER TABLE job_attempts RENAME TO job_attempts_before;
-ALTER TABLE job_attempts_before RENAME CONSTRAINT job_attempts_pk TO job_attempts_before_pk;
+ALTER TABLE job_attempts RENAME TO job_attempts_unparted;
+ALTER TABLE job_attempts_unparted RENAME CONSTRAINT job_attempts_pk TO job_attempts_unparted_pk;
 
 CREATE TABLE job_attempts (
     job_id      uuid        NOT NULL,
@@ -23,25 +23,25 @@ CREATE TABLE job_attempts_default PARTITION OF job_attempts DEFAULT;
 -- Rates and mean times look at the last minutes; a BRIN index costs inserts next to nothing.
 CREATE INDEX job_attempts_by_time ON job_attempts USING brin (finished_at) WITH (pages_per_range = 16, autosummarize = on);
 
-ALTER TABLE jobs ADD COLUMN snoozes integer NOT NULL DEFAULT 0;
-COMMENT ON COLUMN jobs.snoozes IS 'How often in a row its runs said that it was too early.';
-
--- Definer's rights: whoever may write history may keep its partitions, without owning the table. A
--- reader that holds one makes them give up soon instead of having every finishing run wait behind it.
+-- Who calls these owns the table. A reader that holds it makes them give up soon, instead of having
+-- every finishing run wait behind them.
 CREATE FUNCTION job_attempts_add_days(ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
     day   date;
+    name  text;
     added integer := 0;
 BEGIN
     FOR day IN SELECT generate_series(current_date, current_date + ahead, '1 day')::date LOOP
-        CONTINUE WHEN to_regclass('job_attempts_' || to_char(day, 'YYYYMMDD')) IS NOT NULL;
+        name := 'job_attempts_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass(name) IS NOT NULL;
         -- Such a day stays in the default partition: making its own would be refused.
         CONTINUE WHEN EXISTS (
             SELECT 1 FROM job_attempts_default d WHERE d.finished_at >= day AND d.finished_at < day + 1);
-        EXECUTE format('CREATE TABLE %I PARTITION OF job_attempts FOR VALUES FROM (%L) TO (%L)',
-                       'job_attempts_' || to_char(day, 'YYYYMMDD'), day, day + 1);
+        -- Made apart and then attached: that does not lock out those who write.
+        EXECUTE format('CREATE TABLE %I (LIKE job_attempts INCLUDING ALL)', name);
+        EXECUTE format('ALTER TABLE job_attempts ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                       name, day, day + 1);
         added := added + 1;
     END LOOP;
     RETURN added;
@@ -49,26 +49,35 @@ END $$;
 COMMENT ON FUNCTION job_attempts_add_days IS 'Makes the partitions of today and the days ahead that are missing; returns how many.';
 
 CREATE FUNCTION job_attempts_drop_days(older_than interval) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
-    day     record;
+    old     regclass;
     dropped integer := 0;
 BEGIN
-    FOR day IN
-        SELECT c.oid::regclass AS partition
+    FOR old IN
+        SELECT c.oid::regclass
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'job_attempts'::regclass AND c.relname ~ '^job_attempts_\d{8}$'
-          AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= now() - older_than
+        WHERE i.inhparent = 'job_attempts'::regclass
+          -- The default partition has no end.
+          AND substring(pg_get_expr(c.relpartbound, c.oid) FROM $re$TO \('([^']+)'\)$re$)::timestamptz
+              <= now() - GREATEST(older_than, '1 day')
     LOOP
-        EXECUTE format('DROP TABLE %s', day.partition);
+        EXECUTE format('DROP TABLE %s', old);
         dropped := dropped + 1;
     END LOOP;
-    DELETE FROM job_attempts_default WHERE finished_at < now() - older_than;
+    DELETE FROM job_attempts_default WHERE ctid = ANY(ARRAY(
+        SELECT d.ctid FROM job_attempts_default d
+        WHERE d.finished_at < now() - GREATEST(older_than, '1 day') LIMIT 10000));
     RETURN dropped;
 END $$;
-COMMENT ON FUNCTION job_attempts_drop_days IS 'Drops the partitions of days that ended longer ago than this; returns how many.';
+COMMENT ON FUNCTION job_attempts_drop_days IS 'Drops the partitions that ended longer ago than this, a day at least, and some of such rows of the default one; returns how many partitions.';
 
+-- What there was before today has one partition, dropped when all of it is old.
+DO $$
+BEGIN
+    EXECUTE format('CREATE TABLE job_attempts_before PARTITION OF job_attempts FOR VALUES FROM (MINVALUE) TO (%L)',
+                   (now() AT TIME ZONE 'UTC')::date || ' 00:00+00');
+END $$;
 SELECT job_attempts_add_days(7);
-INSERT INTO job_attempts SELECT * FROM job_attempts_before;
-DROP TABLE job_attempts_before;
+INSERT INTO job_attempts SELECT * FROM job_attempts_unparted;
+DROP TABLE job_attempts_unparted;

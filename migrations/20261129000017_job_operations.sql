@@ -61,3 +61,6 @@ CREATE FUNCTION job_matches(job jobs, wanted jsonb) RETURNS boolean LANGUAGE sql
             OR job_error_group(job.kind, job.outcome_class, job.outcome_reason) = wanted ->> 'error_group')
 $$;
 COMMENT ON FUNCTION job_matches IS 'Whether a job is one of those that an operator means: the one predicate of every list, count, preview and operation.';
+
+-- Operations write one row a job, and nothing deletes them.
+CREATE INDEX job_actions_by_job ON job_actions (job_id, id) WHERE job_id IS NOT NULL;
