@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 28] = [
+const OPERATOR: [&[&str]; 30] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -21,6 +21,7 @@ const OPERATOR: [&[&str]; 28] = [
     &["dlq", "list"],
     &["dlq", "redrive"],
     &["queues", "stats"],
+    &["queues", "set"],
     &["migrate", "sql"],
     &["migrate", "validate"],
     &["queues", "pause"],
@@ -35,6 +36,7 @@ const OPERATOR: [&[&str]; 28] = [
     &["token", "issue"],
     &["sweep"],
     &["doctor"],
+    &["bench"],
 ];
 
 /// The processes.

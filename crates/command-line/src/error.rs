@@ -187,6 +187,17 @@ impl From<sqlx::Error> for CliError {
                 .caused_by(&error)
                 .next("carrel migrate up");
         }
+        // A function or a column that is not there: this program is newer than the schema.
+        if let Some(database) = error.as_database_error()
+            && database
+                .code()
+                .is_some_and(|code| code == "42883" || code == "42703")
+        {
+            return Self::transient("the database's schema is older than this program")
+                .code("database.schema_old")
+                .caused_by(&error)
+                .next("carrel migrate up");
+        }
         Self::bug("a database statement failed")
             .code("database.statement")
             .caused_by(&error)

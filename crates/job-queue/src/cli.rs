@@ -1,6 +1,7 @@
 //! `carrel jobs …`, `ops …`, `dlq …`, `queues …`, `workers …` and `schedules …`, and the `job-queue` binary.
 
 mod args;
+mod bench;
 mod bulk;
 mod dlq;
 mod errors;
@@ -18,6 +19,7 @@ use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
 pub use args::{ActionArgs, PageArgs};
+pub use bench::BenchArgs;
 pub use bulk::BulkArgs;
 pub use dlq::DlqCommand;
 pub use filter::{FilterArgs, ScopeArgs};
@@ -48,6 +50,11 @@ pub enum Command {
     /// Schedules: when each last ran, and their switches
     #[command(subcommand)]
     Schedules(SchedulesCommand),
+    /// Measures the queue on an empty database, and leaves it empty
+    ///
+    /// Where there are jobs nothing is measured (exit 4): figures beside other work say nothing, and work
+    /// beside a benchmark suffers.
+    Bench(BenchArgs),
 }
 
 impl RunCommand for Command {
@@ -59,6 +66,7 @@ impl RunCommand for Command {
             Self::Queues(command) => command.run(globals).await,
             Self::Workers(command) => command.run(globals).await,
             Self::Schedules(command) => command.run(globals).await,
+            Self::Bench(args) => args.run(globals).await,
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Command {
     /// The dead jobs, grouped by what killed them: looked at, retried
     #[command(subcommand)]
     Dlq(job_queue::cli::DlqCommand),
-    /// The queues they wait in: how full, paused, resumed
+    /// The queues they wait in: how full, limited, paused, resumed
     #[command(subcommand)]
     Queues(job_queue::cli::QueuesCommand),
     /// The workers that run them: who lives, drained, evicted
@@ -75,6 +75,11 @@ pub enum Command {
     Migrate(MigrateCommand),
     /// Looks at everything and says what is wrong; exit 9 when something is
     Doctor(DoctorArgs),
+    /// Measures the queue on an empty database, and leaves it empty
+    ///
+    /// Where there are jobs nothing is measured (exit 4): figures beside other work say nothing, and work
+    /// beside a benchmark suffers.
+    Bench(job_queue::cli::BenchArgs),
     /// Words for your shell to complete
     Completions(CompletionsArgs),
 }
@@ -102,6 +107,7 @@ impl RunCommand for Command {
             Self::Sweep(command) => Box::pin(command.run(globals)).await,
             Self::Migrate(command) => Box::pin(command.run(globals)).await,
             Self::Doctor(args) => Box::pin(doctor::run(args, globals)).await,
+            Self::Bench(args) => Box::pin(args.run(globals)).await,
             Self::Completions(args) => args.run(),
         }
     }

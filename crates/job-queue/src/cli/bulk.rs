@@ -14,42 +14,49 @@ use sqlx::PgConnection;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::errors::cli_error;
-use crate::operate::count_matching;
+use crate::operate::{FitCounts, count_fitting};
 use crate::{
-    BulkVerb, JobAction, JobFilter, NewOperation, OperationRecord, OperationState, WhyNotRunning,
-    list_jobs, notify_workers, start_operation, why_not_running,
+    BulkVerb, JobAction, JobFilter, JobState, NewOperation, OperationRecord, OperationState,
+    WhyNotRunning, list_jobs, notify_workers, start_operation, why_not_running,
 };
 use confirm::confirm;
 pub(super) use tell::{describe, told};
-use watch::watch;
+pub(super) use watch::watch;
 
 /// As many ids as a dry run names.
 const NAMED: i64 = 20;
 
+/// Where help lists the flags of many jobs.
+pub(super) const MANY: &str = "Many jobs";
+
+/// What the exit codes of a verb on many jobs mean.
+pub(super) const EXITS: &str = "\
+Exit codes of many jobs: 0 all changed, 4 more than --expect, 6 nobody agreed, 7 some did not fit or \
+the operation was cancelled, 8 not ended yet.";
+
 /// How to go about many jobs.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct BulkArgs {
-    /// Many: every job there is, where no other flag says which.
-    #[arg(long)]
-    pub(super) all: bool,
-    /// Many: says how many jobs and which, and changes nothing.
-    #[arg(long)]
+    /// Says how many jobs and which, and changes nothing.
+    #[arg(long, help_heading = MANY)]
     dry_run: bool,
-    /// Many: does not ask.
-    #[arg(long)]
+    /// Does not ask. Without a terminal and `--output text` nobody can be asked.
+    #[arg(long, help_heading = MANY)]
     yes: bool,
-    /// Many: refuses if more jobs than this match by then.
-    #[arg(long, value_name = "COUNT")]
+    /// Refuses if it would change more jobs than this by then.
+    #[arg(long, value_name = "COUNT", help_heading = MANY)]
     expect: Option<i64>,
-    /// Many: changes at most so many jobs a second, such as 20/s.
-    #[arg(long, value_name = "N/s", value_parser = parse_rate)]
+    /// Changes at most so many jobs a second, such as 20/s.
+    #[arg(long, value_name = "N/s", value_parser = parse_rate, help_heading = MANY)]
     rate: Option<i32>,
-    /// Many: does not wait for the end.
-    #[arg(long)]
+    /// Does not wait for the end.
+    #[arg(long, help_heading = MANY)]
     no_wait: bool,
-    /// Many: for how long to wait at most; the operation goes on.
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+    /// For how long to wait at most; the operation goes on.
+    #[arg(
+        long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration,
+        help_heading = MANY
+    )]
     timeout: Duration,
 }
 
@@ -57,16 +64,38 @@ pub struct BulkArgs {
 pub(super) struct Asked<'a> {
     pub(super) verb: BulkVerb,
     pub(super) filter: JobFilter,
+    /// Whether every job is meant where the filter is empty.
+    pub(super) all: bool,
     /// As many as an operator has confirmed, for what cannot be taken back.
     pub(super) confirm: Option<i64>,
     pub(super) bulk: &'a BulkArgs,
     pub(super) action: JobAction,
 }
 
-/// What would be changed, by the predicate that will change it.
+/// What would be changed, by the predicate and the rule that will change it.
 struct Preview {
-    count: i64,
+    counts: FitCounts,
     ids: Vec<JobId>,
+}
+
+impl Preview {
+    /// Such as `4 of the 812 jobs that match (800 done, 8 running do not fit)`.
+    fn told(&self) -> String {
+        let FitCounts {
+            matched,
+            fitting,
+            unfit,
+        } = &self.counts;
+        if unfit.is_empty() {
+            return format!("{fitting} jobs");
+        }
+        let unfit: Vec<_> = unfit
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let unfit = unfit.join(", ");
+        format!("{fitting} of the {matched} jobs that match ({unfit} do not fit)")
+    }
 }
 
 pub(super) async fn run(
@@ -74,29 +103,29 @@ pub(super) async fn run(
     output: OutputFormat,
     asked: Asked<'_>,
 ) -> Result<Document, CliError> {
-    if asked.filter == JobFilter::default() && !asked.bulk.all {
+    if asked.filter == JobFilter::default() && !asked.all {
         return Err(CliError::usage("all", "nothing says which jobs")
             .next("name a job, narrow with --queue, --kind, --state …, or give --all"));
     }
-    let preview = look(connection, &asked.filter).await?;
+    let preview = look(connection, &asked.filter, &asked.verb).await?;
     if asked.bulk.dry_run {
         return Ok(dry_run(&asked, &preview));
     }
-    if preview.count == 0 {
-        return Ok(nothing(&asked.verb));
+    if preview.counts.fitting == 0 {
+        return Ok(nothing(&asked.verb, &preview));
     }
-    confirm(&asked, &preview, output)?;
+    let agreed = confirm(&asked, &preview, output)?;
     // From here on Ctrl-C ends the watching alone, whatever has been made by then.
     let interrupt = signal(SignalKind::interrupt()).map_err(CliError::bug)?;
     let new = NewOperation {
         verb: asked.verb.clone(),
         filter: asked.filter,
         rate: asked.bulk.rate,
-        expect: asked.bulk.expect.or(asked.confirm),
+        expect: asked.bulk.expect.or(agreed),
     };
     let started = start_operation(connection, &new, &asked.action).await;
     let Some(operation) = started.map_err(cli_error)? else {
-        return Ok(nothing(&asked.verb));
+        return Ok(nothing(&asked.verb, &preview));
     };
     // It is there whether or not anybody hears of it; workers also poll.
     notify_workers(connection).await.ok();
@@ -106,34 +135,69 @@ pub(super) async fn run(
         watch(connection, operation, asked.bulk.timeout, interrupt).await?
     };
     let why = why_waiting(connection, &watched).await?;
-    Ok(report(&asked.verb, &watched, &why, asked.bulk.no_wait))
+    let told = report(schema(&asked.verb), &watched, &why);
+    Ok(if asked.bulk.no_wait {
+        told.with_exit(Exit::Ok)
+    } else {
+        told
+    })
 }
 
-async fn look(connection: &mut PgConnection, filter: &JobFilter) -> Result<Preview, CliError> {
-    let count = count_matching(connection, filter).await?;
-    let jobs = list_jobs(connection, filter, None, NAMED).await?;
+async fn look(
+    connection: &mut PgConnection,
+    filter: &JobFilter,
+    verb: &BulkVerb,
+) -> Result<Preview, CliError> {
+    let counts = count_fitting(connection, filter, verb).await?;
+    let wanted =
+        |state: &JobState| verb.fits(*state) && filter.state.is_none_or(|wanted| wanted == *state);
+    let mut ids = Vec::new();
+    for state in JobState::ALL.into_iter().filter(wanted) {
+        let narrow = JobFilter {
+            state: Some(state),
+            ..filter.clone()
+        };
+        let jobs = list_jobs(connection, &narrow, None, NAMED).await?;
+        ids.extend(jobs.iter().map(|job| job.id));
+    }
+    // Newest first, whatever their states.
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids.truncate(usize::try_from(NAMED).unwrap_or(usize::MAX));
     Ok(Preview {
-        count,
-        ids: jobs.iter().map(|job| JobId::from_uuid(job.id)).collect(),
+        counts,
+        ids: ids.into_iter().map(JobId::from_uuid).collect(),
     })
 }
 
 fn dry_run(asked: &Asked<'_>, preview: &Preview) -> Document {
     let verb = asked.verb.as_str();
-    let Preview { count, ids } = preview;
-    let data = json!({ "verb": verb, "count": count, "ids": ids, "filter": asked.filter });
-    let first = format!("would {verb} {count} jobs, among them:");
-    let lines: Vec<_> = [first]
-        .into_iter()
-        .chain(ids.iter().map(ToString::to_string))
-        .collect();
+    let Preview { counts, ids } = preview;
+    let data = json!({
+        "verb": verb, "count": counts.fitting, "matched": counts.matched, "ids": ids,
+        "filter": asked.filter,
+    });
+    let first = format!("would {verb} {}", preview.told());
+    let given = if asked.verb == BulkVerb::Purge {
+        format!("to do it: --confirm {}", counts.fitting)
+    } else {
+        format!("to do it: --yes --expect {}", counts.fitting)
+    };
+    let given = (counts.fitting > 0).then_some(given);
+    let named = ids.iter().map(|id| format!("  {id}"));
+    let lines: Vec<_> = [first].into_iter().chain(named).chain(given).collect();
     let text = lines.join("\n");
     Document::new("job-queue/bulk-preview.v1", data).with_text(text)
 }
 
-fn nothing(verb: &BulkVerb) -> Document {
-    let data = json!({ "count": 0, "operation": null, "why_not_running": [] });
-    Document::new(schema(verb), data).with_text("no job matches; nothing changed")
+fn nothing(verb: &BulkVerb, preview: &Preview) -> Document {
+    let matched = preview.counts.matched;
+    let data = json!({ "matched": matched, "operation": null, "why_not_running": [] });
+    if matched == 0 {
+        return Document::new(schema(verb), data).with_text("no job matches; nothing changed");
+    }
+    Document::new(schema(verb), data)
+        .with_text(format!("{}; nothing changed", preview.told()))
+        .with_exit(Exit::Partial)
 }
 
 /// Tells why an operation has not begun; empty once it has.
@@ -149,22 +213,21 @@ pub(super) async fn why_waiting(
     }
 }
 
-fn report(
-    verb: &BulkVerb,
+/// An operation that was waited for, and how that ended.
+pub(super) fn report(
+    schema: &'static str,
     operation: &OperationRecord,
     why: &[WhyNotRunning],
-    is_left: bool,
 ) -> Document {
     let exit = match operation.state() {
-        OperationState::Waiting | OperationState::Working if is_left => Exit::Ok,
         OperationState::Waiting | OperationState::Working => Exit::TimedOut,
         OperationState::Done if operation.skipped_total() == 0 => Exit::Ok,
         OperationState::Done | OperationState::Cancelled | OperationState::Failed => Exit::Partial,
     };
     let data = json!({
-        "count": operation.matched, "operation": describe(operation), "why_not_running": why,
+        "matched": operation.matched, "operation": describe(operation), "why_not_running": why,
     });
-    Document::new(schema(verb), data)
+    Document::new(schema, data)
         .with_text(told(operation, why))
         .with_exit(exit)
 }

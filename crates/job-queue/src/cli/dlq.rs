@@ -7,7 +7,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::bulk::{self, Asked};
+use super::bulk::{self, Asked, EXITS};
 use super::{ActionArgs, BulkArgs, ScopeArgs};
 use crate::{BulkVerb, DeadGroup, JobFilter, JobState, list_dead_groups};
 
@@ -15,6 +15,8 @@ use crate::{BulkVerb, DeadGroup, JobFilter, JobState, list_dead_groups};
 #[derive(Debug, Subcommand)]
 pub enum DlqCommand {
     /// Groups dead jobs by kind, class and reason, without the reason's numbers, ids and names
+    ///
+    /// `--since`, `--until` and `--older-than` are about when jobs were made; shown is when they died.
     List {
         /// Which jobs.
         #[command(flatten)]
@@ -24,6 +26,7 @@ pub enum DlqCommand {
         limit: i64,
     },
     /// Makes the dead jobs of a group ready again, with fresh attempts
+    #[command(after_help = EXITS)]
     Redrive(RedriveArgs),
 }
 
@@ -33,6 +36,9 @@ pub struct RedriveArgs {
     /// The group, as `dlq list` names it.
     #[arg(long, conflicts_with = "all")]
     group: Option<String>,
+    /// Every dead job.
+    #[arg(long)]
+    all: bool,
     /// When they may start is spread evenly over this long from now.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     spread: Option<Duration>,
@@ -52,7 +58,7 @@ impl RunCommand for DlqCommand {
         match self {
             Self::List { scope, limit } => list(connection, &scope, limit).await,
             Self::Redrive(args) => {
-                if args.group.is_none() && !args.bulk.all {
+                if args.group.is_none() && !args.all {
                     return Err(CliError::usage("group", "nothing says which dead jobs")
                         .next("name a --group of carrel dlq list, or give --all"));
                 }
@@ -65,6 +71,7 @@ impl RunCommand for DlqCommand {
                 let asked = Asked {
                     verb: BulkVerb::Retry { spread },
                     filter,
+                    all: args.all,
                     confirm: None,
                     bulk: &args.bulk,
                     action: args.action.action(),

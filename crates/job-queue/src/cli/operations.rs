@@ -1,12 +1,15 @@
 //! `ops …`.
 
+use std::time::Duration;
+
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ActionArgs;
-use super::bulk::{describe, told, why_waiting};
+use super::bulk::{describe, report, told, watch, why_waiting};
 use super::errors::cli_error;
 use crate::{
     OperateError, OperationId, OperationRecord, cancel_operation, list_operations, load_operation,
@@ -26,6 +29,16 @@ pub enum OperationsCommand {
         /// The operation's number.
         id: OperationId,
     },
+    /// Waits for the end of an operation
+    ///
+    /// Exit code 7 when some jobs did not fit or it was cancelled, 8 when the time ran out first.
+    Wait {
+        /// The operation's number.
+        id: OperationId,
+        /// For how long at most; the operation goes on.
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+        timeout: Duration,
+    },
     /// Ends an operation after the chunk under way; what it has changed stays changed
     Cancel {
         /// The operation's number.
@@ -44,6 +57,7 @@ impl RunCommand for OperationsCommand {
         match self {
             Self::List { limit } => list(connection, limit).await,
             Self::Show { id } => show(connection, id).await,
+            Self::Wait { id, timeout } => wait(connection, id, timeout).await,
             Self::Cancel { id, action } => {
                 let outcome = cancel_operation(connection, id, &action.action()).await;
                 let outcome = outcome.map_err(cli_error)?;
@@ -69,6 +83,18 @@ async fn show(connection: &mut PgConnection, id: OperationId) -> Result<Document
     let why = why_waiting(connection, &operation).await?;
     let data = json!({ "operation": describe(&operation), "why_not_running": why });
     Ok(Document::new("job-queue/ops-show.v1", data).with_text(told(&operation, &why)))
+}
+
+async fn wait(
+    connection: &mut PgConnection,
+    id: OperationId,
+    timeout: Duration,
+) -> Result<Document, CliError> {
+    let interrupt = signal(SignalKind::interrupt()).map_err(CliError::bug)?;
+    let operation = load(connection, id).await?;
+    let watched = watch(connection, operation, timeout, interrupt).await?;
+    let why = why_waiting(connection, &watched).await?;
+    Ok(report("job-queue/ops-wait.v1", &watched, &why))
 }
 
 async fn load(connection: &mut PgConnection, id: OperationId) -> Result<OperationRecord, CliError> {

@@ -149,6 +149,11 @@ fn changed(schema: &'static str, queue: Option<&QueueStatus>) -> Document {
 }
 
 fn line(queue: &QueueStatus) -> String {
+    format!("{}  {}", depth(queue), state(queue))
+}
+
+/// How full it is, as every line about a queue begins.
+pub(super) fn depth(queue: &QueueStatus) -> String {
     let oldest = queue.oldest_ready_seconds;
     let oldest = oldest.map_or_else(|| "-".to_owned(), |age| format!("{age:.0} s"));
     let QueueStatus {
@@ -162,14 +167,14 @@ fn line(queue: &QueueStatus) -> String {
     let limit = queue
         .concurrency
         .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-    let state = state(queue);
     format!(
         "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
-         {running:>4}/{limit}  dead {dead:>4}  {state}"
+         {running:>4}/{limit}  dead {dead:>4}"
     )
 }
 
-fn state(queue: &QueueStatus) -> String {
+/// Whether it is open, and if not who closed it, for how long and why.
+pub(super) fn state(queue: &QueueStatus) -> String {
     if queue.paused_at.is_none() {
         return "open".to_owned();
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::queues::{depth, state};
 use crate::{QueueFlow, QueueStatus, list_queues, queue_flows};
 
 /// What a queue's backlog does.
@@ -19,6 +20,8 @@ enum Trend {
     Drains,
     /// No more leaves than comes.
     Grows,
+    /// Nothing comes and nothing leaves.
+    Stands,
 }
 
 /// Depth, flow and what follows from them.
@@ -55,8 +58,7 @@ impl QueueStats {
     fn new(status: QueueStatus, flow: Option<&QueueFlow>) -> Self {
         let arrivals_per_second = flow.map_or(0.0, |flow| flow.arrivals_per_second);
         let finishes_per_second = flow.map_or(0.0, |flow| flow.finishes_per_second);
-        let (trend, eta_seconds) =
-            forecast(status.ready, finishes_per_second - arrivals_per_second);
+        let (trend, eta_seconds) = forecast(status.ready, arrivals_per_second, finishes_per_second);
         Self {
             status,
             arrivals_per_second,
@@ -68,10 +70,14 @@ impl QueueStats {
     }
 }
 
-fn forecast(ready: i64, drained_per_second: f64) -> (Trend, Option<f64>) {
+fn forecast(ready: i64, arrivals: f64, finishes: f64) -> (Trend, Option<f64>) {
     if ready == 0 {
         return (Trend::Empty, None);
     }
+    if arrivals + finishes <= 0.0 {
+        return (Trend::Stands, None);
+    }
+    let drained_per_second = finishes - arrivals;
     if drained_per_second <= 0.0 {
         return (Trend::Grows, None);
     }
@@ -80,24 +86,15 @@ fn forecast(ready: i64, drained_per_second: f64) -> (Trend, Option<f64>) {
 }
 
 fn line(stats: &QueueStats) -> String {
-    let QueueStatus {
-        name,
-        ready,
-        scheduled,
-        running,
-        dead,
-        ..
-    } = &stats.status;
     let (arrivals, finishes) = (stats.arrivals_per_second, stats.finishes_per_second);
     let forecast = match (stats.trend, stats.eta_seconds) {
         (Trend::Empty, _) => "nothing waits".to_owned(),
         (Trend::Drains, Some(eta)) => format!("empty in about {eta:.0} s"),
+        (Trend::Stands, _) => "stands".to_owned(),
         (Trend::Drains | Trend::Grows, _) => "grows".to_owned(),
     };
-    format!(
-        "{name:<14} ready {ready:>6}  scheduled {scheduled:>6}  running {running:>4}  dead \
-         {dead:>4}  in {arrivals:.2}/s  out {finishes:.2}/s  {forecast}"
-    )
+    let (depth, state) = (depth(&stats.status), state(&stats.status));
+    format!("{depth}  in {arrivals:.2}/s  out {finishes:.2}/s  {forecast}, {state}")
 }
 
 #[cfg(test)]
@@ -106,8 +103,9 @@ mod tests {
 
     #[test]
     fn a_backlog_ends_only_if_more_leaves_than_comes() {
-        assert_eq!(forecast(0, -1.0), (Trend::Empty, None));
-        assert_eq!(forecast(10, 0.0), (Trend::Grows, None));
-        assert_eq!(forecast(10, 2.0), (Trend::Drains, Some(5.0)));
+        assert_eq!(forecast(0, 1.0, 0.0), (Trend::Empty, None));
+        assert_eq!(forecast(10, 0.0, 0.0), (Trend::Stands, None));
+        assert_eq!(forecast(10, 1.0, 1.0), (Trend::Grows, None));
+        assert_eq!(forecast(10, 1.0, 3.0), (Trend::Drains, Some(5.0)));
     }
 }

@@ -94,10 +94,7 @@ async fn many_jobs_are_shown_first_then_confirmed_then_retried(pool: PgPool) {
     let unconfirmed = run(&pool, &retry).await;
     assert_eq!(unconfirmed.status.code(), Some(6));
     let refusal = complaint(&unconfirmed);
-    assert_eq!(
-        refusal["message"],
-        "3 jobs match and nobody agreed to retry them"
-    );
+    assert_eq!(refusal["message"], "nobody agreed to retry 3 jobs");
     assert_eq!(
         refusal["next"],
         "--yes --expect 3, or --dry-run to see which"
@@ -138,7 +135,7 @@ async fn an_empty_filter_needs_all_and_one_that_matches_nothing_changes_nothing(
     assert_eq!(complaint(&empty)["field"], "all");
     let nothing = run(&pool, &["cancel", "--all", "--as", "dana"]).await;
     assert_eq!(
-        (nothing.status.code(), &data(&nothing)["count"]),
+        (nothing.status.code(), &data(&nothing)["matched"]),
         (Some(0), &0.into())
     );
     let told = run(&pool, &["cancel", "--all", "--as", "dana", "-o", "text"]).await;
@@ -156,6 +153,15 @@ async fn jobs_that_do_not_fit_are_told_by_why_and_end_with_7(pool: PgPool) {
     assert_eq!(partial.status.code(), Some(7), "{partial:?}");
     let operation = &data(&partial)["operation"];
     assert_eq!(operation["changed"], 2);
+    // And before it is done: what is asked about is what will be changed.
+    kill_all(&pool).await;
+    put(&pool).await;
+    let asked = complaint(&run(&pool, &retry[..5]).await);
+    assert_eq!(
+        asked["message"],
+        "nobody agreed to retry 3 of the 4 jobs that match (1 ready do not fit)"
+    );
+    assert_eq!(asked["next"], "--yes --expect 3, or --dry-run to see which");
     assert_eq!(operation["skipped"], serde_json::json!({ "is_ready": 1 }));
 }
 
@@ -344,7 +350,7 @@ async fn dead_jobs_are_grouped_and_a_group_is_redriven(pool: PgPool) {
     let other = [
         "dlq", "redrive", "--group", "00000000", "--as", "dana", "--yes",
     ];
-    assert_eq!(data(&run(&pool, &other).await)["count"], 0);
+    assert_eq!(data(&run(&pool, &other).await)["matched"], 0);
     let redrive = ["dlq", "redrive", "--group", name, "--as", "dana", "--yes"];
     let done = with_worker(&pool, run(&pool, &redrive)).await;
     assert_eq!(data(&done)["operation"]["changed"], 2, "{done:?}");

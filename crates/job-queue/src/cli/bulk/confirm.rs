@@ -11,39 +11,37 @@ use crate::BulkVerb;
 const SAMPLES: usize = 5;
 
 /// Deleted rows do not come back: their number is given, not a word. The rest is asked where there
-/// is somebody to ask.
+/// is somebody to ask. Returns the number that was agreed to, where one was named.
 pub(super) fn confirm(
     asked: &Asked<'_>,
     preview: &Preview,
     output: OutputFormat,
-) -> Result<(), CliError> {
+) -> Result<Option<i64>, CliError> {
     let verb = asked.verb.as_str();
-    let count = preview.count;
+    let count = preview.counts.fitting;
     if asked.verb == BulkVerb::Purge {
         let given = asked.confirm.map(|count| count.to_string());
-        let consequence = format!("{count} jobs and their history are deleted for good");
-        return CliError::unless_confirmed(given.as_deref(), &count.to_string(), &consequence);
+        let consequence = format!("{} and their history are deleted for good", preview.told());
+        CliError::unless_confirmed(given.as_deref(), &count.to_string(), &consequence)?;
+        return Ok(asked.confirm);
     }
     if asked.bulk.yes {
-        return Ok(());
+        return Ok(None);
     }
     let can_ask =
         output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
-    let refused = CliError::refused(format!(
-        "{count} jobs match and nobody agreed to {verb} them"
-    ))
-    .field("yes")
-    .next(format!("--yes --expect {count}, or --dry-run to see which"));
+    let refused = CliError::refused(format!("nobody agreed to {verb} {}", preview.told()))
+        .field("yes")
+        .next(format!("--yes --expect {count}, or --dry-run to see which"));
     if can_ask && ask(verb, preview).unwrap_or(false) {
-        return Ok(());
+        return Ok(Some(count));
     }
     Err(refused)
 }
 
 fn ask(verb: &str, preview: &Preview) -> io::Result<bool> {
     let mut out = io::stderr().lock();
-    let count = preview.count;
-    writeln!(out, "Would {verb} {count} jobs, such as:")?;
+    writeln!(out, "Would {verb} {}, such as:", preview.told())?;
     for id in preview.ids.iter().take(SAMPLES) {
         writeln!(out, "  {id}")?;
     }

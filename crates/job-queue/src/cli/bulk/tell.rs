@@ -22,11 +22,19 @@ pub(in crate::cli) fn told(operation: &OperationRecord, why: &[WhyNotRunning]) -
         .error
         .iter()
         .map(|error| format!("failed: {error}"));
+    let is_abandoned = why
+        .iter()
+        .any(|reason| matches!(reason, WhyNotRunning::Ended { .. }));
     let why = why.iter().map(|reason| format!("not running: {reason}"));
     let (id, eta) = (operation.id, operation.eta_seconds());
     let eta = eta.map(|eta| format!("done in about {eta:.0} s"));
-    let next = (!operation.has_ended())
-        .then(|| format!("it goes on by itself; look with: carrel ops show {id}"));
+    let next = (!operation.has_ended()).then(|| match operation.job_id {
+        Some(job) if is_abandoned => format!(
+            "its own job has ended; go on with: carrel jobs retry {job}, or end it with: carrel \
+             ops cancel {id}"
+        ),
+        _ => format!("it goes on by itself; watch it with: carrel ops wait {id}"),
+    });
     let lines = [summary(operation)].into_iter().chain(skipped).chain(error);
     let lines = lines.chain(eta).chain(why).chain(next);
     lines.collect::<Vec<_>>().join("\n")

@@ -22,14 +22,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Waits for the end, the time to run out or Ctrl-C, and gives the operation as it is then. Nor is
 /// there anything to wait for once the operation's own job was ended by hand.
-pub(super) async fn watch(
+///
+/// # Errors
+/// Whatever the database says; the operation goes on, and the error says so.
+pub(in crate::cli) async fn watch(
+    connection: &mut PgConnection,
+    operation: OperationRecord,
+    timeout: Duration,
+    interrupt: Signal,
+) -> Result<OperationRecord, CliError> {
+    let id = operation.id;
+    let mut progress = Progress::default();
+    let watched = follow(connection, operation, timeout, interrupt, &mut progress).await;
+    progress.end();
+    watched.map_err(|error| error.next(format!("it goes on; carrel ops wait {id}")))
+}
+
+async fn follow(
     connection: &mut PgConnection,
     mut operation: OperationRecord,
     timeout: Duration,
     mut interrupt: Signal,
+    progress: &mut Progress,
 ) -> Result<OperationRecord, CliError> {
     let began = Instant::now();
-    let mut progress = Progress::default();
     let mut warned = false;
     while !operation.has_ended() && began.elapsed() < timeout {
         tokio::select! {
@@ -51,7 +67,6 @@ pub(super) async fn watch(
             }
         }
     }
-    progress.end();
     Ok(operation)
 }
 

@@ -7,7 +7,7 @@ use command_line::{CliError, Document, OutputFormat, parse_duration};
 use sqlx::PgConnection;
 
 use super::write;
-use crate::cli::bulk::{self, Asked};
+use crate::cli::bulk::{self, Asked, EXITS, MANY};
 use crate::cli::queues::must_be_known;
 use crate::cli::{ActionArgs, BulkArgs, FilterArgs};
 use crate::{BulkVerb, JobPrefix};
@@ -16,18 +16,23 @@ use crate::{BulkVerb, JobPrefix};
 #[derive(Debug, Subcommand)]
 pub enum ManyCommand {
     /// Makes dead or cancelled jobs ready again, with fresh attempts: one by its id, or many
+    #[command(after_help = EXITS)]
     Retry {
         /// Which.
         #[command(flatten)]
         target: TargetArgs,
-        /// Many: when they may start is spread evenly over this long from now.
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "id")]
+        /// When they may start is spread evenly over this long from now.
+        #[arg(
+            long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "id",
+            help_heading = MANY
+        )]
         spread: Option<Duration>,
         /// Who and why.
         #[command(flatten)]
         action: ActionArgs,
     },
     /// Cancels ready jobs and asks running ones to stop: one by its id, or many
+    #[command(after_help = EXITS)]
     Cancel {
         /// Which.
         #[command(flatten)]
@@ -37,6 +42,7 @@ pub enum ManyCommand {
         action: ActionArgs,
     },
     /// Puts ready jobs off: one by its id, or many
+    #[command(after_help = EXITS)]
     Snooze {
         /// Which.
         #[command(flatten)]
@@ -49,6 +55,7 @@ pub enum ManyCommand {
         action: ActionArgs,
     },
     /// Has ready jobs wait in another queue
+    #[command(after_help = EXITS)]
     Move {
         /// Which jobs.
         #[command(flatten)]
@@ -61,6 +68,9 @@ pub enum ManyCommand {
         action: ActionArgs,
     },
     /// Deletes jobs that have ended, and their history
+    ///
+    /// `--older-than` and `--since` count from when a job was made, not from when it ended.
+    #[command(after_help = EXITS)]
     Purge {
         /// Which jobs.
         #[command(flatten)]
@@ -75,7 +85,7 @@ pub enum ManyCommand {
 }
 
 /// The flags that say which jobs, and how to go about many.
-const PLURAL: [&str; 15] = [
+const PLURAL: [&str; 16] = [
     "state",
     "queue",
     "kind",
@@ -91,6 +101,7 @@ const PLURAL: [&str; 15] = [
     "expect",
     "rate",
     "no_wait",
+    "timeout",
 ];
 
 /// One job, or many.
@@ -110,6 +121,9 @@ pub struct ManyArgs {
     /// Which jobs.
     #[command(flatten)]
     filter: FilterArgs,
+    /// Every job there is, where no other flag says which.
+    #[arg(long, help_heading = MANY)]
+    all: bool,
     /// How to go about it.
     #[command(flatten)]
     bulk: BulkArgs,
@@ -180,6 +194,7 @@ impl ManyArgs {
         Ok(Asked {
             verb,
             filter: self.filter.filter(connection).await?,
+            all: self.all,
             confirm: None,
             bulk: &self.bulk,
             action: action.action(),
