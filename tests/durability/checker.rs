@@ -222,8 +222,7 @@ fn wrong_runs(evidence: &Evidence) -> Vec<String> {
         let Some(runs) = runs.get_mut(&job.id) else {
             continue;
         };
-        // By their ends: a claim's time is that of its statement's begin, which on a busy machine may
-        // lie before another's whole run.
+        // By their ends: those of the lost are written by whoever takes over.
         runs.sort_by_key(|run| (run.finished_at_ms, run.run_token));
         if runs
             .windows(2)

@@ -40,8 +40,15 @@ async fn of_racing_producers_one_makes_the_job_and_all_are_told_which_lives() {
     while bench.intents.len() < LIVES {
         assert!(begun.elapsed() < SOON, "the key was not free again");
         let told = race(&pool).await;
-        let made: Vec<Uuid> = told.into_iter().filter_map(new).collect();
+        let made: Vec<Uuid> = told.iter().filter_map(|it| new(*it)).collect();
         note(&mut bench, &made);
+        for it in told {
+            let known = bench
+                .intents
+                .iter()
+                .any(|intent| intent.job_id == it.id().as_uuid());
+            assert!(known, "{it:?} is nobody's job");
+        }
     }
     // The diary shows that no two of them lived at once.
     let evidence = bench.judge(SOON).await;

@@ -1,16 +1,20 @@
 //! The container engine as the tests see it: past Carrel, straight at what is there.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use execution_environment::engine::{EngineConfig, EngineRuntime};
 use execution_environment::{EnvironmentRuntime as _, Listed};
 use futures_util::StreamExt as _;
 use session_identity::InstallId;
 
+use crate::leftovers::lives;
 use crate::runtime::Said;
 use crate::settings::setting;
 
@@ -58,6 +62,23 @@ impl TestEngine {
             .build();
         // It may be gone already: a worker destroys it too.
         self.docker.remove_container(uid, Some(options)).await.ok();
+    }
+
+    /// Removes containers that bear this label with the process id of a test run that is gone.
+    pub async fn remove_leftovers(&self, label: &str) {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let listed = self.docker.list_containers(Some(options)).await;
+        for container in listed.expect("the engine lists containers") {
+            let labels = container.labels.unwrap_or_default();
+            let run = labels.get(label).and_then(|run| run.parse().ok());
+            if let Some(id) = container.id.filter(|_| run.is_some_and(|run| !lives(run))) {
+                self.remove(&id).await;
+            }
+        }
     }
 
     /// Removes every environment of one database.

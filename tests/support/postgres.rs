@@ -14,6 +14,8 @@ use crate::settings::setting;
 use crate::wait::until;
 
 const PASSWORD: &str = "carrel";
+/// Names the test run that started a container, so that a later one finds those of a killed run.
+const RUN_LABEL: &str = "carrel.test-run";
 /// Making a cluster takes 2 s, on a slow disk many times that.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
@@ -46,6 +48,7 @@ impl OwnPostgres {
 
     /// Starts one with settings of its own, such as `max_connections=40`.
     pub async fn start_with(settings: &[&str]) -> Self {
+        TestEngine::connect().remove_leftovers(RUN_LABEL).await;
         let image = setting("CARREL_POSTGRES_IMAGE");
         let (name, tag) = image.rsplit_once(':').expect("the image has a tag");
         // Chosen here, since the library reads no ports from Podman's answers.
@@ -58,6 +61,7 @@ impl OwnPostgres {
             // Explicit, since a machine may give less than an engine asks for by default.
             .with_ulimit("nofile", 1024, Some(2048))
             .with_ulimit("nproc", 4096, Some(4096))
+            .with_label(RUN_LABEL, std::process::id().to_string())
             .with_cmd(["postgres"].into_iter().chain(settings))
             .start()
             .await

@@ -10,6 +10,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const STARTUP: Duration = Duration::from_secs(75);
 
 const PAUSE: Duration = Duration::from_millis(25);
+/// Dropping a database, or environments; longer only where nothing answers any more.
+const CLEAN_UP_LIMIT: Duration = Duration::from_mins(2);
 
 /// Asks again and again until there is an answer, and panics with `what` when there is none.
 pub async fn until<T>(what: &str, within: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
@@ -33,12 +35,22 @@ pub async fn in_time<T>(what: &str, within: Duration, work: impl Future<Output =
 }
 
 /// Runs cleaning up where no runtime is in the way; a failure there fails no test.
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever reads the run should know what it left"
+)]
 pub(crate) fn on_own_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        runtime.expect("a runtime").block_on(work());
+        let ended = runtime
+            .expect("a runtime")
+            .block_on(async { tokio::time::timeout(CLEAN_UP_LIMIT, work()).await });
+        // The next run finds what is left.
+        if ended.is_err() {
+            eprintln!("cleaning up took longer than {CLEAN_UP_LIMIT:?} and was given up");
+        }
     });
     // Its panic was printed; a second one while dropping would abort the run.
     thread.join().ok();
