@@ -3,4 +3,3 @@
 -- neither look has to walk past the other's rows.
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE state IN ('done', 'cancelled');
 CREATE INDEX jobs_dead ON jobs (queue, finished_at) WHERE state = 'dead';
-DROP INDEX jobs_finished;

@@ -49,7 +49,8 @@ pub struct Removed {
 }
 
 /// Removes what is older than it is kept, a bounded number of rows a pass, and makes the days of
-/// history to come. Safe in any number of workers at once, and after any interruption.
+/// history to come. Of several at once one may fail over a day that another makes or drops; the next
+/// pass finds it done.
 ///
 /// # Errors
 /// Whatever the database says; what was removed until then stays removed.
@@ -70,8 +71,9 @@ pub async fn apply_retention(
     }
     let workers = delete_ended_workers(connection, retention.history).await?;
     // Last, since a reader of the history may hold these up; the days ahead have a week for it.
-    add_history_days(connection).await?;
+    let added = add_history_days(connection).await;
     let days = drop_history_days(connection, retention.history).await?;
+    added?;
     Ok(Removed {
         jobs,
         days: u64::from(days.unsigned_abs()),

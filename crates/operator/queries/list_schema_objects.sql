@@ -21,7 +21,8 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'constraint', c.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-    WHERE k.connamespace = s.id AND NOT c.relispartition
+    -- NOT NULL is said with its column; as constraints of their own servers name them differently.
+    WHERE k.connamespace = s.id AND NOT c.relispartition AND k.contype <> 'n'
     UNION ALL
     SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
            concat_ws(' ', p.prosrc, CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' END,

@@ -14,9 +14,16 @@ WITH open AS (
 ), recent AS (
     SELECT count(*) / 60.0 AS per_second,
            coalesce(extract(epoch FROM avg(finished_at - started_at)), 1) AS mean_run_s
-    FROM jobs
-    WHERE queue = 'environments' AND state IN ('done', 'dead', 'cancelled')
-      AND finished_at > now() - interval '60 seconds'
+    -- Each half has an index of its own.
+    FROM (
+        SELECT started_at, finished_at FROM jobs
+        WHERE queue = 'environments' AND state IN ('done', 'cancelled')
+          AND finished_at > now() - interval '60 seconds'
+        UNION ALL
+        SELECT started_at, finished_at FROM jobs
+        WHERE queue = 'environments' AND state = 'dead'
+          AND finished_at > now() - interval '60 seconds'
+    ) AS ended
 )
 SELECT greatest(
     ceil((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / {slots} / 0.75),

@@ -14,8 +14,9 @@ use measure::{Bench, BenchError, QUEUE, Starts};
 
 /// Measures the queue on an empty database: enqueueing, running and starting.
 ///
-/// It writes its own jobs and deletes them at the end. Nothing else may be in the table, since
-/// figures beside other work say nothing, and work beside a benchmark suffers.
+/// It writes its own jobs and deletes them at the end, those of an interrupted one before it begins.
+/// Nothing else may be in the table, since figures beside other work say nothing, and work beside a
+/// benchmark suffers.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
     /// No-op jobs to enqueue and to run, 1,000 to 1,000,000.
@@ -45,13 +46,12 @@ impl BenchArgs {
     /// A conflict where the table holds jobs; whatever the database says.
     pub async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         let pool = globals.connect().await?;
-        let mut connection = pool.acquire().await?;
-        must_be_empty(&mut connection).await?;
-        let server = server_facts(&mut connection).await?;
+        let server = prepare(&mut *pool.acquire().await?).await?;
         let bench = Bench::new(pool.clone(), usize::from(self.slots));
         let measured = self.measure(&bench).await;
-        clear(&mut connection).await?;
+        let cleared = clear(&mut *pool.acquire().await?).await;
         let (enqueue_one, enqueue_many, run, starts) = measured?;
+        cleared?;
         let data = json!({
             "jobs": self.jobs, "slots": self.slots,
             "enqueued_one_by_one_per_second": enqueue_one,
@@ -88,15 +88,17 @@ impl BenchArgs {
     }
 }
 
-async fn must_be_empty(connection: &mut PgConnection) -> Result<(), CliError> {
+/// Makes sure that nobody else's jobs are there, and none of an earlier measuring.
+async fn prepare(connection: &mut PgConnection) -> Result<ServerFacts, CliError> {
+    clear(connection).await?;
     let is_used = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM jobs) AS "is_used!""#)
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
     if is_used {
         return Err(CliError::conflict("measure a database that holds jobs")
             .next("name an empty one with --database-url, and carrel migrate up"));
     }
-    Ok(())
+    Ok(server_facts(connection).await?)
 }
 
 async fn server_facts(connection: &mut PgConnection) -> Result<ServerFacts, sqlx::Error> {

@@ -43,7 +43,7 @@ pub struct BulkArgs {
     /// Does not ask. Without a terminal and `--output text` nobody can be asked.
     #[arg(long, help_heading = MANY)]
     yes: bool,
-    /// Refuses if it would change more jobs than this by then.
+    /// Refuses if more jobs than this match and fit by then.
     #[arg(long, value_name = "COUNT", help_heading = MANY)]
     expect: Option<i64>,
     /// Changes at most so many jobs a second, such as 20/s.
@@ -73,6 +73,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// What would be changed, by the predicate and the rule that will change it.
+#[derive(Default)]
 struct Preview {
     counts: FitCounts,
     ids: Vec<JobId>,
@@ -121,11 +122,13 @@ pub(super) async fn run(
         verb: asked.verb.clone(),
         filter: asked.filter,
         rate: asked.bulk.rate,
-        expect: asked.bulk.expect.or(agreed),
+        // Whoever names two numbers means the smaller one.
+        expect: asked.bulk.expect.into_iter().chain(agreed).min(),
     };
     let started = start_operation(connection, &new, &asked.action).await;
     let Some(operation) = started.map_err(cli_error)? else {
-        return Ok(nothing(&asked.verb, &preview));
+        // All of them have gone since they were shown.
+        return Ok(nothing(&asked.verb, &Preview::default()));
     };
     // It is there whether or not anybody hears of it; workers also poll.
     notify_workers(connection).await.ok();
@@ -221,7 +224,7 @@ pub(super) fn report(
 ) -> Document {
     let exit = match operation.state() {
         OperationState::Waiting | OperationState::Working => Exit::TimedOut,
-        OperationState::Done if operation.skipped_total() == 0 => Exit::Ok,
+        OperationState::Done if operation.changed >= operation.matched => Exit::Ok,
         OperationState::Done | OperationState::Cancelled | OperationState::Failed => Exit::Partial,
     };
     let data = json!({

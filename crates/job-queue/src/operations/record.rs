@@ -130,6 +130,15 @@ impl OperationRecord {
         counts.filter_map(Value::as_i64).sum()
     }
 
+    /// Counts the jobs that had changed or gone before they were looked at.
+    pub fn passed_over(&self) -> i64 {
+        let looked_at = self.changed + self.skipped_total();
+        match self.state() {
+            OperationState::Done => (self.matched - looked_at).max(0),
+            _ => 0,
+        }
+    }
+
     /// Jobs looked at a second; `None` before the first.
     pub fn jobs_per_second(&self) -> Option<f64> {
         let looked_at = self.changed + self.skipped_total();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     DrainReport, EnqueueError, EnqueueOptions, Handler, Job, JobContext, Outcome, QueueWorker,
@@ -141,13 +141,14 @@ impl Bench {
     /// One job after the other, each for a worker that has nothing else to do.
     pub(super) async fn idle_starts(&self, probes: u16) -> Result<Starts, BenchError> {
         let waker = Waker::new(self.pool.clone());
-        let mut connection = self.pool.acquire().await?;
         let mut worker = self.start();
         let mut millis = Vec::new();
         for _ in 0..probes {
             tokio::time::sleep(GAP).await;
             let asked = Instant::now();
+            let mut connection = self.pool.acquire().await?;
             enqueue(&mut connection, &Nothing, &EnqueueOptions::default()).await?;
+            drop(connection);
             waker.wake();
             let started = worker.next_start().await?;
             millis.push(started.duration_since(asked).as_secs_f64() * 1_000.0);
@@ -172,14 +173,19 @@ impl Bench {
         let stop = CancellationToken::new();
         let worker = QueueWorker::builder(self.pool.clone(), registry, config).build();
         let task = tokio::spawn(worker.run(stop.clone()));
-        Running { starts, stop, task }
+        Running {
+            starts,
+            stop: stop.drop_guard(),
+            task,
+        }
     }
 }
 
 /// A worker at work.
 struct Running {
     starts: mpsc::UnboundedReceiver<Instant>,
-    stop: CancellationToken,
+    /// Dropped, the worker drains.
+    stop: DropGuard,
     task: JoinHandle<Result<DrainReport, WorkerError>>,
 }
 
@@ -190,7 +196,7 @@ impl Running {
     }
 
     async fn stop(self) -> Result<(), BenchError> {
-        self.stop.cancel();
+        self.stop.disarm().cancel();
         self.task.await??;
         Ok(())
     }

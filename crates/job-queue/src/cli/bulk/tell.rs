@@ -9,6 +9,7 @@ pub(in crate::cli) fn describe(operation: &OperationRecord) -> Value {
     let mut data = json!(operation);
     data["state"] = json!(operation.state());
     data["skipped_total"] = json!(operation.skipped_total());
+    data["passed_over"] = json!(operation.passed_over());
     data["jobs_per_second"] = json!(operation.jobs_per_second());
     data["eta_seconds"] = json!(operation.eta_seconds());
     data
@@ -18,6 +19,8 @@ pub(in crate::cli) fn describe(operation: &OperationRecord) -> Value {
 pub(in crate::cli) fn told(operation: &OperationRecord, why: &[WhyNotRunning]) -> String {
     let skipped = operation.skipped.as_object().into_iter().flatten();
     let skipped = skipped.map(|(reason, count)| format!("{count} skipped: {reason}"));
+    let passed = operation.passed_over();
+    let passed = (passed > 0).then(|| format!("{passed} had changed or gone before"));
     let error = operation
         .error
         .iter()
@@ -35,7 +38,8 @@ pub(in crate::cli) fn told(operation: &OperationRecord, why: &[WhyNotRunning]) -
         ),
         _ => format!("it goes on by itself; watch it with: carrel ops wait {id}"),
     });
-    let lines = [summary(operation)].into_iter().chain(skipped).chain(error);
+    let lines = [summary(operation)].into_iter().chain(skipped);
+    let lines = lines.chain(passed).chain(error);
     let lines = lines.chain(eta).chain(why).chain(next);
     lines.collect::<Vec<_>>().join("\n")
 }

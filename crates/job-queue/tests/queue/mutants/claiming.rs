@@ -109,7 +109,7 @@ pub(super) async fn a_late_claim_counts_what_it_did_not_see(
         let end = End::new(ending, "done");
         exchange(&mut connection, &text, worker, &[end], 1).await
     });
-    wait_for_a_waiter(&mut holder, || late.is_finished()).await;
+    wait_for_a_waiter(pool, || late.is_finished()).await;
     assert!(claim(pool, statement, Uuid::now_v7()).await.is_some());
     holder.rollback().await.unwrap();
     let answer = late.await.unwrap().unwrap();
@@ -150,7 +150,7 @@ pub(super) async fn two_claimers_share_nothing(pool: &PgPool, statement: &str) -
     assert_eq!(taken.unwrap().claimed.len(), 1);
     let (second, text) = (pool.clone(), statement.to_owned());
     let second = tokio::spawn(async move { claim(&second, &text, Uuid::now_v7()).await });
-    wait_for_a_waiter(&mut first, || second.is_finished()).await;
+    wait_for_a_waiter(pool, || second.is_finished()).await;
     first.commit().await.unwrap();
     second.await.unwrap().is_none()
 }
@@ -165,22 +165,23 @@ async fn lock(connection: &mut PgConnection, job: JobId) {
     .unwrap();
 }
 
-/// Waits until a claim waits for a lock, or has ended without.
-async fn wait_for_a_waiter(connection: &mut PgConnection, has_ended: impl Fn() -> bool) {
+/// Waits until a claim waits for a lock, or has ended without. Outside of any transaction: inside of
+/// one the server shows its activity as it was at the first look.
+async fn wait_for_a_waiter(pool: &PgPool, has_ended: impl Fn() -> bool) {
     let give_up = Instant::now() + PATIENCE;
-    while !has_ended() && !somebody_waits(connection).await {
+    while !has_ended() && !somebody_waits(pool).await {
         assert!(Instant::now() < give_up, "the claim neither ends nor waits");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-async fn somebody_waits(connection: &mut PgConnection) -> bool {
+async fn somebody_waits(pool: &PgPool) -> bool {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT 1 FROM pg_stat_activity
                           WHERE datname = current_database() AND wait_event_type = 'Lock')
            AS "waits!""#
     )
-    .fetch_one(connection)
+    .fetch_one(pool)
     .await
     .unwrap()
 }
