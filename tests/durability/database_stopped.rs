@@ -1,6 +1,6 @@
 //! PostgreSQL is stopped under workers and producers, and comes back.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use system_tests::Weight;
 use system_tests::ledger::{External, Note, Task};
@@ -39,6 +39,7 @@ async fn survives(stop: Stop, pause: Duration) {
     bench.await_run(told_late, "running", 1).await;
     bench.postgres().stop(stop).await;
     tokio::time::sleep(pause).await;
+    let away_until = SystemTime::now();
     bench.postgres().start_again().await;
     let back = Instant::now();
     // Its own worker is the only one, so nobody else can have taken the job meanwhile.
@@ -54,6 +55,13 @@ async fn survives(stop: Stop, pause: Duration) {
         evidence.outcomes(told_late),
         ["done"],
         "the answer was kept, not the work redone"
+    );
+    let told_at = evidence.attempts.iter().find(|run| run.job_id == told_late);
+    let away_until = away_until.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let away_until = i64::try_from(away_until.as_millis()).unwrap();
+    assert!(
+        told_at.unwrap().finished_at_ms >= away_until,
+        "it ended while nobody could be told"
     );
     let drained = bench.drain(alone).await;
     assert_eq!(drained.unanswered, 0);

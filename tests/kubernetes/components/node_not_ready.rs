@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use system_tests::cluster::{Component, TestBed};
 use system_tests::typist::Typist;
-use system_tests::wait::until;
+use system_tests::wait::{SOON, until};
 use system_tests::{Plan, TestSystem, Weight, exams};
 
 /// The cluster waits for a silent node, by default, 50 s.
@@ -64,11 +64,13 @@ async fn a_node_that_stays_silent_ends_its_exams_and_keeps_their_places_until_it
         evidence.contains("127.0.0.1"),
         "the node is named: {evidence}"
     );
+    // The teardown is a job of its own, and comes a moment later.
+    until("the teardown has begun", SOON, async || {
+        let state = system.status(&working).await.environment.state;
+        (state == "destroying").then_some(())
+    })
+    .await;
     // It may still run where nobody can look, so it counts as there.
-    assert_eq!(
-        system.status(&working).await.environment.state,
-        "destroying"
-    );
     assert_eq!(system.environments().await.len(), 1);
     down.start().await;
     system.await_gone(&working, RECOVERED).await;
