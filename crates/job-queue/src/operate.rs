@@ -17,8 +17,10 @@ pub(crate) use act::append_action;
 pub use act::{
     ActionOutcome, JobAction, JobActionRecord, cancel_job, job_actions, retry_job, snooze_job,
 };
+#[cfg(feature = "cli")]
+pub(crate) use count::FitCounts;
+pub(crate) use count::count_fitting;
 pub use count::{CountBy, JobCount, count_jobs};
-pub(crate) use count::{FitCounts, count_fitting};
 pub use dead::{DeadGroup, list_dead_groups};
 pub use drain::{drain_worker, find_worker, undrain_worker};
 pub use error::OperateError;
