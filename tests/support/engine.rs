@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
+use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecResults};
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -17,6 +20,10 @@ use session_identity::InstallId;
 use crate::leftovers::lives;
 use crate::runtime::Said;
 use crate::settings::setting;
+use crate::wait::until;
+
+/// A container that ended is cleaned up within a second, or a few under load.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A client of the run's engine.
 #[derive(Debug, Clone)]
@@ -66,19 +73,32 @@ impl TestEngine {
 
     /// Removes containers that bear this label with the process id of a test run that is gone.
     pub async fn remove_leftovers(&self, label: &str) {
-        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-        let options = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&filters)
-            .build();
-        let listed = self.docker.list_containers(Some(options)).await;
-        for container in listed.expect("the engine lists containers") {
+        for container in self.labelled(label).await {
             let labels = container.labels.unwrap_or_default();
             let run = labels.get(label).and_then(|run| run.parse().ok());
             if let Some(id) = container.id.filter(|_| run.is_some_and(|run| !lives(run))) {
                 self.remove(&id).await;
             }
         }
+    }
+
+    /// Lists containers that bear a label, running or not.
+    ///
+    /// One that just ended is `stopped` to Podman until it has cleaned up: a state that the client
+    /// does not read, so the list is asked for again.
+    async fn labelled(&self, label: &str) -> Vec<ContainerSummary> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        until("a list of containers", LISTED_WITHIN, async || {
+            match self.docker.list_containers(Some(options.clone())).await {
+                Err(Error::JsonDataError { .. }) => None,
+                listed => Some(listed.expect("the engine lists containers")),
+            }
+        })
+        .await
     }
 
     /// Removes every environment of one database.
