@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use command_line::DatabaseArgs;
+use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use environment_access::{PageOrigin, TokenArgs};
 use telemetry::TelemetryArgs;
 use url::Url;
@@ -18,6 +18,9 @@ pub(crate) const PAGE_IN_CHECKOUT: &str = "frontend/dist";
 pub struct ApiArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectDatabaseArgs,
 
     #[command(flatten)]
     pub(crate) tokens: TokenArgs,

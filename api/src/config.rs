@@ -12,6 +12,8 @@ use url::Url;
 
 use crate::args::{ApiArgs, PAGE_IN_CHECKOUT};
 
+/// What the database calls its connections.
+const PROCESS: &str = "carrel-api";
 /// A request that waits longer for a connection is better told to come back.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -20,6 +22,8 @@ const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 pub struct ApiConfig {
     /// The database. It need not answer yet: the process starts and says that it is not ready.
     pub pool: PgPool,
+    /// One connection past any pooler, for listening.
+    pub listening: PgPool,
     /// Who may sign logins.
     pub tokens: TokenConfig,
     /// Where the API answers; port 0 takes a free one.
@@ -38,7 +42,7 @@ pub struct ApiConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no database address, or it does not parse.
-    #[error("read the database's address: give --database-url (CARREL_DATABASE_URL)")]
+    #[error("read the database's address (--database-url, --direct-database-url)")]
     Database(#[from] CliError),
     /// The keys for logins cannot be used.
     #[error(transparent)]
@@ -53,9 +57,10 @@ impl TryFrom<ApiArgs> for ApiConfig {
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
             .acquire_timeout(ACQUIRE_WITHIN)
-            .connect_lazy_with(options.application_name("carrel-api"));
+            .connect_lazy_with(options.application_name(PROCESS));
         Ok(Self {
             pool,
+            listening: args.direct.listening(&args.database, PROCESS)?,
             tokens: args.tokens.try_into()?,
             listen: args.listen,
             admin_listen: args.admin_listen,

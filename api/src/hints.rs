@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use session_identity::ExamSessionId;
 use sqlx::PgPool;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::PgListener;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -63,8 +63,7 @@ impl Hints {
     }
 
     /// Listens and polls until the process stops, across every loss of the connection.
-    pub(crate) async fn run(self, pool: PgPool, stopping: CancellationToken) {
-        let listening = own_connection(&pool);
+    pub(crate) async fn run(self, pool: PgPool, listening: PgPool, stopping: CancellationToken) {
         tokio::select! {
             () = stopping.cancelled() => {}
             () = self.listen(&listening) => {}
@@ -123,14 +122,6 @@ impl Hints {
     fn followed(&self) -> MutexGuard<'_, HashMap<ExamSessionId, usize>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes a pool of one, so that listening never takes a connection from requests.
-fn own_connection(pool: &PgPool) -> PgPool {
-    let options = pool.connect_options().as_ref().clone();
-    PgPoolOptions::new()
-        .max_connections(1)
-        .connect_lazy_with(options)
 }
 
 /// Waits for hints about one session.

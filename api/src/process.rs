@@ -127,12 +127,11 @@ impl Api {
             state.pool.clone(),
             stopping.clone(),
         ));
-        parts.spawn(
-            state
-                .hints
-                .clone()
-                .run(state.pool.clone(), stopping.clone()),
-        );
+        parts.spawn(state.hints.clone().run(
+            state.pool.clone(),
+            state.listening.clone(),
+            stopping.clone(),
+        ));
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let outcome = tokio::select! {
@@ -196,6 +195,7 @@ fn state(config: ApiConfig, address: SocketAddr) -> Result<ApiState, BuildError>
     Ok(ApiState {
         waker: Waker::new(config.pool.clone()),
         pool: config.pool,
+        listening: config.listening,
         verifier: TokenVerifier::new(&config.tokens)?,
         origins: Origins::new(origins),
         security: SecurityPolicies::new(&config.terminal_url),

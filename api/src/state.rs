@@ -17,6 +17,8 @@ use crate::security_headers::SecurityPolicies;
 #[derive(Debug)]
 pub(crate) struct ApiState {
     pub(crate) pool: PgPool,
+    /// One connection past any pooler, for listening.
+    pub(crate) listening: PgPool,
     /// Tells workers, after a commit, that there is work.
     pub(crate) waker: Waker,
     pub(crate) verifier: TokenVerifier,

@@ -148,6 +148,7 @@ async fn a_folder_without_a_page_is_named_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let config = carrel_api::ApiConfig {
         pool: PgPool::connect_lazy("postgres://127.0.0.1:1/none").unwrap(),
+        listening: PgPool::connect_lazy("postgres://127.0.0.1:1/none").unwrap(),
         tokens: environment_access::TokenConfig::development(support::tokens::SECRET.into()),
         listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: ([127, 0, 0, 1], 0).into(),

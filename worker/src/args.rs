@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use command_line::DatabaseArgs;
+use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use execution_environment::RuntimeArgs;
 use job_queue::WorkerConfig;
 use telemetry::TelemetryArgs;
@@ -15,6 +15,10 @@ pub struct WorkerArgs {
     /// Where the database is.
     #[command(flatten)]
     pub database: DatabaseArgs,
+
+    /// Where to listen for jobs.
+    #[command(flatten)]
+    pub direct: DirectDatabaseArgs,
 
     /// Where environments run.
     #[command(flatten)]

@@ -75,6 +75,7 @@ impl Worker {
     pub async fn build(args: WorkerArgs, metrics: MetricsHandle) -> Result<Self, BuildError> {
         let config = args.queue_config();
         let options = args.database.options()?;
+        let direct = args.direct.options(&args.database)?;
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
             .acquire_timeout(Duration::from_secs(10))
@@ -100,7 +101,10 @@ impl Worker {
                 ..config
             },
         ]
-        .map(|config| QueueWorker::builder(pool.clone(), registry(&workshop), config));
+        .map(|config| {
+            QueueWorker::builder(pool.clone(), registry(&workshop), config)
+                .listen_with(direct.clone())
+        });
         let environments = environments.hold_with(&environments_holder).build();
         let sessions = sessions.build();
         let sweeps = SweepLoop::new(workshop, Sweeps::default(), environments.incarnation());

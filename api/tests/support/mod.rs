@@ -15,6 +15,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use session_identity::Role;
 use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use telemetry::MetricsHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,9 @@ impl TestApi {
     pub(crate) async fn start_with_page(pool: &PgPool, page_dir: Option<PathBuf>) -> Self {
         let config = ApiConfig {
             pool: pool.clone(),
+            listening: PgPoolOptions::new()
+                .max_connections(1)
+                .connect_lazy_with(PgConnectOptions::clone(&pool.connect_options())),
             tokens: TokenConfig::development(tokens::SECRET.into()),
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: ([127, 0, 0, 1], 0).into(),

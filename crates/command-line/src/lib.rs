@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod direct;
 mod document;
 mod duration;
 mod error;
@@ -9,6 +10,7 @@ mod run;
 mod usage;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
+pub use direct::DirectDatabaseArgs;
 pub use document::Document;
 pub use duration::parse_duration;
 pub use error::CliError;

@@ -2,6 +2,7 @@
 
 mod args;
 mod network_policy;
+mod notifications;
 mod report;
 mod runtime;
 mod schema;
@@ -37,9 +38,10 @@ const SLOW: Duration = Duration::from_millis(250);
 /// database's address that is missing or malformed is a wrong call.
 pub(crate) async fn run(args: DoctorArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     globals.database.options()?;
+    let listening = args.direct.listening(&globals.database, "carrel-doctor")?;
     let mut report = Report::default();
     let mut readable = match globals.connect().await {
-        Ok(pool) => examine(&pool, &mut report).await?,
+        Ok(pool) => examine(&pool, &listening, &mut report).await?,
         Err(error) => {
             report.add(unreachable(error));
             None
@@ -68,11 +70,13 @@ fn unreachable(error: CliError) -> Check {
 /// Gives the connection back when the schema is one whose tables can be read.
 async fn examine(
     pool: &PgPool,
+    listening: &PgPool,
     report: &mut Report,
 ) -> Result<Option<PoolConnection<Postgres>>, CliError> {
     let mut connection = pool.acquire().await?;
     report.add(latency(&mut connection).await?);
     report.add(server_version(&mut connection).await?);
+    report.add(notifications::heard(pool, listening).await);
     let schema = schema::current(&mut connection).await?;
     let readable = schema.is_ok();
     report.add(schema);

@@ -8,7 +8,9 @@ mod validate;
 use std::time::Duration;
 
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
+use command_line::{
+    CliError, DirectDatabaseArgs, Document, GlobalArgs, RunCommand, parse_duration,
+};
 use serde_json::json;
 use sqlx::{Connection, PgConnection, migrate::MigrateError};
 
@@ -25,6 +27,9 @@ pub enum MigrateCommand {
         /// How long to wait for another one that is at work, such as 30s
         #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
         lock_timeout: Duration,
+        /// Past a pooler: the lock belongs to a session.
+        #[command(flatten)]
+        direct: DirectDatabaseArgs,
     },
     /// Prints the statements of the migrations that the database lacks
     Sql {
@@ -44,7 +49,14 @@ impl RunCommand for MigrateCommand {
             async || Ok::<_, CliError>(globals.connect().await?.acquire().await?.detach());
         match self {
             Self::Status => status(&mut connect().await?).await,
-            Self::Up { lock_timeout } => up(connect().await?, lock_timeout).await,
+            Self::Up {
+                lock_timeout,
+                direct,
+            } => {
+                let options = direct.options(&globals.database)?;
+                let connection = PgConnection::connect_with(&options).await?;
+                up(connection, lock_timeout).await
+            }
             Self::Sql { all } => plan::sql(globals, all).await,
             Self::Validate => validate::validate(&mut connect().await?).await,
         }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use command_line::DatabaseArgs;
+use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use environment_access::{PageOrigin, TokenArgs};
 use execution_environment::RuntimeArgs;
 use telemetry::TelemetryArgs;
@@ -14,6 +14,9 @@ use telemetry::TelemetryArgs;
 pub struct GatewayArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectDatabaseArgs,
 
     #[command(flatten)]
     pub(crate) tokens: TokenArgs,

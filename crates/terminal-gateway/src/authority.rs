@@ -139,7 +139,7 @@ async fn beat(state: &GatewayState) {
 /// Turns notifications into hints, for ever.
 async fn listen(state: Arc<GatewayState>, hints: mpsc::Sender<Hint>) {
     loop {
-        if let Err(error) = listen_once(&state.pool, &hints).await {
+        if let Err(error) = listen_once(&state.listening, &hints).await {
             tracing::warn!(%error, "notifications are not heard; polling goes on");
         }
         sleep(LISTEN_AGAIN_AFTER).await;

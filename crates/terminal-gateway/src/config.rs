@@ -13,6 +13,8 @@ use thiserror::Error;
 
 use crate::args::GatewayArgs;
 
+/// What the database calls its connections.
+const PROCESS: &str = "carrel-terminal";
 /// A request that waits longer for a connection is better told to come back.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -21,6 +23,8 @@ const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 pub struct GatewayConfig {
     /// The database. It need not answer yet: the process starts and says that it is not ready.
     pub pool: PgPool,
+    /// One connection past any pooler, for listening.
+    pub listening: PgPool,
     /// Who may sign logins.
     pub tokens: TokenConfig,
     /// The page origins that may attach.
@@ -41,7 +45,7 @@ pub struct GatewayConfig {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// There is no database address, or it does not parse.
-    #[error("read the database's address (--database-url, CARREL_DATABASE_URL)")]
+    #[error("read the database's address (--database-url, --direct-database-url)")]
     Database(#[source] CliError),
     /// The keys for logins cannot be used.
     #[error(transparent)]
@@ -64,9 +68,11 @@ impl GatewayConfig {
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
             .acquire_timeout(ACQUIRE_WITHIN)
-            .connect_lazy_with(options.application_name("carrel-terminal"));
+            .connect_lazy_with(options.application_name(PROCESS));
+        let listening = args.direct.listening(&args.database, PROCESS);
         Ok(Self {
             pool,
+            listening: listening.map_err(ConfigError::Database)?,
             tokens: args.tokens.try_into()?,
             origins: Origins::new(args.page_origins),
             runtime: args.runtime.connect(Purpose::Attach).await?,

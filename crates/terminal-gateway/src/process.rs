@@ -210,6 +210,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
         process_id: TerminalProcessId::generate(),
         waker: Waker::new(config.pool.clone()),
         pool: config.pool,
+        listening: config.listening,
         verifier: TokenVerifier::new(&config.tokens)?,
         origins: config.origins,
         runtime: config.runtime,

@@ -20,6 +20,8 @@ pub(crate) struct GatewayState {
     pub(crate) process_id: TerminalProcessId,
     /// The database.
     pub(crate) pool: PgPool,
+    /// One connection past any pooler, for listening.
+    pub(crate) listening: PgPool,
     /// Tells workers that a first attach has enqueued an activation.
     pub(crate) waker: Waker,
     /// Verifies logins.

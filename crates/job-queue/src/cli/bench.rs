@@ -5,7 +5,7 @@ mod measure;
 use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, Document, GlobalArgs};
+use command_line::{CliError, DirectDatabaseArgs, Document, GlobalArgs};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -28,6 +28,9 @@ pub struct BenchArgs {
     /// Starts on an idle worker to time, 10 to 10,000, about 20 a second.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(10..=10_000))]
     probes: u16,
+    /// Where its worker listens.
+    #[command(flatten)]
+    direct: DirectDatabaseArgs,
 }
 
 /// What decides how fast a server commits.
@@ -46,8 +49,9 @@ impl BenchArgs {
     /// A conflict where the table holds jobs; whatever the database says.
     pub async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         let pool = globals.connect().await?;
+        let direct = self.direct.options(&globals.database)?;
         let server = prepare(&mut *pool.acquire().await?).await?;
-        let bench = Bench::new(pool.clone(), usize::from(self.slots));
+        let bench = Bench::new(pool.clone(), direct, usize::from(self.slots));
         let measured = self.measure(&bench).await;
         let cleared = clear(&mut *pool.acquire().await?).await;
         let (enqueue_one, enqueue_many, run, starts) = measured?;

@@ -1,6 +1,7 @@
 //! What `carrel doctor` is told.
 
 use clap::{Args, ValueEnum};
+use command_line::DirectDatabaseArgs;
 use execution_environment::engine::EngineArgs;
 use execution_environment::kubernetes::KubernetesArgs;
 use execution_environment::{Purpose, RuntimeArgs, RuntimeChoice};
@@ -8,6 +9,9 @@ use execution_environment::{Purpose, RuntimeArgs, RuntimeChoice};
 /// Says which runtime to look at, and with whose eyes.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
+    /// Where processes listen.
+    #[command(flatten)]
+    pub direct: DirectDatabaseArgs,
     /// Looks at the runtime as well, for which it must be named
     #[arg(long, env = "CARREL_RUNTIME", value_enum)]
     pub runtime: Option<RuntimeChoice>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use job_queue::tick;
 use serde_json::Value;
 use session_identity::WorkerIncarnation;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, PgPool};
 
 use crate::run::{Carrel, Ended};
 
@@ -56,6 +56,29 @@ async fn a_database_that_does_not_answer_is_a_finding_and_a_malformed_address_a_
     assert_eq!(
         (ended.exit, &ended.error["field"]),
         (2, &"database-url".into())
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn notifications_that_are_not_heard_are_found(pool: PgPool) {
+    let_sweeps_tick(&pool).await;
+    let carrel = Carrel::on(&pool);
+    let elsewhere = pool.connect_options().as_ref().clone().database("postgres");
+    let elsewhere = elsewhere.to_url_lossy().to_string();
+    let deaf = ["doctor", "--direct-database-url", &elsewhere];
+    let ended = carrel.run(&deaf).await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["notifications"]));
+    let nobody = "postgres://nobody@127.0.0.1:1/nothing";
+    let ended = carrel
+        .run(&["doctor", "--direct-database-url", nobody])
+        .await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["notifications"]));
+    let ended = carrel
+        .run(&["doctor", "--direct-database-url", "nothing"])
+        .await;
+    assert_eq!(
+        (ended.exit, &ended.error["field"]),
+        (2, &"direct-database-url".into())
     );
 }
 

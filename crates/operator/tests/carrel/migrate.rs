@@ -1,6 +1,9 @@
 //! One schema, however many bring it up to date at once.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use crate::run::Carrel;
 
@@ -20,6 +23,26 @@ async fn two_migrations_of_an_empty_database_at_once_apply_each_file_once(pool: 
     let after = carrel.data(&["migrate", "status"]).await;
     assert_eq!(after["current"], true);
     assert_eq!(after["version"], calls.0["version"]);
+}
+
+/// Killed ever later, until one came through: wherever it died, the next goes on from there.
+#[sqlx::test(migrations = false)]
+async fn a_migration_killed_at_any_point_is_finished_by_the_next(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let mut killed = 0;
+    for pause in (0..).step_by(15).map(Duration::from_millis) {
+        let mut call = carrel.start(&["migrate", "up"]);
+        if let Ok(ended) = timeout(pause, call.wait()).await {
+            assert!(ended.unwrap().success(), "after {killed} kills");
+            break;
+        }
+        call.kill().await.unwrap();
+        killed += 1;
+    }
+    assert!(killed > 3, "only {killed} were killed");
+    assert_eq!(carrel.data(&["migrate", "status"]).await["current"], true);
+    let valid = carrel.run(&["migrate", "validate"]).await;
+    assert_eq!(valid.exit, 0, "{valid:?}");
 }
 
 #[sqlx::test(migrations = false)]

@@ -1,8 +1,10 @@
 //! Runs the binary against a test's own database.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgPool};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// The sample exam that the demo uses, too.
 const EXAM: &str = concat!(
@@ -32,19 +34,29 @@ impl Carrel {
 
     /// Calls `carrel` with nothing of the test's own environment.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_carrel"))
-            .env_clear()
-            .env("CARREL_DATABASE_URL", &self.database_url)
-            .args(arguments)
-            .output()
-            .await
-            .unwrap();
+        let output = self.command(arguments).output().await.unwrap();
         let (document, error) = (json(&output.stdout), json(&output.stderr));
         Ended {
             exit: output.status.code().unwrap(),
             data: document.get("data").cloned().unwrap_or_default(),
             error,
         }
+    }
+
+    /// Starts it; dropped, it is killed.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+        quiet.kill_on_drop(true).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
+        command
+            .env_clear()
+            .env("CARREL_DATABASE_URL", &self.database_url)
+            .args(arguments);
+        command
     }
 
     /// Calls it and expects success.

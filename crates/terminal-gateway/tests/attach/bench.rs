@@ -114,6 +114,7 @@ pub(crate) async fn start_gateway(
 ) {
     let config = GatewayConfig {
         pool: pool.clone(),
+        listening: apart(pool),
         tokens: TokenConfig::development(SecretString::from(SECRET)),
         origins: Origins::new([ORIGIN.parse().unwrap()]),
         runtime: Arc::new(TestRuntime(keeper.clone())),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use command_line::CliError;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -85,12 +85,17 @@ pub(super) struct Starts {
 
 pub(super) struct Bench {
     pool: PgPool,
+    direct: PgConnectOptions,
     slots: usize,
 }
 
 impl Bench {
-    pub(super) const fn new(pool: PgPool, slots: usize) -> Self {
-        Self { pool, slots }
+    pub(super) const fn new(pool: PgPool, direct: PgConnectOptions, slots: usize) -> Self {
+        Self {
+            pool,
+            direct,
+            slots,
+        }
     }
 
     /// Each job its own commit, for as many or as long; returns jobs a second.
@@ -171,7 +176,9 @@ impl Bench {
             ..WorkerConfig::new("carrel-bench")
         };
         let stop = CancellationToken::new();
-        let worker = QueueWorker::builder(self.pool.clone(), registry, config).build();
+        let worker = QueueWorker::builder(self.pool.clone(), registry, config)
+            .listen_with(self.direct.clone())
+            .build();
         let task = tokio::spawn(worker.run(stop.clone()));
         Running {
             starts,
