@@ -119,6 +119,13 @@ readinessProbe:
     secretKeyRef:
       name: {{ required "database.existingSecret is needed: the Secret that holds the database's address (kubectl create secret generic carrel-database --from-literal=url=postgres://…)" $root.Values.database.existingSecret }}
       key: {{ $root.Values.database.key }}
+{{- with $root.Values.database.directKey }}
+- name: CARREL_DIRECT_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ $root.Values.database.existingSecret }}
+      key: {{ . }}
+{{- end }}
 - name: CARREL_DATABASE_CONNECTIONS
   value: {{ index . 1 | quote }}
 {{- end -}}
