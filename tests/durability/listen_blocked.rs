@@ -20,23 +20,27 @@ const MARGIN: Duration = Duration::from_secs(3);
 #[tokio::test]
 async fn jobs_start_within_the_poll_where_listening_is_refused() {
     let port = free_port();
-    starts_within_the_poll(&format!("postgres://nobody@127.0.0.1:{port}/none")).await;
+    deaf(port).await;
 }
 
 #[tokio::test]
 async fn jobs_start_within_the_poll_where_listening_hangs() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    starts_within_the_poll(&format!("postgres://nobody@127.0.0.1:{port}/none")).await;
+    deaf(port).await;
 }
 
-async fn starts_within_the_poll(listen_url: &str) {
-    let mut bench = Bench::start(Weight::Light).await;
+async fn deaf(port: u16) {
     let plan = WorkerPlan {
-        listen_url: Some(listen_url.to_owned()),
+        listen_url: Some(format!("postgres://nobody@127.0.0.1:{port}/none")),
         ..WorkerPlan::named("deaf")
     };
-    bench.work(&plan);
+    starts_within_the_poll(Bench::start(Weight::Light).await, &plan).await;
+}
+
+/// A worker without notifications starts each job by its poll, however long it was idle.
+pub(crate) async fn starts_within_the_poll(mut bench: Bench, plan: &WorkerPlan) {
+    bench.work(plan);
     let mut ids = Vec::new();
     for number in 0..JOBS {
         if number == JOBS - 1 {

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 
+mod behind_a_pooler;
 mod bench;
 mod checker;
 mod evidence;

@@ -2,6 +2,7 @@
 
 mod access_denied;
 mod attach_terminal;
+mod behind_a_pooler;
 mod browser_exam;
 mod create_session;
 mod expire_session;

@@ -15,7 +15,7 @@ use crate::wait::until;
 
 const PASSWORD: &str = "carrel";
 /// Names the test run that started a container, so that a later one finds those of a killed run.
-const RUN_LABEL: &str = "carrel.test-run";
+pub(crate) const RUN_LABEL: &str = "carrel.test-run";
 /// Making a cluster takes 2 s, on a slow disk many times that.
 const START_LIMIT: Duration = Duration::from_mins(1);
 

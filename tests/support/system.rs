@@ -125,17 +125,22 @@ impl TestSystem {
 
     /// Runs the operator's command line, which must succeed.
     pub async fn carrel(&self, arguments: &[&str]) -> String {
-        let done = tokio::process::Command::new(binary("carrel"))
-            .args(arguments)
-            .env("CARREL_DATABASE_URL", &self.database.url)
-            .output()
-            .await
-            .expect("the command line starts");
+        let done = self.carrel_ends(arguments).await;
         // What finds something unhealthy tells it on its standard output.
         let [printed, complaint] =
             [&done.stdout, &done.stderr].map(|text| String::from_utf8_lossy(text));
         assert!(done.status.success(), "{arguments:?}: {complaint}{printed}");
         printed.into_owned()
+    }
+
+    /// Runs the operator's command line, however it ends.
+    pub async fn carrel_ends(&self, arguments: &[&str]) -> std::process::Output {
+        tokio::process::Command::new(binary("carrel"))
+            .args(arguments)
+            .env("CARREL_DATABASE_URL", &self.database.url)
+            .output()
+            .await
+            .expect("the command line starts")
     }
 
     /// Waits until every process that was started says that it is ready.
@@ -159,6 +164,15 @@ impl TestSystem {
             })
             .await;
         }
+    }
+
+    /// What the worker of this number, from 0, tells of itself.
+    pub async fn worker_metrics(&self, number: usize) -> String {
+        let admin = &self.addresses.worker_admins[number];
+        let probe = Http::new(&format!("http://{admin}"));
+        let answer = probe.request(reqwest::Method::GET, "/metrics").send().await;
+        let text = answer.expect("the worker answers").text().await;
+        text.expect("metrics are text")
     }
 
     /// Its database, for looks.

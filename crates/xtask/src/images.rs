@@ -28,12 +28,14 @@ use self::recipe::Recipe;
 pub(crate) const EXAM: &str = "linux-fundamentals";
 /// The database's image.
 pub(crate) const POSTGRES: &str = "postgres";
+/// A pooler before it, for those that want one.
+pub(crate) const PGBOUNCER: &str = "pgbouncer";
 /// All processes, the command line and the page.
 pub(crate) const CARREL: &str = "carrel";
 /// The keeper alone.
 pub(crate) const KEEPER: &str = "keeper";
 /// Every folder under `deploy/images/`.
-const NAMES: [&str; 4] = [EXAM, POSTGRES, KEEPER, CARREL];
+const NAMES: [&str; 5] = [EXAM, POSTGRES, PGBOUNCER, KEEPER, CARREL];
 
 /// Which images to build.
 #[derive(Debug, Args)]
@@ -107,10 +109,11 @@ impl<'a> Image<'a> {
         let cache = workspace.cache.join("images");
         fs::create_dir_all(&cache)
             .with_context(|| format!("could not make the cache folder {}", cache.display()))?;
+        let sources = Sources::of_this_machine()?.of_release(recipe.release.as_deref());
         Ok(Self {
             name,
             recipe,
-            sources: Sources::of_this_machine()?,
+            sources,
             engine,
             root: &workspace.root,
             _alone: lock(&cache.join(format!("{name}.lock")), name)?,
@@ -164,7 +167,7 @@ impl<'a> Image<'a> {
 
     /// The tree that the packages make, from the cache where it is there.
     fn base(&self, tag: &str) -> Result<Option<PathBuf>> {
-        let (Some(packages), Sources::Packages { entries, suite }) =
+        let (Some(packages), Sources::Packages { entries, suite, .. }) =
             (&self.recipe.packages, &self.sources)
         else {
             return Ok(None);

@@ -32,6 +32,8 @@ pub struct Plan {
     pub server: Option<String>,
     /// The address at which the first worker finds the server, where something lies in between.
     pub first_worker_server: Option<(String, u16)>,
+    /// The address of a pooler through which every process reaches the server.
+    pub pooler: Option<(String, u16)>,
     /// Where environments run.
     pub place: Place,
     /// Whether the first worker's requests to the cluster pass a proxy that can hold them.
@@ -55,6 +57,7 @@ impl Default for Plan {
             weight: Weight::Light,
             server: None,
             first_worker_server: None,
+            pooler: None,
             place: Place::Engine,
             is_api_proxied: false,
         }

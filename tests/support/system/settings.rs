@@ -39,7 +39,7 @@ impl Settings {
         folder: &Path,
     ) -> (Self, Option<ApiProxy>) {
         let mut settings = Self {
-            shared: shared(database_url),
+            shared: shared(plan, database_url),
             terminal: Vec::new(),
             worker: Vec::new(),
             first_worker: first_worker_database(plan, database_url),
@@ -104,21 +104,33 @@ impl Settings {
     }
 }
 
-fn shared(database_url: &str) -> Variables {
-    vec![
-        variable("CARREL_DATABASE_URL", database_url),
+fn shared(plan: &Plan, database_url: &str) -> Variables {
+    let mut shared = vec![
         variable("CARREL_DATABASE_CONNECTIONS", CONNECTIONS.to_string()),
         variable("CARREL_TOKEN_HS256_SECRET", SECRET),
         variable("CARREL_LOG_FORMAT", "text"),
-    ]
+    ];
+    if let Some(place) = &plan.pooler {
+        shared.extend([
+            variable("CARREL_DATABASE_URL", moved(database_url, place)),
+            variable("CARREL_DIRECT_DATABASE_URL", database_url),
+        ]);
+    } else {
+        shared.push(variable("CARREL_DATABASE_URL", database_url));
+    }
+    shared
 }
 
 fn first_worker_database(plan: &Plan, database_url: &str) -> Variables {
-    let moved = plan.first_worker_server.as_ref().map(|(host, port)| {
-        let mut url = url::Url::parse(database_url).expect("the address is a URL");
-        url.set_host(Some(host)).expect("a host");
-        url.set_port(Some(*port)).expect("a port");
-        variable("CARREL_DATABASE_URL", url)
-    });
-    moved.into_iter().collect()
+    let Some(place) = &plan.first_worker_server else {
+        return Vec::new();
+    };
+    vec![variable("CARREL_DATABASE_URL", moved(database_url, place))]
+}
+
+fn moved(database_url: &str, (host, port): &(String, u16)) -> String {
+    let mut url = url::Url::parse(database_url).expect("the address is a URL");
+    url.set_host(Some(host)).expect("a host");
+    url.set_port(Some(*port)).expect("a port");
+    url.into()
 }

@@ -51,6 +51,8 @@ pub(crate) enum Sources {
         entries: Vec<String>,
         /// The release, such as `bookworm`.
         suite: String,
+        /// Whether the mirrors are Debian's, and have its other releases.
+        is_debian: bool,
     },
     /// Whatever the engine can pull.
     Dockerfile,
@@ -79,32 +81,56 @@ impl Sources {
     }
 
     fn parse(targets: &str) -> Option<Self> {
-        let targets: Vec<(&str, &str)> = targets
+        let targets: Vec<[&str; 3]> = targets
             .lines()
             .filter_map(|line| {
                 let (origin, rest) = line.split_once('|')?;
                 let (codename, entry) = rest.split_once('|')?;
                 ["Debian", "Ubuntu"]
                     .contains(&origin)
-                    .then_some((codename, entry))
+                    .then_some([origin, codename, entry])
             })
             .collect();
         // The release itself has the shortest code name; the others are its updates.
-        let suite = targets
-            .iter()
-            .map(|(codename, _)| *codename)
-            .min_by_key(|name| name.len())?;
+        let [origin, suite, _] = *targets.iter().min_by_key(|[_, name, _]| name.len())?;
         let mut entries: Vec<String> = targets
             .iter()
-            .filter(|(codename, _)| codename.starts_with(suite))
-            .map(|(_, entry)| (*entry).to_owned())
+            .filter(|[_, codename, _]| codename.starts_with(suite))
+            .map(|[.., entry]| (*entry).to_owned())
             .collect();
         entries.sort();
         entries.dedup();
         Some(Self::Packages {
             entries,
             suite: suite.to_owned(),
+            is_debian: origin == "Debian",
         })
+    }
+
+    /// The same mirrors' packages of another Debian release, or the Dockerfile where they have none.
+    pub(crate) fn of_release(self, release: Option<&str>) -> Self {
+        let (
+            Some(release),
+            Self::Packages {
+                entries,
+                suite,
+                is_debian,
+            },
+        ) = (release, &self)
+        else {
+            return self;
+        };
+        let (own, other) = (format!(" {suite} "), format!(" {release} "));
+        let of_own = entries.iter().filter(|entry| entry.contains(&own));
+        let entries: Vec<String> = of_own.map(|entry| entry.replace(&own, &other)).collect();
+        if entries.is_empty() || !is_debian {
+            return Self::Dockerfile;
+        }
+        Self::Packages {
+            entries,
+            suite: release.to_owned(),
+            is_debian: true,
+        }
     }
 
     /// What of the sources shapes an image: the release, not the mirror.
@@ -254,11 +280,27 @@ Debian|bookworm-security|deb http://mirror/debian-security/ bookworm-security ma
 Elsewhere|nodistro|deb http://elsewhere/node nodistro main
 Debian|bookworm|deb http://mirror/debian/ bookworm main
 ";
-        let Some(Sources::Packages { entries, suite }) = Sources::parse(targets) else {
+        let Some(Sources::Packages { entries, suite, .. }) = Sources::parse(targets) else {
             panic!("the mirrors were not understood");
         };
         assert_eq!(suite, "bookworm");
         assert_eq!(entries.len(), 2, "{entries:?}");
+    }
+
+    #[test]
+    fn another_release_comes_from_the_same_mirror_if_that_is_debian_s() {
+        let of = |targets: &str| Sources::parse(targets).unwrap().of_release(Some("trixie"));
+        let debian = of("\
+Debian|bookworm|deb http://mirror/debian/ bookworm main
+Debian|bookworm-security|deb http://mirror/debian-security/ bookworm-security main
+");
+        let Sources::Packages { entries, suite, .. } = debian else {
+            panic!("the mirror has every release");
+        };
+        assert_eq!(suite, "trixie");
+        assert_eq!(entries, ["deb http://mirror/debian/ trixie main"]);
+        let ubuntu = of("Ubuntu|noble|deb http://mirror/ubuntu/ noble main\n");
+        assert!(matches!(ubuntu, Sources::Dockerfile));
     }
 
     #[test]

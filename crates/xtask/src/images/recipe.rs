@@ -21,6 +21,8 @@ const BUILDER: &str = "1";
 pub(crate) struct Recipe {
     /// Name of the image, without a tag.
     repository: String,
+    /// The Debian release of the packages, where this machine's own has too old ones.
+    pub(crate) release: Option<String>,
     /// Packages beyond the essential ones; none at all, not even those, where it is absent.
     pub(crate) packages: Option<Vec<String>>,
     /// What of the workspace's own building lies in the image: where, and which.

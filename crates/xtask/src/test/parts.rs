@@ -38,6 +38,7 @@ impl Parts {
         shell::done("container engine", engine.description());
         let exam = images::ensure(workspace, engine.client(), images::EXAM)?;
         let postgres = images::ensure(workspace, engine.client(), images::POSTGRES)?;
+        let pgbouncer = images::ensure(workspace, engine.client(), images::PGBOUNCER)?;
         go_on(stop)?;
         let products = build(workspace, features)?;
         go_on(stop)?;
@@ -51,6 +52,7 @@ impl Parts {
             ("CARREL_BIN_DIR", workspace.binary("").display().to_string()),
             ("CARREL_KEEPER", products.keeper.display().to_string()),
             ("CARREL_PAGE_DIR", products.page.display().to_string()),
+            ("CARREL_PGBOUNCER_IMAGE", pgbouncer),
             ("CARREL_POSTGRES_IMAGE", postgres),
             ("CARREL_TEST_IMAGE", exam),
         ];
