@@ -5,5 +5,6 @@
 mod database_restarted_mid_provision;
 mod duplicate_delivery;
 mod environment_removed_behind_our_back;
+mod runtime_goes_wrong;
 mod terminal_killed_mid_command;
 mod worker_killed_between_create_and_record;

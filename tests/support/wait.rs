@@ -39,7 +39,7 @@ pub async fn in_time<T>(what: &str, within: Duration, work: impl Future<Output =
     clippy::print_stderr,
     reason = "whoever reads the run should know what it left"
 )]
-pub(crate) fn on_own_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) {
+pub fn on_own_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

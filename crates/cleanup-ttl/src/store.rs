@@ -31,6 +31,31 @@ pub async fn any_session(conn: &mut PgConnection) -> Result<bool, SweepError> {
     )
 }
 
+/// Finds ended sessions whose environment is not confirmed gone, the longest ended first.
+///
+/// However many live sessions there are, none of them takes a place in the `limit`.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn find_unconfirmed_teardowns(
+    conn: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<ExamSessionId>, SweepError> {
+    let ids = sqlx::query_scalar!(
+        r#"
+        SELECT v.session_id AS "id!: ExamSessionId"
+        FROM execution_environments AS v JOIN exam_sessions AS s ON s.id = v.session_id
+        WHERE v.state NOT IN ('absent', 'gone') AND s.state IN ('terminated', 'failed')
+        ORDER BY s.ended_at
+        LIMIT $1
+        "#,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
 /// Loads what is known of the `listed` sessions, and of every session whose environment should be
 /// there although it may not be listed.
 ///

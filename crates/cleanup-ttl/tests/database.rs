@@ -1,7 +1,10 @@
 //! Expiry and the read queries against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "fixtures of tests fail by panicking")]
 
-use cleanup_ttl::{ExpiryPolicy, any_session, expire_due, load_known_sessions, preview_due};
+use cleanup_ttl::{
+    ExpiryPolicy, any_session, expire_due, find_unconfirmed_teardowns, load_known_sessions,
+    preview_due,
+};
 use execution_environment::EnvironmentState;
 use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId};
 use session_lifecycle::{EndingKind, Provenance, SessionState, history, load_session};
@@ -179,5 +182,30 @@ async fn known_are_the_listed_sessions_and_those_that_should_be_listed(pool: PgP
             .as_ref()
             .map(execution_environment::RuntimeUid::as_str),
         Some("uid-2")
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_teardown_nobody_confirmed_is_found_among_any_number_of_live_sessions(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    let mut sessions = Vec::new();
+    for user in ["u-1", "u-2", "u-3"] {
+        sessions.push(seed(&mut conn, user, SessionState::Running, 3_600.0).await);
+    }
+    // The youngest of three environments that are there, with room for one in an answer.
+    sqlx::query!("UPDATE execution_environments SET state = 'creating', version = version + 1, attempt = 1, creating_at = now()")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(find_unconfirmed_teardowns(&mut conn, 1).await.unwrap(), []);
+    let youngest = sessions[2];
+    sqlx::query!("UPDATE exam_sessions SET state = 'terminated', version = version + 1, ended_at = now(), ending_kind = 'time_expired' WHERE id = $1", youngest.as_uuid())
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(
+        find_unconfirmed_teardowns(&mut conn, 1).await.unwrap(),
+        [youngest]
     );
 }

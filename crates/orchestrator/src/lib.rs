@@ -8,6 +8,7 @@ mod error;
 mod extend;
 mod follow_up;
 mod jobs;
+mod measure;
 mod request;
 mod sweep;
 mod verdict;
@@ -23,5 +24,5 @@ pub use jobs::{
 };
 pub use request::{RequestError, Requested, SessionRequest, request_session};
 pub use sweep::{SweepLoop, SweepReport, Sweeps};
-pub use verdict::{MAX_ATTEMPTS_PER_SESSION, Verdict, decide};
+pub use verdict::{MAX_ATTEMPTS_PER_SESSION, Seen, Verdict, decide};
 pub use work::{Workshop, registry};

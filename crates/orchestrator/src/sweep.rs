@@ -31,6 +31,8 @@ pub struct SweepReport {
     pub removed_days: u64,
     /// Workers not seen for long.
     pub removed_workers: u64,
+    /// Tickets for terminals that nobody can use any more.
+    pub removed_tickets: u64,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

@@ -18,21 +18,31 @@ pub enum Verdict {
     Fail,
 }
 
-/// Decides about a classified signal of attempt `attempt` that has persisted for `persisted`.
+/// How often and for how long a signal has been seen without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Observations in a row, this one included.
+    pub times: u32,
+    /// Since the first of them.
+    pub persisted: Duration,
+}
+
+impl Seen {
+    fn satisfies(self, classified: &Classified) -> bool {
+        self.times >= u32::from(classified.observations) && self.persisted >= classified.window
+    }
+}
+
+/// Decides about a classified signal of attempt `attempt`.
 ///
 /// A new attempt is only made while the startup budget lasts and attempts are left; a signal that
 /// may pass by itself is waited for until the budget ends.
-pub fn decide(
-    classified: &Classified,
-    attempt: i32,
-    persisted: Duration,
-    budget_left: bool,
-) -> Verdict {
+pub fn decide(classified: &Classified, attempt: i32, seen: Seen, budget_left: bool) -> Verdict {
     if !budget_left {
         return Verdict::Fail;
     }
     // An access code says that somebody could not get in; it never condemns the environment.
-    if persisted < classified.window || !classified.may_fail_session() {
+    if !seen.satisfies(classified) || !classified.may_fail_session() {
         return Verdict::LookAgain;
     }
     match classified.retry {
@@ -50,22 +60,32 @@ mod tests {
     use super::*;
 
     fn verdict(signal: &Signal, attempt: i32, seconds: u64, budget_left: bool) -> Verdict {
+        let seen = Seen {
+            times: 10,
+            persisted: Duration::from_secs(seconds),
+        };
+        decide_on(signal, attempt, seen, budget_left)
+    }
+
+    fn decide_on(signal: &Signal, attempt: i32, seen: Seen, budget_left: bool) -> Verdict {
         let classified = classify(signal, Phase::BeforeReady);
-        decide(
-            &classified,
-            attempt,
-            Duration::from_secs(seconds),
-            budget_left,
-        )
+        decide(&classified, attempt, seen, budget_left)
     }
 
     #[test]
-    fn a_missing_image_fails_at_once() {
+    fn a_missing_image_fails_when_it_was_seen_twice() {
         let signal = Signal::ImageMissing {
             image: "x".into(),
             message: String::new(),
         };
-        assert_eq!(verdict(&signal, 1, 60, true), Verdict::Fail);
+        let seen = |times, seconds| Seen {
+            times,
+            persisted: Duration::from_secs(seconds),
+        };
+        // However old the one sighting is: the next look may find that it was pulled.
+        let once = decide_on(&signal, 1, seen(1, 60), true);
+        assert_eq!(once, Verdict::LookAgain);
+        assert_eq!(decide_on(&signal, 1, seen(2, 0), true), Verdict::Fail);
     }
 
     #[test]

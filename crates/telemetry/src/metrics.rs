@@ -102,6 +102,11 @@ metric_table! {
     JobExchangeFailures: Counter "carrel_job_exchange_failures_total" Count []
         "Finish-and-claim statements that failed and were tried again.";
 
+    SessionFailures: Counter "carrel_session_failures_total" Count ["class", "code"]
+        "Sessions that this worker failed, by class and code.";
+    SweepsRefused: Counter "carrel_sweeps_refused_total" Count ["sweep"]
+        "Sweeps on this worker that deleted nothing because what they found looked wrong.";
+
     TerminalAttachments: Gauge "carrel_terminal_attachments" Count []
         "Terminals attached to this process.";
     TerminalAttaches: Counter "carrel_terminal_attaches_total" Count ["outcome"]

@@ -71,7 +71,8 @@ pub async fn load_environments(
     Ok(records)
 }
 
-/// Finds environments that may exist in a runtime, the oldest attempts first.
+/// Finds environments that may exist in a runtime: those on their way out first, then the oldest
+/// attempts.
 pub async fn find_not_gone(
     conn: &mut PgConnection,
     limit: i64,
@@ -86,7 +87,7 @@ pub async fn find_not_gone(
                created_in_runtime_at, up_at, destroying_at, gone_at
           FROM execution_environments
          WHERE state NOT IN ('absent', 'gone')
-         ORDER BY creating_at
+         ORDER BY destroying_at, creating_at
          LIMIT $1
         "#,
         limit
@@ -94,6 +95,16 @@ pub async fn find_not_gone(
     .fetch_all(conn)
     .await?;
     Ok(records)
+}
+
+/// Tells whether any environment is on its way out, and will free its place.
+pub async fn is_any_destroying(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    let is_any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM execution_environments WHERE state = 'destroying') AS "is_any!""#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(is_any)
 }
 
 /// Counts what is not confirmed gone; capacity is admitted by this number.

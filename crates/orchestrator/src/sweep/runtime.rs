@@ -4,19 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use cleanup_ttl::{
     ExpiryPolicy, KnownSession, ListedEnvironment, SweepInput, SweepPlan, Verdict, any_session,
-    database_now, judge, load_known_sessions, plan,
+    database_now, find_unconfirmed_teardowns, judge, load_known_sessions, plan,
 };
 use execution_environment::{
-    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, find_not_gone,
-    forget_sightings, install_id, load_environment, sight_orphan,
+    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, forget_sightings,
+    install_id, load_environment, sight_orphan,
 };
 use failure_classification::{Phase as SessionPhase, Signal, classify};
 use job_queue::enqueue;
 use serde_json::json;
 use session_identity::{Actor, ExamSessionId};
 use session_lifecycle::{
-    Advance, Cause, Expected, Provenance, SessionState, TransitionError, advance, load_session,
-    lock_session,
+    Advance, Cause, Expected, Provenance, SessionState, TransitionError, advance, lock_session,
 };
 
 use super::SweepReport;
@@ -24,6 +23,7 @@ use crate::{
     DestroyEnvironment, StepError, Workshop,
     error::chain,
     follow_up::{after_end, signed},
+    measure,
     work::failure,
 };
 
@@ -83,14 +83,7 @@ async fn forgotten(
     policy: &ExpiryPolicy,
 ) -> Result<Vec<ExamSessionId>, StepError> {
     let mut connection = workshop.pool.acquire().await?;
-    let mut forgotten = Vec::new();
-    for environment in find_not_gone(&mut connection, policy.batch).await? {
-        let session = load_session(&mut connection, environment.session_id).await?;
-        if session.is_some_and(|session| session.state.is_terminal()) {
-            forgotten.push(environment.session_id);
-        }
-    }
-    Ok(forgotten)
+    Ok(find_unconfirmed_teardowns(&mut connection, policy.batch).await?)
 }
 
 /// Environments that have stopped although their session lives.
@@ -190,6 +183,7 @@ async fn fail(
     }
     after_end(&mut transaction, session_id, &signed("system:sweep", None)).await?;
     transaction.commit().await?;
+    measure::session_failed(&classified);
     workshop.waker.wake();
     Ok(true)
 }

@@ -9,7 +9,7 @@ use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
 
 use super::{SweepReport, expired, history, runtime, stuck};
-use crate::{StepError, Workshop};
+use crate::{StepError, Workshop, measure};
 
 /// How often each sweep runs.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +132,7 @@ impl SweepLoop {
         drop(connection);
         let report = sweep.run(&self.workshop, &self.sweeps).await?;
         if let Some(refusal) = &report.refusal {
+            measure::sweep_refused(sweep.name());
             tracing::error!(sweep = sweep.name(), %refusal, "nothing was deleted: the plan looks wrong");
         }
         if !report.is_empty() {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cleanup_ttl::database_now;
-use execution_environment::{EnvironmentRecord, EnvironmentSpec, RuntimeError, record_signal};
+use execution_environment::{
+    EnvironmentRecord, EnvironmentSpec, RuntimeError, is_any_destroying, record_signal,
+};
 use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{JobContext, Outcome, enqueue};
 use serde::Deserialize as _;
@@ -19,9 +21,10 @@ use super::{
     provision::still_wanted,
 };
 use crate::{
-    ObserveEnvironment, ProvisionEnvironment, StepError, Verdict, decide,
+    ObserveEnvironment, ProvisionEnvironment, Seen, StepError, Verdict, decide,
     error::chain,
     follow_up::{after_end, signed},
+    measure,
 };
 
 /// How soon a setback that may pass is looked at again.
@@ -95,13 +98,8 @@ pub(super) async fn after_error(
         .as_str()
         .to_owned();
     let mut connection = workshop.pool.acquire().await?;
-    let signal = noted(
-        &error.signal,
-        &reason,
-        attempt,
-        None,
-        database_now(&mut connection).await?,
-    );
+    let now = database_now(&mut connection).await?;
+    let signal = noted(&error.signal, &reason, attempt, (now, 1), now);
     record_signal(
         &mut connection,
         attempt.session_id,
@@ -155,17 +153,18 @@ pub(super) async fn after_signal(
         return Ok(Outcome::Done);
     };
     let now = database_now(&mut transaction).await?;
+    let signal = &with_pending_room(&mut transaction, signal).await?;
     let classified = classify(signal, Phase::BeforeReady);
-    let since = since(&environment, classified.code().as_str(), now).unwrap_or(now);
-    let note = noted(signal, detail, attempt, Some(since), now);
+    let earlier = earlier(&environment, classified.code().as_str(), now);
+    let (since, times) = earlier.map_or((now, 1), |(since, times)| (since, times + 1));
+    let note = noted(signal, detail, attempt, (since, times), now);
     record_signal(&mut transaction, attempt.session_id, attempt.attempt, &note).await?;
-    let persisted = (now - since).to_std().unwrap_or_default();
-    let outcome = match decide(
-        &classified,
-        attempt.attempt,
-        persisted,
-        now < session.ready_by,
-    ) {
+    let seen = Seen {
+        times,
+        persisted: (now - since).to_std().unwrap_or_default(),
+    };
+    let verdict = decide(&classified, attempt.attempt, seen, now < session.ready_by);
+    let outcome = match verdict {
         Verdict::LookAgain => Outcome::Snooze { after: LOOK_AGAIN },
         Verdict::NewAttempt => {
             let next = ProvisionEnvironment {
@@ -188,8 +187,24 @@ pub(super) async fn after_signal(
     };
     context.record(&mut transaction, &outcome).await?;
     transaction.commit().await?;
+    if verdict == Verdict::Fail {
+        measure::session_failed(&classified);
+    }
     workshop.waker.wake();
     Ok(Outcome::AlreadyRecorded)
+}
+
+/// A full quota is worth waiting for while environments of ours are on their way out, which the
+/// runtime cannot know.
+async fn with_pending_room(conn: &mut PgConnection, signal: &Signal) -> Result<Signal, StepError> {
+    let mut signal = signal.clone();
+    if let Signal::QuotaExceeded {
+        cleanup_pending, ..
+    } = &mut signal
+    {
+        *cleanup_pending = is_any_destroying(conn).await?;
+    }
+    Ok(signal)
 }
 
 /// Where this and the earlier attempts failed.
@@ -236,12 +251,13 @@ pub(crate) fn failure(classified: &Classified, evidence: Value) -> FailureRecord
     }
 }
 
-/// The note kept beside an attempt: the signal, what was said, and since when it has been so.
+/// The note kept beside an attempt: the signal, what was said, since when it has been so and how
+/// often it was seen since.
 fn noted(
     signal: &Signal,
     detail: &str,
     attempt: Attempt,
-    since: Option<DateTime<Utc>>,
+    (since, times): (DateTime<Utc>, u32),
     now: DateTime<Utc>,
 ) -> Value {
     json!({
@@ -249,13 +265,19 @@ fn noted(
         "attempt": attempt.attempt,
         "signal": signal,
         "detail": detail,
-        "since": since.unwrap_or(now),
+        "since": since,
+        "times": times,
         "at": now,
     })
 }
 
-/// Since when this attempt has shown this code without a gap; `None` at its first sighting.
-fn since(environment: &EnvironmentRecord, code: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// Since when this attempt has shown this code without a gap, and how often; `None` at its first
+/// sighting.
+fn earlier(
+    environment: &EnvironmentRecord,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Option<(DateTime<Utc>, u32)> {
     let note = environment.last_signal.as_ref()?;
     let same_code = note.get("code")?.as_str()? == code;
     let same_attempt = note.get("attempt")?.as_i64()? == i64::from(environment.attempt);
@@ -263,7 +285,10 @@ fn since(environment: &EnvironmentRecord, code: &str, now: DateTime<Utc>) -> Opt
     if !(same_code && same_attempt && now - seen <= NOTE_HOLDS) {
         return None;
     }
-    note.get("since")?.as_str()?.parse().ok()
+    let since = note.get("since")?.as_str()?.parse().ok()?;
+    // Notes of an older release do not count.
+    let times = note.get("times").and_then(Value::as_u64).unwrap_or(1);
+    Some((since, u32::try_from(times).unwrap_or(u32::MAX - 1)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,71 @@
+//! A worker's parts inside the test's own process, on a runtime of the test's choice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use execution_environment::EnvironmentRuntime;
+use job_queue::{QueueWorker, Waker, WorkerConfig};
+use orchestrator::{
+    EndRequest, SessionRequest, SweepLoop, Sweeps, Workshop, end_session, registry, request_session,
+};
+use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::exams::SAMPLE;
+
+/// A lease that ends within seconds, and that no slow machine loses.
+const LEASE: Duration = Duration::from_secs(4);
+
+/// Works until it is dropped: then it is as dead as a killed process, its leases run out.
+pub async fn work(pool: PgPool, runtime: Arc<dyn EnvironmentRuntime>) {
+    let workshop = Workshop {
+        pool: pool.clone(),
+        runtime,
+        waker: Waker::new(pool.clone()),
+    };
+    let config = WorkerConfig {
+        lease: LEASE,
+        heartbeat: LEASE / 8,
+        ..WorkerConfig::new("crew")
+    };
+    let worker = QueueWorker::builder(pool, registry(&workshop), config).build();
+    let sweeps = SweepLoop::new(workshop, Sweeps::default(), worker.incarnation());
+    let never = CancellationToken::new();
+    let worked = Box::pin(worker.run(never.clone()));
+    let (worked, ()) = tokio::join!(worked, Box::pin(sweeps.run(never)));
+    worked.expect("only a drain ends a worker");
+}
+
+/// Requests a session of the sample exam, as the exam platform does.
+pub async fn request(pool: &PgPool, user: &str) -> ExamSessionId {
+    let request = SessionRequest {
+        user_id: UserId::parse(user).expect("a user id"),
+        exam_name: SAMPLE.to_owned(),
+        exam_version: None,
+        principal: principal("exam-platform", Role::Service),
+        idempotency_key: None,
+        trace: None,
+    };
+    let requested = request_session(pool, &request).await;
+    requested.expect("the session is written").session.id
+}
+
+/// Ends a session, as an operator does.
+pub async fn end(pool: &PgPool, session_id: ExamSessionId) {
+    let request = EndRequest {
+        session_id,
+        principal: principal("operator-1", Role::Operator),
+        reason: Some("the test is over".to_owned()),
+        trace: None,
+    };
+    end_session(pool, &request).await.expect("it is asked for");
+}
+
+fn principal(user: &str, role: Role) -> Principal {
+    Principal {
+        user_id: UserId::parse(user).expect("a user id"),
+        role,
+        login_id: LoginId::new("tests"),
+    }
+}
