@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use execution_environment::{EnvironmentRuntime, begin_destroy};
+use execution_environment::EnvironmentRuntime;
 use failure_classification::Signal;
 use session_identity::ExamSessionId;
 use sqlx::PgPool;
@@ -13,7 +12,7 @@ use system_tests::engine::TestEngine;
 use system_tests::faulty_runtime::{FaultyRuntime, RuntimeFault};
 use system_tests::runtime::TestRuntime;
 use system_tests::settings::setting;
-use system_tests::wait::{STARTUP, on_own_thread, until};
+use system_tests::wait::{SOON, STARTUP, on_own_thread, until};
 use system_tests::{Weight, crew, exams, invariants, take_places};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -87,6 +86,17 @@ impl Scene {
             session.as_uuid()
         );
         code.fetch_one(self.pool()).await.unwrap()
+    }
+
+    async fn await_dead_job(&self, session: ExamSessionId) {
+        until("the job has died", SOON, async || {
+            let dead = sqlx::query_scalar!(
+                r#"SELECT EXISTS (SELECT FROM jobs WHERE session_id = $1 AND state = 'dead') AS "dead!""#,
+                session.as_uuid()
+            );
+            dead.fetch_one(self.pool()).await.unwrap().then_some(())
+        })
+        .await;
     }
 
     /// Lets the startup budget of a session be over.
@@ -222,9 +232,15 @@ async fn a_full_quota_is_waited_for_while_an_environment_of_ours_is_on_its_way_o
     assert_eq!(scene.failure_code(hopeless).await, "infra.quota");
     drop(crew);
 
-    // Its destruction has begun and is not confirmed.
-    let mut conn = scene.pool().acquire().await.unwrap();
-    assert!(begin_destroy(&mut conn, first).await.unwrap().is_some());
+    // It has ended, and no worker has come to remove its environment.
+    sqlx::query!(
+        "UPDATE exam_sessions SET state = 'terminated', version = version + 1, ended_at = now(),
+                ending_kind = 'operator_ended' WHERE id = $1",
+        first.as_uuid()
+    )
+    .execute(scene.pool())
+    .await
+    .unwrap();
     let patient = crew::request(scene.pool(), "u-3").await;
     let _crew = scene.work_on(at(0..3));
     scene.await_state(patient, "ready").await;
@@ -250,7 +266,7 @@ async fn what_does_not_become_ready_in_time_fails_with_what_kept_it() {
             .unwrap();
         let crew = scene.work_on(FaultyRuntime::new(scene.real(), fault, ALWAYS));
         scene.await_state(session, "initializing").await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.await_dead_job(session).await;
         scene.end_budget(session).await;
         scene.await_state(session, "failed").await;
         assert_eq!(scene.failure_code(session).await, code);

@@ -88,6 +88,6 @@ fn databases(server: &str, connections: u32, port: u16) -> String {
          default_pool_size = {connections}\n\
          [databases]\n\
          * = host={host} port={server_port} user={user} password={password} \
-             connect_query='SET enable_seqscan = off'\n"
+             connect_query='SET enable_seqscan = off; SET jit = off'\n"
     )
 }

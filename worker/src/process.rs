@@ -14,7 +14,10 @@ use job_queue::{
 use orchestrator::{
     ENVIRONMENT_QUEUE, ProvisionEnvironment, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry,
 };
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use telemetry::{AdminError, AdminServer, MetricsHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -74,8 +77,9 @@ impl Worker {
     /// [`BuildError`], naming the setting at fault.
     pub async fn build(args: WorkerArgs, metrics: MetricsHandle) -> Result<Self, BuildError> {
         let config = args.queue_config();
-        let options = args.database.options()?;
-        let direct = args.direct.options(&args.database)?;
+        let named = |options: PgConnectOptions| options.application_name("carrel-worker");
+        let options = named(args.database.options()?);
+        let direct = named(args.direct.options(&args.database)?);
         let pool = PgPoolOptions::new()
             .max_connections(args.database.max_connections)
             .acquire_timeout(Duration::from_secs(10))

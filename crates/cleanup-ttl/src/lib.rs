@@ -18,4 +18,6 @@ pub use plan::{
     SweepInput, SweepPlan, plan,
 };
 pub use policy::{ExpiryPolicy, OrphanDecision};
-pub use store::{any_session, database_now, find_unconfirmed_teardowns, load_known_sessions};
+pub use store::{
+    any_session, database_now, find_unconfirmed_teardowns, is_teardown_pending, load_known_sessions,
+};

@@ -31,7 +31,27 @@ pub async fn any_session(conn: &mut PgConnection) -> Result<bool, SweepError> {
     )
 }
 
-/// Finds ended sessions whose environment is not confirmed gone, the longest ended first.
+/// Tells whether any environment is on its way out, and will free its place: one whose destruction
+/// has begun, or whose session has ended.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn is_teardown_pending(conn: &mut PgConnection) -> Result<bool, SweepError> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM execution_environments AS v JOIN exam_sessions AS s ON s.id = v.session_id
+            WHERE v.state NOT IN ('absent', 'gone')
+              AND (v.state = 'destroying' OR s.state IN ('terminated', 'failed'))
+        ) AS "pending!"
+        "#
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Finds ended sessions whose environment is not confirmed gone, in no order: those whose teardown
+/// hangs for long must not keep others from being found.
 ///
 /// However many live sessions there are, none of them takes a place in the `limit`.
 ///
@@ -46,7 +66,7 @@ pub async fn find_unconfirmed_teardowns(
         SELECT v.session_id AS "id!: ExamSessionId"
         FROM execution_environments AS v JOIN exam_sessions AS s ON s.id = v.session_id
         WHERE v.state NOT IN ('absent', 'gone') AND s.state IN ('terminated', 'failed')
-        ORDER BY s.ended_at
+        ORDER BY random()
         LIMIT $1
         "#,
         limit,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool,
+    PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -43,6 +43,22 @@ impl DirectDatabaseArgs {
             )
             .next("write it as postgres://user@host:port/database")
         })
+    }
+
+    /// Opens one connection of its own.
+    ///
+    /// # Errors
+    /// As [`options`](Self::options); transient, with the flag at fault, when nothing answers within
+    /// 5 s.
+    pub async fn connect(&self, database: &DatabaseArgs) -> Result<PgConnection, CliError> {
+        let pool = self.listening(database, "carrel")?;
+        match pool.acquire().await {
+            Ok(connection) => Ok(connection.detach()),
+            Err(error) if self.direct_database_url.is_some() => Err(CliError::from(error)
+                .field("direct-database-url")
+                .next("check --direct-database-url (CARREL_DIRECT_DATABASE_URL) and that PostgreSQL runs")),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes a pool of one connection, so that listening takes none from requests. It connects when

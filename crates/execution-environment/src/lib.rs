@@ -45,7 +45,7 @@ pub use store::{
     Applied, EnvironmentRecord, EnvironmentState, ExamRecord, ExamSummary, IsolationWaiver, Proof,
     Sighting, apply_exam, begin_attempt, begin_destroy, count_not_gone, find_newest_proof,
     find_not_gone, find_valid_waiver, forget_sightings, grant_waiver, insert_environment,
-    install_id, is_any_destroying, list_exams, list_waivers, load_environment, load_environments,
-    load_exam, load_latest_exams, record_created, record_gone, record_signal, record_snapshot,
-    record_up, revoke_waiver, sight_orphan,
+    install_id, list_exams, list_waivers, load_environment, load_environments, load_exam,
+    load_latest_exams, record_created, record_gone, record_signal, record_snapshot, record_up,
+    revoke_waiver, sight_orphan,
 };

@@ -15,8 +15,8 @@ mod waivers;
 
 pub use destruction::{begin_destroy, record_gone, record_snapshot};
 pub use environments::{
-    begin_attempt, count_not_gone, find_not_gone, insert_environment, is_any_destroying,
-    load_environment, load_environments, record_created, record_signal, record_up,
+    begin_attempt, count_not_gone, find_not_gone, insert_environment, load_environment,
+    load_environments, record_created, record_signal, record_up,
 };
 pub use exams::{
     Applied, ExamRecord, ExamSummary, apply_exam, list_exams, load_exam, load_latest_exams,

@@ -10,6 +10,7 @@ mod kubernetes;
 mod origin;
 mod pull_message;
 mod reference;
+mod room;
 mod rule;
 mod rules;
 mod said;

@@ -76,7 +76,7 @@ async fn examine(
     let mut connection = pool.acquire().await?;
     report.add(latency(&mut connection).await?);
     report.add(server_version(&mut connection).await?);
-    report.add(notifications::heard(pool, listening).await);
+    report.add(notifications::heard(&mut connection, listening).await);
     let schema = schema::current(&mut connection).await?;
     let readable = schema.is_ok();
     report.add(schema);

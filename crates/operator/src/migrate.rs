@@ -53,8 +53,7 @@ impl RunCommand for MigrateCommand {
                 lock_timeout,
                 direct,
             } => {
-                let options = direct.options(&globals.database)?;
-                let connection = PgConnection::connect_with(&options).await?;
+                let connection = direct.connect(&globals.database).await?;
                 up(connection, lock_timeout).await
             }
             Self::Sql { all } => plan::sql(globals, all).await,

@@ -21,7 +21,7 @@ pub enum Verdict {
 /// How often and for how long a signal has been seen without a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// Observations in a row, this one included.
+    /// Observations without another in between, this one included.
     pub times: u32,
     /// Since the first of them.
     pub persisted: Duration,
@@ -82,7 +82,7 @@ mod tests {
             times,
             persisted: Duration::from_secs(seconds),
         };
-        // However old the one sighting is: the next look may find that it was pulled.
+        // One look may read what is only half written.
         let once = decide_on(&signal, 1, seen(1, 60), true);
         assert_eq!(once, Verdict::LookAgain);
         assert_eq!(decide_on(&signal, 1, seen(2, 0), true), Verdict::Fail);

@@ -97,16 +97,6 @@ pub async fn find_not_gone(
     Ok(records)
 }
 
-/// Tells whether any environment is on its way out, and will free its place.
-pub async fn is_any_destroying(conn: &mut PgConnection) -> Result<bool, StoreError> {
-    let is_any = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM execution_environments WHERE state = 'destroying') AS "is_any!""#
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(is_any)
-}
-
 /// Counts what is not confirmed gone; capacity is admitted by this number.
 pub async fn count_not_gone(conn: &mut PgConnection) -> Result<i64, StoreError> {
     // Destroying counts too: until it is confirmed gone it still takes its share of the machine.

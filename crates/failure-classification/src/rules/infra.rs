@@ -92,6 +92,9 @@ pub(super) static RULES: &[Rule] = &[
         "a quota or limit range of the runtime refused the environment",
         "capacity",
     )
+    // One look more than the last teardown, which may have been confirmed since the refusal.
+    .after_seconds(2)
+    .seen_twice()
     .retried(RetryRule::Wait)
     .meanwhile("All places are taken at the moment; we are waiting for one to come free."),
     platform(

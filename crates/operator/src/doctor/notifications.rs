@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_identity::JobId;
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::time::timeout;
 
 use super::report::Check;
@@ -17,10 +17,21 @@ const NEXT: &str = "give PostgreSQL's own address, past the pooler and of the sa
 
 /// Sends one notification and waits for it. A pooler in transaction mode takes LISTEN and says
 /// that all is well, so that only hearing proves anything.
-pub(super) async fn heard(pool: &PgPool, listening: &PgPool) -> Check {
-    match timeout(HEARD_WITHIN, sent_and_heard(pool, listening)).await {
+pub(super) async fn heard(connection: &mut PgConnection, listening: &PgPool) -> Check {
+    // Of its own, since a pooler would leave a connection behind that listens.
+    let channel = format!("carrel_doctor_{}", JobId::generate().as_uuid().simple());
+    let mut listener = match listen(listening, &channel).await {
+        Ok(listener) => listener,
+        Err(error) => return Check::bad(NAME, format!("listening failed: {error}"), NEXT),
+    };
+    match timeout(
+        HEARD_WITHIN,
+        sent_and_heard(connection, &mut listener, &channel),
+    )
+    .await
+    {
         Ok(Ok(())) => Check::ok(NAME, "heard where processes listen"),
-        Ok(Err(error)) => Check::bad(NAME, format!("listening failed: {error}"), NEXT),
+        Ok(Err(error)) => Check::bad(NAME, format!("notifying failed: {error}"), NEXT),
         Err(_) => Check::bad(
             NAME,
             "not heard: jobs start at the next poll, within a second, and ended terminals are cut \
@@ -30,13 +41,20 @@ pub(super) async fn heard(pool: &PgPool, listening: &PgPool) -> Check {
     }
 }
 
-async fn sent_and_heard(pool: &PgPool, listening: &PgPool) -> Result<(), sqlx::Error> {
-    // Of its own, since a pooler would leave a connection behind that listens.
-    let channel = format!("carrel_doctor_{}", JobId::generate().as_uuid().simple());
+/// Within the time that the pool has to connect.
+async fn listen(listening: &PgPool, channel: &str) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(listening).await?;
-    listener.listen(&channel).await?;
+    listener.listen(channel).await?;
+    Ok(listener)
+}
+
+async fn sent_and_heard(
+    connection: &mut PgConnection,
+    listener: &mut PgListener,
+    channel: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT pg_notify($1, '')", channel)
-        .execute(pool)
+        .execute(connection)
         .await?;
     while listener.recv().await?.channel() != channel {}
     listener.unlisten_all().await

@@ -65,14 +65,16 @@ async fn notifications_that_are_not_heard_are_found(pool: PgPool) {
     let carrel = Carrel::on(&pool);
     let elsewhere = pool.connect_options().as_ref().clone().database("postgres");
     let elsewhere = elsewhere.to_url_lossy().to_string();
-    let deaf = ["doctor", "--direct-database-url", &elsewhere];
-    let ended = carrel.run(&deaf).await;
-    assert_eq!((ended.exit, findings(&ended)), (9, vec!["notifications"]));
     let nobody = "postgres://nobody@127.0.0.1:1/nothing";
-    let ended = carrel
-        .run(&["doctor", "--direct-database-url", nobody])
-        .await;
-    assert_eq!((ended.exit, findings(&ended)), (9, vec!["notifications"]));
+    let one = ["--max-connections", "1"];
+    for (address, words) in [(&*elsewhere, "not heard"), (nobody, "listening failed")] {
+        let deaf = ["doctor", "--direct-database-url", address];
+        let ended = carrel.run(&[&deaf[..], &one].concat()).await;
+        assert_eq!((ended.exit, findings(&ended)), (9, vec!["notifications"]));
+        assert!(ended.data.to_string().contains(words), "{}", ended.data);
+    }
+    let alone = carrel.run(&[&["doctor"][..], &one].concat()).await;
+    assert_eq!(alone.exit, 0, "one connection is enough to hear");
     let ended = carrel
         .run(&["doctor", "--direct-database-url", "nothing"])
         .await;

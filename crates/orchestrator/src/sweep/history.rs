@@ -11,7 +11,7 @@ use crate::{StepError, Workshop};
 /// A ticket ends within a minute; a day later nobody asks any more why one was refused.
 const TICKETS_KEPT: Duration = Duration::from_hours(24);
 /// More than all candidates of a large exam ask for between two passes.
-const TICKETS_AT_ONCE: i64 = 5_000;
+const TICKETS_AT_ONCE: i64 = 50_000;
 
 /// One pass over the queue's own tables and the tickets. What sessions and environments leave
 /// behind stays: it is the record of an exam.

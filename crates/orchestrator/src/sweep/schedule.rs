@@ -102,6 +102,7 @@ impl SweepLoop {
     /// times a period, so that a missed one is late by a quarter at most. A sweep that fails is
     /// logged and runs again at its next tick. Dropping this is safe.
     pub async fn run(self, shutdown: CancellationToken) {
+        measure::begin(Sweep::ALL.map(Sweep::name));
         let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
         let [expired, stuck, runtime, history] = each;
         tokio::join!(expired, stuck, runtime, history);

@@ -1,9 +1,10 @@
 //! Fails what did not become ready within its startup budget, with the last thing that blocked it.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use cleanup_ttl::{ExpiryPolicy, Verdict, database_now, judge};
 use execution_environment::load_environment;
 use failure_classification::{Classified, Phase, Signal, classify};
-use job_queue::{JobFilter, JobState, list_jobs};
+use job_queue::{Job as _, JobFilter, JobState, list_jobs};
 use serde_json::{Value, json};
 use session_identity::{Actor, ExamSessionId};
 use session_lifecycle::{
@@ -14,11 +15,18 @@ use sqlx::PgConnection;
 
 use super::SweepReport;
 use crate::{
-    StepError, Workshop,
+    ObserveEnvironment, ProvisionEnvironment, StepError, Workshop,
     follow_up::{after_end, signed},
     measure,
     work::failure,
 };
+
+/// The kinds without which no environment becomes ready.
+const PREPARES: [&str; 2] = [ProvisionEnvironment::KIND, ObserveEnvironment::KIND];
+/// A session has a handful of jobs.
+const DEAD_JOBS: i64 = 20;
+/// A job whose last run noted a signal dies a moment after the note.
+const SAME_MOMENT: TimeDelta = TimeDelta::seconds(5);
 
 /// Fails every overdue session of one batch in one transaction.
 pub(super) async fn sweep(
@@ -56,9 +64,11 @@ async fn fail(
     }
     let environment = load_environment(conn, session_id).await?;
     let note = environment.and_then(|environment| environment.last_signal);
-    let died = died(conn, session_id).await?;
-    let signal = blocking(note.as_ref(), died, session.state);
-    let evidence = json!({ "last_signal": note, "state": session.state.as_str() });
+    let dead = dead_job(conn, session_id).await?;
+    let signal = blocking(note.as_ref(), dead, session.state);
+    let evidence = json!({
+        "signal": signal, "last_signal": note, "state": session.state.as_str(),
+    });
     let classified = classify(&signal, Phase::BeforeReady);
     let step = Advance::Fail(failure(&classified, evidence));
     let by = Provenance {
@@ -76,33 +86,59 @@ async fn fail(
     Ok(Some(classified))
 }
 
-/// The dead job of a session that was to make its environment ready: the platform's own doing.
-async fn died(
+/// A job of a session that died before its environment was ready: the platform's own doing.
+#[derive(Debug, PartialEq, Eq)]
+struct DeadJob {
+    signal: Signal,
+    died_at: DateTime<Utc>,
+}
+
+async fn dead_job(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
-) -> Result<Option<Signal>, StepError> {
+) -> Result<Option<DeadJob>, StepError> {
     let dead = JobFilter {
         session_id: Some(session_id),
         state: Some(JobState::Dead),
         ..JobFilter::default()
     };
-    let dead = list_jobs(conn, &dead, None, 1).await?;
-    Ok(dead.into_iter().next().map(|job| Signal::JobExhausted {
-        message: job.outcome_reason.unwrap_or_default(),
-        job_kind: job.kind,
+    let dead = list_jobs(conn, &dead, None, DEAD_JOBS).await?;
+    let mut preparing = dead
+        .into_iter()
+        .filter(|job| PREPARES.contains(&&*job.kind));
+    Ok(preparing.find_map(|job| {
+        Some(DeadJob {
+            died_at: job.finished_at?,
+            signal: Signal::JobExhausted {
+                message: job.outcome_reason.unwrap_or_default(),
+                job_kind: job.kind,
+            },
+        })
     }))
 }
 
-/// The last signal names what blocked; without one the job that died, or nobody came to begin, or
-/// the environment never answered.
-fn blocking(note: Option<&Value>, died: Option<Signal>, state: SessionState) -> Signal {
+/// The last signal names what blocked, unless a job died well after it; without either nobody came
+/// to begin, or the environment never answered.
+fn blocking(note: Option<&Value>, dead: Option<DeadJob>, state: SessionState) -> Signal {
     let noted = note
         .and_then(|note| note.get("signal"))
         .and_then(|signal| serde_json::from_value(signal.clone()).ok())
         .filter(|signal| classify(signal, Phase::BeforeReady).may_fail_session());
-    noted.or(died).unwrap_or_else(|| match state {
+    let noted_at = note.and_then(|note| note.get("at")?.as_str()?.parse::<DateTime<Utc>>().ok());
+    match (noted, dead) {
+        (Some(_), Some(dead)) if noted_at.is_some_and(|at| dead.died_at - at > SAME_MOMENT) => {
+            dead.signal
+        }
+        (Some(noted), _) => noted,
+        (None, Some(dead)) => dead.signal,
+        (None, None) => bare_lateness(state),
+    }
+}
+
+fn bare_lateness(state: SessionState) -> Signal {
+    match state {
         SessionState::Created => Signal::JobExhausted {
-            job_kind: "provision_environment".to_owned(),
+            job_kind: ProvisionEnvironment::KIND.to_owned(),
             message: "no worker began within the startup budget".to_owned(),
         },
         SessionState::Initializing
@@ -112,7 +148,7 @@ fn blocking(note: Option<&Value>, died: Option<Signal>, state: SessionState) -> 
         | SessionState::Failed => Signal::NotReady {
             message: "it did not become ready within the startup budget".to_owned(),
         },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -141,5 +177,32 @@ mod tests {
             blocking(None, None, SessionState::Initializing),
             Signal::NotReady { .. }
         ));
+    }
+
+    #[test]
+    fn a_job_that_died_is_blamed_unless_its_last_run_said_more() {
+        let signal = Signal::Unschedulable {
+            message: "full".to_owned(),
+        };
+        let at = |second: i64| DateTime::from_timestamp(1_000 + second, 0).unwrap();
+        let note = json!({ "signal": signal, "at": at(0) });
+        let exhausted = Signal::JobExhausted {
+            job_kind: ObserveEnvironment::KIND.to_owned(),
+            message: "it panicked".to_owned(),
+        };
+        let blamed = |note, second| {
+            let dead = DeadJob {
+                signal: exhausted.clone(),
+                died_at: at(second),
+            };
+            blocking(note, Some(dead), SessionState::Initializing)
+        };
+        assert_eq!(blamed(Some(&note), 1), signal);
+        assert_eq!(
+            blamed(Some(&note), 40),
+            exhausted,
+            "the note is of long before"
+        );
+        assert_eq!(blamed(None, 40), exhausted);
     }
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use cleanup_ttl::database_now;
-use execution_environment::{
-    EnvironmentRecord, EnvironmentSpec, RuntimeError, is_any_destroying, record_signal,
-};
+use chrono::{DateTime, TimeDelta, Utc};
+use cleanup_ttl::{database_now, is_teardown_pending};
+use execution_environment::{EnvironmentRecord, EnvironmentSpec, RuntimeError, record_signal};
 use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{JobContext, Outcome, enqueue};
 use serde::Deserialize as _;
@@ -36,8 +34,11 @@ pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// And at the most, whatever it asks for: the shortest startup budgets are a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A note older than this no longer says that its signal persists.
-const NOTE_HOLDS: chrono::Duration = chrono::Duration::seconds(5);
+/// A note older than this no longer says that its signal persists…
+const NOTE_HOLDS: TimeDelta = TimeDelta::seconds(5);
+/// …and one older than this does not even count as a sighting. Between two looks lie a place in the
+/// queue and a call, of half a minute each at the worst.
+const SIGHTING_COUNTS: TimeDelta = TimeDelta::minutes(2);
 
 /// One attempt of one session's environment.
 #[derive(Debug, Clone, Copy)]
@@ -155,8 +156,9 @@ pub(super) async fn after_signal(
     let now = database_now(&mut transaction).await?;
     let signal = &with_pending_room(&mut transaction, signal).await?;
     let classified = classify(signal, Phase::BeforeReady);
-    let earlier = earlier(&environment, classified.code().as_str(), now);
-    let (since, times) = earlier.map_or((now, 1), |(since, times)| (since, times + 1));
+    let code = classified.code().as_str();
+    let (since, before) = earlier(environment.last_signal.as_ref(), attempt.attempt, code, now);
+    let times = before + 1;
     let note = noted(signal, detail, attempt, (since, times), now);
     record_signal(&mut transaction, attempt.session_id, attempt.attempt, &note).await?;
     let seen = Seen {
@@ -197,14 +199,13 @@ pub(super) async fn after_signal(
 /// A full quota is worth waiting for while environments of ours are on their way out, which the
 /// runtime cannot know.
 async fn with_pending_room(conn: &mut PgConnection, signal: &Signal) -> Result<Signal, StepError> {
-    let mut signal = signal.clone();
-    if let Signal::QuotaExceeded {
-        cleanup_pending, ..
-    } = &mut signal
-    {
-        *cleanup_pending = is_any_destroying(conn).await?;
-    }
-    Ok(signal)
+    let signal = signal.clone();
+    Ok(match signal {
+        Signal::QuotaExceeded { .. } => {
+            signal.with_cleanup_pending(is_teardown_pending(conn).await?)
+        }
+        other => other,
+    })
 }
 
 /// Where this and the earlier attempts failed.
@@ -271,24 +272,32 @@ fn noted(
     })
 }
 
-/// Since when this attempt has shown this code without a gap, and how often; `None` at its first
-/// sighting.
+/// Since when this attempt has shown this code without a gap, and how often it was seen to before.
 fn earlier(
-    environment: &EnvironmentRecord,
+    note: Option<&Value>,
+    attempt: i32,
     code: &str,
     now: DateTime<Utc>,
-) -> Option<(DateTime<Utc>, u32)> {
-    let note = environment.last_signal.as_ref()?;
-    let same_code = note.get("code")?.as_str()? == code;
-    let same_attempt = note.get("attempt")?.as_i64()? == i64::from(environment.attempt);
-    let seen: DateTime<Utc> = note.get("at")?.as_str()?.parse().ok()?;
-    if !(same_code && same_attempt && now - seen <= NOTE_HOLDS) {
-        return None;
-    }
-    let since = note.get("since")?.as_str()?.parse().ok()?;
-    // Notes of an older release do not count.
-    let times = note.get("times").and_then(Value::as_u64).unwrap_or(1);
-    Some((since, u32::try_from(times).unwrap_or(u32::MAX - 1)))
+) -> (DateTime<Utc>, u32) {
+    let told = || {
+        let note = note?;
+        let same_code = note.get("code")?.as_str()? == code;
+        let same_attempt = note.get("attempt")?.as_i64()? == i64::from(attempt);
+        let time = |key| note.get(key)?.as_str()?.parse::<DateTime<Utc>>().ok();
+        // Notes of an older release do not count their sightings: there was one at least.
+        let times = note.get("times").and_then(Value::as_u64).unwrap_or(1);
+        let age = now - time("at")?;
+        (same_code && same_attempt && age <= SIGHTING_COUNTS).then_some((
+            if age <= NOTE_HOLDS {
+                time("since")?
+            } else {
+                now
+            },
+            times,
+        ))
+    };
+    let (since, times) = told().unwrap_or((now, 0));
+    (since, u32::try_from(times).unwrap_or(u32::MAX - 1))
 }
 
 #[cfg(test)]
@@ -310,5 +319,24 @@ mod tests {
         let asked = asked_pause(&unavailable(Some(7_000)));
         assert_eq!(asked, Duration::from_secs(7));
         assert_eq!(asked_pause(&unavailable(Some(900_000))), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn sightings_of_one_code_add_up_while_they_are_close_and_persist_while_there_is_no_gap() {
+        let at = |second: i64| DateTime::from_timestamp(1_000 + second, 0).unwrap();
+        let note = json!({ "code": "a", "attempt": 1, "times": 2, "since": at(0), "at": at(10) });
+        let told = |attempt, code, second| earlier(Some(&note), attempt, code, at(second));
+        assert_eq!(told(1, "a", 14), (at(0), 2));
+        assert_eq!(
+            told(1, "a", 70),
+            (at(70), 2),
+            "after a gap it persists from now"
+        );
+        for other in [told(1, "a", 131), told(2, "a", 11), told(1, "b", 11)] {
+            assert_eq!(other.1, 0, "another attempt, another code, or long ago");
+        }
+        let older = json!({ "code": "a", "attempt": 1, "since": at(0), "at": at(10) });
+        assert_eq!(earlier(Some(&older), 1, "a", at(11)), (at(0), 1));
+        assert_eq!(earlier(None, 1, "a", at(11)), (at(11), 0));
     }
 }

@@ -120,12 +120,13 @@ impl Sources {
         else {
             return self;
         };
-        let (own, other) = (format!(" {suite} "), format!(" {release} "));
-        let of_own = entries.iter().filter(|entry| entry.contains(&own));
-        let entries: Vec<String> = of_own.map(|entry| entry.replace(&own, &other)).collect();
-        if entries.is_empty() || !is_debian {
+        if !is_debian {
             return Self::Dockerfile;
         }
+        // Its updates come with it, as `bookworm-security` comes with `bookworm`.
+        let (own, other) = (format!(" {suite}"), format!(" {release}"));
+        let entries = entries.iter().map(|entry| entry.replace(&own, &other));
+        let entries = entries.collect();
         Self::Packages {
             entries,
             suite: release.to_owned(),
@@ -298,7 +299,8 @@ Debian|bookworm-security|deb http://mirror/debian-security/ bookworm-security ma
             panic!("the mirror has every release");
         };
         assert_eq!(suite, "trixie");
-        assert_eq!(entries, ["deb http://mirror/debian/ trixie main"]);
+        let security = "deb http://mirror/debian-security/ trixie-security main";
+        assert_eq!(entries, [security, "deb http://mirror/debian/ trixie main"]);
         let ubuntu = of("Ubuntu|noble|deb http://mirror/ubuntu/ noble main\n");
         assert!(matches!(ubuntu, Sources::Dockerfile));
     }
