@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 30] = [
+const OPERATOR: [&[&str]; 33] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -31,6 +31,9 @@ const OPERATOR: [&[&str]; 30] = [
     &["schedules", "pause"],
     &["sessions", "list"],
     &["sessions", "show"],
+    &["sessions", "explain"],
+    &["sessions", "events"],
+    &["sessions", "watch"],
     &["exams", "apply"],
     &["migrate", "up"],
     &["token", "issue"],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool,
+    ConnectOptions as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -68,7 +68,8 @@ impl DatabaseArgs {
         })
     }
 
-    /// Opens a pool and proves that the database answers.
+    /// Opens a pool and proves that the database answers. Of slow statements nothing is logged: an error
+    /// is the only document on stderr.
     ///
     /// # Errors
     /// Usage when the address is missing or malformed, transient when nothing answers within 5 s.
@@ -76,7 +77,7 @@ impl DatabaseArgs {
         let pool = PgPoolOptions::new()
             .max_connections(self.max_connections)
             .acquire_timeout(Duration::from_secs(5))
-            .connect_with(self.options()?)
+            .connect_with(self.options()?.disable_statement_logging())
             .await?;
         Ok(pool)
     }

@@ -6,6 +6,8 @@ mod document;
 mod duration;
 mod error;
 mod exit;
+mod lines;
+mod moment;
 mod run;
 mod usage;
 
@@ -15,4 +17,6 @@ pub use document::Document;
 pub use duration::parse_duration;
 pub use error::CliError;
 pub use exit::Exit;
+pub use lines::print_line;
+pub use moment::Moment;
 pub use run::{RunCommand, main};

@@ -5,6 +5,7 @@ mod authorize;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod facts;
+mod history;
 mod origin;
 mod terminal;
 mod ticket;
@@ -14,6 +15,7 @@ pub mod wire;
 pub use access_log::{AccessEntry, append_access};
 pub use authorize::{Action, Decision, Denial, DenialCode, PublicAnswer, authorize};
 pub use facts::{SessionFacts, Standing, load_facts};
+pub use history::{AccessRun, TerminalRecord, access_runs, load_terminal};
 pub use origin::{OriginError, Origins, PageOrigin};
 pub use terminal::{TerminalAuthority, beat_terminals, close_terminal, current_epochs, take_epoch};
 pub use ticket::{

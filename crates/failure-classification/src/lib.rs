@@ -27,6 +27,6 @@ pub use http_answer::from_http_answer;
 pub use kubernetes::from_kubernetes_reason;
 pub use origin::{DisruptionCause, TerminalLeg};
 pub use pull_message::from_pull_message;
-pub use reference::reference;
+pub use reference::{Reference, ReferenceError, reference};
 pub use rule::{Rule, rule};
 pub use signal::Signal;

@@ -7,7 +7,6 @@ mod dlq;
 mod errors;
 mod filter;
 mod jobs;
-mod moment;
 mod operations;
 mod progress;
 mod queues;

@@ -2,12 +2,15 @@
 
 mod args;
 mod create;
+mod events;
 mod extend;
 mod failure;
+mod id;
 mod list;
 mod story;
 mod terminate;
 mod wait;
+mod watch;
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
@@ -15,6 +18,8 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 pub use args::{
     AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
 };
+pub use events::EventsArgs;
+pub use watch::WatchArgs;
 
 /// The use cases, as a binary of their own.
 #[derive(Debug, Subcommand)]
@@ -36,9 +41,16 @@ impl RunCommand for Command {
 pub enum SessionsCommand {
     /// Lists sessions, newest first, one page at a time
     List(ListArgs),
-    /// Tells the whole story of a session
-    #[command(visible_alias = "explain")]
+    /// Shows where a session stands, and how it came there
     Show(ShowArgs),
+    /// Tells the whole story of a session: all that is on record, one line a moment
+    Explain(ShowArgs),
+    /// Prints the whole story as JSON lines, oldest first, and how many as the last line
+    Events(EventsArgs),
+    /// Shows the status whenever it changes, one line each, until the session has ended
+    ///
+    /// Exit code 8 when the time ran out first.
+    Watch(WatchArgs),
     /// Requests a session, or finds the one that the candidate has
     Create(CreateArgs),
     /// Gives a session more time
@@ -53,7 +65,10 @@ impl RunCommand for SessionsCommand {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
             Self::List(args) => list::run(args, globals).await,
-            Self::Show(args) => story::run(&args, globals).await,
+            Self::Show(args) => story::show(&args, globals).await,
+            Self::Explain(args) => story::explain(&args, globals).await,
+            Self::Events(args) => events::run(&args, globals).await,
+            Self::Watch(args) => watch::run(&args, globals).await,
             Self::Create(args) => create::run(args, globals).await,
             Self::Extend(args) => extend::run(args, globals).await,
             Self::Terminate(args) => terminate::run(args, globals).await,
@@ -92,6 +107,12 @@ mod tests {
         for words in [
             &["show", "0198"][..],
             &["show", ""],
+            &["explain", "nine-lives"],
+            &["events", ID, "--since", "yesterday"],
+            &["watch", ID, "--timeout", "0s"],
+            &["list", "--reference", "7F3K-2U"],
+            &["list", "--code", "infra.node_lots"],
+            &["list", "--since", "yesterday"],
             &["list", "--state", "done"],
             &["list", "--user", "a b"],
             &["list", "--after", "7"],

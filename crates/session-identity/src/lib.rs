@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 mod id;
+mod id_prefix;
 mod principal;
 mod user_id;
 
@@ -10,6 +11,7 @@ pub use id::{
     ExamSessionId, ExecutionEnvironmentId, IdError, InstallId, JobId, TerminalProcessId,
     WorkerIncarnation,
 };
+pub use id_prefix::{IdPrefix, IdPrefixError};
 pub use principal::{Actor, LoginId, Principal, Role, RoleError};
 pub use user_id::{UserId, UserIdError};
 

@@ -14,6 +14,6 @@ pub use due::{find_due, find_past_startup};
 pub use extension::{extend, extensions};
 pub use history::history;
 pub use insert::insert_session;
-pub use list::{SessionFilter, count_sessions, list_sessions};
+pub use list::{SessionFilter, count_sessions, find_sessions, list_sessions};
 pub use request_key::{recall_request, remember_request};
 pub use session::{load_session, lock_session};

@@ -1,30 +1,31 @@
 //! The verbs of `session-status`.
 
-use std::io::Write;
+mod line;
+mod watch;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
-use serde_json::json;
+use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use session_identity::ExamSessionId;
 use session_lifecycle::cli::cli_error;
 use sqlx::PgConnection;
 
-use crate::{Revision, StatusDocument, StatusError, revisions, status};
+pub use watch::{Watch, watch};
+
+use crate::{StatusDocument, StatusError, status};
 
 const GET: &str = "session-status/get.v1";
-
-/// How often `watch` looks for a new revision: one row by its key, well under what a person notices.
-const POLL: Duration = Duration::from_millis(500);
 
 /// Shows where one exam session stands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the session's status once.
     Get(SessionArg),
-    /// Show the status whenever it changes, one JSON document per line, until the session has
-    /// ended.
-    Watch(SessionArg),
+    /// Show the status whenever it changes, one document per line, until the session has ended.
+    ///
+    /// Exit code 8 when the time ran out first.
+    Watch(WatchArgs),
 }
 
 /// Names one session.
@@ -35,72 +36,57 @@ pub struct SessionArg {
     session_id: ExamSessionId,
 }
 
+/// Which session, and for how long.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    session: SessionArg,
+    /// For how long at most, such as 90s or 2h.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
+    timeout: Duration,
+}
+
 impl RunCommand for Command {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         let mut conn = globals.connect().await?.acquire().await?;
-        let told = match self {
-            Self::Get(session) => read(&mut conn, session.session_id).await?,
-            Self::Watch(session) => watch(&mut conn, session.session_id).await?,
-        };
-        let text = text(&told);
-        Ok(Document::new(GET, told).with_text(text))
+        match self {
+            Self::Get(session) => get(&mut conn, session.session_id).await,
+            Self::Watch(args) => {
+                let what = Watch {
+                    session_id: args.session.session_id,
+                    timeout: args.timeout,
+                    output: globals.output,
+                };
+                watch(&mut conn, &what).await
+            }
+        }
     }
+}
+
+async fn get(conn: &mut PgConnection, session_id: ExamSessionId) -> Result<Document, CliError> {
+    let told = read(conn, session_id).await?;
+    let text = format!(
+        "{} {} of {} ({})",
+        told.session_id, told.state, told.user_id, told.reference
+    );
+    Ok(Document::new(GET, told).with_text(text))
 }
 
 async fn read(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
 ) -> Result<StatusDocument, CliError> {
-    status(conn, session_id)
-        .await
-        .map_err(failed)?
-        .ok_or_else(|| {
-            let mut told = CliError::not_found(format!("there is no session {session_id}"));
-            told.field = Some("session-id".to_owned());
-            "session.not_found".clone_into(&mut told.code);
-            told
-        })
-}
-
-/// Prints every document but the last, which the caller prints as the command's own.
-async fn watch(
-    conn: &mut PgConnection,
-    session_id: ExamSessionId,
-) -> Result<StatusDocument, CliError> {
-    loop {
-        let told = read(conn, session_id).await?;
-        if told.state.is_terminal() {
-            return Ok(told);
-        }
-        let line = format!(r#"{{"schema":"{GET}","data":{}}}"#, json!(told));
-        if writeln!(std::io::stdout(), "{line}").is_err() {
-            return Ok(told);
-        }
-        until_changed(conn, &told).await?;
-    }
-}
-
-async fn until_changed(conn: &mut PgConnection, told: &StatusDocument) -> Result<(), CliError> {
-    let same = [Revision {
-        session_id: told.session_id,
-        revision: told.revision,
-    }];
-    while revisions(conn, &[told.session_id]).await.map_err(failed)? == same {
-        tokio::time::sleep(POLL).await;
-    }
-    Ok(())
+    let told = status(conn, session_id).await.map_err(failed)?;
+    told.ok_or_else(|| {
+        CliError::not_found(format!("there is no session {session_id}"))
+            .code("session.not_found")
+            .field("session-id")
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err calls")]
 fn failed(error: StatusError) -> CliError {
     cli_error(error.class(), error.code(), &error)
-}
-
-fn text(told: &StatusDocument) -> String {
-    format!(
-        "{} {} of {} ({})\n",
-        told.session_id, told.state, told.user_id, told.reference
-    )
 }
 
 #[cfg(test)]
@@ -109,6 +95,8 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
+
+    const ID: &str = "01982f6e-0000-7000-8000-000000000001";
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -132,5 +120,14 @@ mod tests {
                 ErrorKind::MissingRequiredArgument
             );
         }
+        let endless = [
+            "session-status",
+            "watch",
+            "--session-id",
+            ID,
+            "--timeout",
+            "0s",
+        ];
+        assert_eq!(kind(&endless), ErrorKind::ValueValidation);
     }
 }

@@ -65,4 +65,4 @@ fn last_extension(row: &StatusRow) -> Option<ExtensionStatus> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

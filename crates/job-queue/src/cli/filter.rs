@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, parse_duration};
+use command_line::{CliError, Moment, parse_duration};
 use session_identity::{ExamSessionId, JobId};
 use sqlx::PgConnection;
 
-use super::moment::Moment;
 use crate::{JobFilter, JobState, database_now, find_pattern_fault};
 
 /// As many as one statement should be given.

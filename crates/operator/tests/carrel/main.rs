@@ -6,3 +6,5 @@ mod doctor;
 mod migrate;
 mod run;
 mod sessions;
+mod story;
+mod watching;

@@ -26,10 +26,49 @@ pub(crate) struct Ended {
     pub(crate) error: Value,
 }
 
+/// How a call that prints many lines ended.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) exit: i32,
+    pub(crate) all: Vec<String>,
+    /// The error on stderr; null without one.
+    pub(crate) error: Value,
+}
+
+impl Lines {
+    /// `data` of each line, each a document of this schema but the last.
+    pub(crate) fn data(&self, schema: &str) -> Vec<Value> {
+        let (_, lines) = self.all.split_last().unwrap();
+        let document = |line: &String| -> Value {
+            let document: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(document["schema"], schema, "{line}");
+            document["data"].clone()
+        };
+        lines.iter().map(document).collect()
+    }
+
+    /// `data` of the last line.
+    pub(crate) fn last(&self) -> Value {
+        let document: Value = serde_json::from_str(self.all.last().unwrap()).unwrap();
+        document["data"].clone()
+    }
+}
+
 impl Carrel {
     pub(crate) fn on(pool: &PgPool) -> Self {
         let database_url = pool.connect_options().to_url_lossy().to_string();
         Self { database_url }
+    }
+
+    /// Calls a verb that prints a document a line, to its end.
+    pub(crate) async fn lines(&self, arguments: &[&str]) -> Lines {
+        let output = self.command(arguments).output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        Lines {
+            exit: output.status.code().unwrap(),
+            all: text.lines().map(ToOwned::to_owned).collect(),
+            error: json(&output.stderr),
+        }
     }
 
     /// Calls `carrel` with nothing of the test's own environment.

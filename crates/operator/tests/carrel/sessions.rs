@@ -6,15 +6,15 @@ use sqlx::PgPool;
 use crate::run::Carrel;
 
 const EXAM: &str = "linux-fundamentals";
-const NOBODY: &str = "01982f6e-0000-7000-8000-000000000001";
+pub(crate) const NOBODY: &str = "01982f6e-0000-7000-8000-000000000001";
 
-async fn step(carrel: &Carrel, id: &str, to: &str) {
+pub(crate) async fn step(carrel: &Carrel, id: &str, to: &str) {
     carrel
         .data(&["lifecycle", "transition", "--session-id", id, "--to", to])
         .await;
 }
 
-async fn running(carrel: &Carrel, user: &str) -> String {
+pub(crate) async fn running(carrel: &Carrel, user: &str) -> String {
     carrel.apply_exam().await;
     let id = carrel.session(user).await;
     for to in ["initializing", "ready", "running"] {
@@ -23,7 +23,7 @@ async fn running(carrel: &Carrel, user: &str) -> String {
     id
 }
 
-fn happenings(story: &Value) -> Vec<&str> {
+pub(crate) fn happenings(story: &Value) -> Vec<&str> {
     let events = story["timeline"].as_array().unwrap().iter();
     events
         .map(|event| event["what"].as_str().unwrap())

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use command_line::parse_duration;
-use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
+use command_line::{Moment, parse_duration};
+use failure_classification::{FailureCode, Reference};
+use session_identity::{ExamSessionId, IdPrefix, LoginId, Principal, Role, UserId};
 use session_lifecycle::SessionState;
 
 /// Which sessions, and which page of them.
@@ -25,14 +26,23 @@ pub struct ListArgs {
     /// Goes on after this session: the `next_cursor` of the page before
     #[arg(long, value_name = "SESSION_ID")]
     pub(super) after: Option<ExamSessionId>,
+    /// Only those with this reference, which a candidate reads aloud, such as 7F3K-22
+    #[arg(long, value_name = "REFERENCE")]
+    pub(super) reference: Option<Reference>,
+    /// Only those that failed with this code, as `carrel failures codes` names it
+    #[arg(long, value_name = "CODE")]
+    pub(super) code: Option<FailureCode>,
+    /// Only those requested since then: how long ago, such as 2h, or a date with its time and zone
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<Moment>,
 }
 
 /// Which session.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The session's id
+    /// The session's id, or its beginning
     #[arg(value_name = "SESSION_ID")]
-    pub(super) id: ExamSessionId,
+    pub(super) id: IdPrefix,
 }
 
 /// Whose session, of which exam.

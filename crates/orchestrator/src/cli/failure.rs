@@ -2,7 +2,7 @@
 
 use command_line::CliError;
 use execution_environment::{ExamSummary, list_exams};
-use session_identity::ExamSessionId;
+use session_identity::{ExamSessionId, IdPrefix};
 use session_lifecycle::cli::cli_error;
 use session_lifecycle::{ExtendError, InsertError, LoadError};
 use sqlx::PgConnection;
@@ -14,6 +14,24 @@ pub(super) fn no_session(id: ExamSessionId) -> CliError {
         .code("session.not_found")
         .field("session_id")
         .next("carrel sessions list")
+}
+
+pub(super) fn none_begins(prefix: &IdPrefix) -> CliError {
+    CliError::not_found(format!("no session's id begins with {prefix}"))
+        .code("session.not_found")
+        .field("session_id")
+        .next("carrel sessions list; give more of the id")
+}
+
+pub(super) fn ambiguous(prefix: &IdPrefix, candidates: &[ExamSessionId]) -> CliError {
+    let each: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+    CliError::conflict(format!("more than one session's id begins with {prefix}"))
+        .code("session.ambiguous")
+        .field("session_id")
+        .next(format!(
+            "give more of the id; among others {}",
+            each.join(", ")
+        ))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err calls")]

@@ -20,7 +20,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 /// A session as it is in `state`: claimed after 1 s, created after 3, ready after 4, attached
 /// after 60, ended after 100.
-fn row(state: SessionState) -> StatusRow {
+pub(crate) fn row(state: SessionState) -> StatusRow {
     let reached = |other: SessionState, seconds| {
         (!state.is_terminal() && state >= other || state.is_terminal()).then(|| at(seconds))
     };
@@ -67,7 +67,8 @@ fn row(state: SessionState) -> StatusRow {
     }
 }
 
-fn tell(row: &StatusRow, seconds: i64) -> StatusDocument {
+/// The document of so many seconds after the request.
+pub(crate) fn tell(row: &StatusRow, seconds: i64) -> StatusDocument {
     document(row, at(seconds)).unwrap()
 }
 

@@ -1,8 +1,9 @@
 //! What the libraries know about one session.
 
+use chrono::{DateTime, Utc};
 use command_line::CliError;
-use environment_access::current_epochs;
-use execution_environment::load_environment;
+use environment_access::{TerminalRecord, load_terminal};
+use execution_environment::{EnvironmentState, load_environment};
 use failure_classification::{Attribution, FailureCode, rule};
 use job_queue::{AttemptRecord, JobFilter, JobRecord, job_attempts, list_jobs};
 use serde::Serialize;
@@ -14,26 +15,40 @@ use session_lifecycle::{
 use session_status::{StatusDocument, status};
 use sqlx::PgConnection;
 
+use super::event::Event;
 use super::place::Place;
-use super::timeline::{self, Event};
+use super::timeline;
 use crate::cli::failure;
 
 /// A session has a handful of jobs; thousands would be a finding of their own.
 const JOBS_AT_MOST: i64 = 500;
 
-/// The whole story of a session.
+/// The story of a session.
 #[derive(Debug, Serialize)]
-pub(super) struct Story {
+pub(in crate::cli) struct Story {
     pub(super) session: SessionRecord,
     /// What the candidate's page says at this moment.
     pub(super) status: StatusDocument,
     pub(super) failure: Option<Failure>,
     pub(super) environment: Option<Place>,
-    pub(super) terminal: Option<Terminal>,
+    pub(super) terminal: Option<TerminalRecord>,
     pub(super) transitions: Vec<TransitionRecord>,
     pub(super) extensions: Vec<ExtensionRecord>,
     pub(super) jobs: Vec<JobStory>,
-    pub(super) timeline: Vec<Event>,
+    pub(in crate::cli) timeline: Vec<Event>,
+}
+
+impl Story {
+    /// Whether nothing will happen any more: the session has ended and its environment is gone.
+    pub(in crate::cli) fn is_over(&self) -> bool {
+        let is_gone = |place: &Place| place.state == EnvironmentState::Gone;
+        self.session.state.is_terminal() && self.environment.as_ref().is_none_or(is_gone)
+    }
+
+    /// When the session was requested.
+    pub(in crate::cli) const fn begins(&self) -> DateTime<Utc> {
+        self.session.created_at
+    }
 }
 
 /// A job with its runs, oldest first.
@@ -42,13 +57,6 @@ pub(super) struct JobStory {
     #[serde(flatten)]
     pub(super) job: JobRecord,
     pub(super) attempts: Vec<AttemptRecord>,
-}
-
-/// The terminal, as far as anybody has attached.
-#[derive(Debug, Serialize)]
-pub(super) struct Terminal {
-    /// How often it was attached to; the newest attach has this epoch.
-    pub(super) epoch: i64,
 }
 
 /// What is known about a code, beside what was seen.
@@ -96,7 +104,7 @@ pub(super) async fn load(
     let mut story = Story {
         failure: Failure::of(&session),
         environment: environment.map(Place::from),
-        terminal: terminal(conn, id).await?,
+        terminal: load_terminal(conn, id).await?,
         transitions: history(conn, id).await.map_err(failure::load)?,
         extensions: extensions(conn, id).await.map_err(failure::load)?,
         jobs: jobs(conn, id).await?,
@@ -106,17 +114,6 @@ pub(super) async fn load(
     };
     story.timeline = timeline::tell(&story);
     Ok(Some(story))
-}
-
-async fn terminal(
-    conn: &mut PgConnection,
-    id: ExamSessionId,
-) -> Result<Option<Terminal>, CliError> {
-    let epochs = current_epochs(conn, &[id]).await?;
-    let terminal = |authority: environment_access::TerminalAuthority| Terminal {
-        epoch: authority.epoch,
-    };
-    Ok(epochs.into_iter().next().map(terminal))
 }
 
 async fn jobs(conn: &mut PgConnection, id: ExamSessionId) -> Result<Vec<JobStory>, CliError> {

@@ -3,15 +3,30 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use session_lifecycle::{SessionRecord, SessionState};
 
+use super::event::Event;
 use super::facts::{Failure, Story};
 use super::place::Place;
-use super::timeline::Event;
 use super::words::{clock_span, signed_span, who};
 
 /// Between parts of a line.
-const DOT: &str = " · ";
+pub(super) const DOT: &str = " · ";
 
+/// Writes the short story, for `sessions show`.
 pub(super) fn write(story: &Story) -> String {
+    let mut lines = head(story);
+    lines.extend(events(&story.timeline));
+    let commands = if story.session.state.is_terminal() {
+        let explain = format!("carrel sessions explain {} -o text", story.session.id);
+        format!("{explain}  |  {}", next(story))
+    } else {
+        next(story)
+    };
+    lines.push(labelled("Next", &commands));
+    lines.join("\n")
+}
+
+/// Writes where the session stands, and an empty line.
+pub(super) fn head(story: &Story) -> Vec<String> {
     let mut lines = vec![headline(story), labelled("Clock", &clock(story))];
     if let Some(place) = &story.environment {
         lines.push(labelled("Place", &describe(place)));
@@ -25,12 +40,10 @@ pub(super) fn write(story: &Story) -> String {
     lines.extend(story.failure.iter().flat_map(failure));
     lines.extend(ending(story).map(|text| labelled("Ended", &text)));
     lines.push(String::new());
-    lines.extend(events(&story.timeline));
-    lines.push(labelled("Next", &next(&story.session)));
-    lines.join("\n")
+    lines
 }
 
-fn labelled(label: &str, text: &str) -> String {
+pub(super) fn labelled(label: &str, text: &str) -> String {
     format!("{label:<10}{text}")
 }
 
@@ -172,17 +185,18 @@ fn events(events: &[Event]) -> Vec<String> {
             lines.push(format!("{date} UTC"));
         }
         let time = event.at.format("%T%.3f");
-        let line = format!(
-            "{time}  {:<width$}  {}",
-            event.what,
-            event.details.join(DOT)
-        );
+        let by = event.actor.as_deref();
+        let by = by.map(|actor| format!("by {}", who(actor)));
+        let parts: Vec<_> = event.details.iter().cloned().chain(by).collect();
+        let line = format!("{time}  {:<width$}  {}", event.what, parts.join(DOT));
         lines.push(line.trim_end().to_owned());
     }
     lines
 }
 
-fn next(session: &SessionRecord) -> String {
+/// Names the commands that are likely next.
+pub(super) fn next(story: &Story) -> String {
+    let session = &story.session;
     let id = session.id;
     let jobs = format!("carrel jobs list --session {id}");
     match session.state {

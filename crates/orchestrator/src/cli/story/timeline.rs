@@ -1,54 +1,28 @@
-//! Every record of a session in one order.
+//! What happened to a session, in one order.
 
-use chrono::{DateTime, Utc};
-use job_queue::AttemptRecord;
-use serde::Serialize;
-use session_identity::JobId;
 use session_lifecycle::{ExtensionRecord, SessionState, TransitionRecord};
 
-use super::facts::{JobStory, Story};
-use super::words::{seconds_between, signed_span, who};
+use super::event::{Event, in_order};
+use super::facts::Story;
+use super::runs;
+use super::words::{seconds_between, signed_span};
 
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Event {
-    /// When.
-    pub(super) at: DateTime<Utc>,
-    /// What, in one or two words.
-    pub(super) what: String,
-    /// The rest, in parts that stand alone.
-    pub(super) details: Vec<String>,
-    /// The job it happened in or to.
-    pub(super) job_id: Option<JobId>,
-}
-
-/// Merges what the libraries know, oldest first.
+/// Merges the session's own changes, its jobs' runs and its environment's moments, oldest first.
 pub(super) fn tell(story: &Story) -> Vec<Event> {
     let transitions = story.transitions.iter().map(|row| transition(story, row));
     let extensions = story.extensions.iter().map(extension);
-    let jobs = story.jobs.iter().flat_map(job);
-    let mut events: Vec<_> = transitions
-        .chain(extensions)
-        .chain(jobs)
-        .chain(environment(story))
-        .collect();
-    // Stable: what happened in one instant stays in the order of the list above.
-    events.sort_by_key(|event| event.at);
-    events
-}
-
-fn event(at: DateTime<Utc>, what: impl Into<String>, details: Vec<String>) -> Event {
-    Event {
-        at,
-        what: what.into(),
-        details,
-        job_id: None,
-    }
+    let jobs = story.jobs.iter().flat_map(runs::events);
+    in_order(
+        transitions
+            .chain(extensions)
+            .chain(jobs)
+            .chain(environment(story)),
+    )
 }
 
 fn transition(story: &Story, row: &TransitionRecord) -> Event {
     let session = &story.session;
-    let mut details = match row.to {
+    let details = match row.to {
         SessionState::Ready => {
             let taken = seconds_between(session.created_at, row.at);
             isolation(story)
@@ -66,11 +40,10 @@ fn transition(story: &Story, row: &TransitionRecord) -> Event {
     } else {
         &row.actor
     };
-    details.push(format!("by {}", who(author)));
-    Event {
-        job_id: row.job_id,
-        ..event(row.at, row.to.as_str(), details)
-    }
+    let id = format!("transition/{}", row.version);
+    Event::new(id, row.at, row.to.as_str(), details)
+        .by(author)
+        .in_job(row.job_id)
 }
 
 fn isolation(story: &Story) -> Option<String> {
@@ -101,69 +74,8 @@ fn failure(story: &Story) -> Vec<String> {
 
 fn extension(row: &ExtensionRecord) -> Event {
     let what = format!("extended {}", signed_span(i64::from(row.by_seconds)));
-    event(
-        row.at,
-        what,
-        vec![row.reason.clone(), format!("by {}", who(&row.actor))],
-    )
-}
-
-fn job(story: &JobStory) -> Vec<Event> {
-    let job = &story.job;
-    let id = JobId::from_uuid(job.id);
-    let attempt = job
-        .payload
-        .get("attempt")
-        .and_then(serde_json::Value::as_i64);
-    let what = match attempt {
-        Some(attempt) if attempt > 1 => format!("job {} {attempt}", job.kind),
-        _ => format!("job {}", job.kind),
-    };
-    let runs = story
-        .attempts
-        .iter()
-        .map(|run| event(run.started_at, what.clone(), run_details(run)));
-    let mut events: Vec<_> = runs.collect();
-    match (job.state.as_str(), job.started_at) {
-        ("running", Some(started)) => {
-            events.push(event(
-                started,
-                what,
-                vec![format!("run {} is under way", job.run_token)],
-            ));
-        }
-        ("ready", _) => {
-            let due = format!("due {}", job.run_at.format("%T%.3f"));
-            events.push(event(job.created_at, what, vec!["waiting".to_owned(), due]));
-        }
-        ("cancelled", _) if story.attempts.is_empty() => {
-            let at = job.finished_at.unwrap_or(job.created_at);
-            events.push(event(at, what, vec!["cancelled before it ran".to_owned()]));
-        }
-        _ => {}
-    }
-    events
-        .into_iter()
-        .map(|event| Event {
-            job_id: Some(id),
-            ..event
-        })
-        .collect()
-}
-
-fn run_details(run: &AttemptRecord) -> Vec<String> {
-    let worker = run
-        .worker_name
-        .clone()
-        .unwrap_or_else(|| run.worker.to_string());
-    let took = format!("{} s", seconds_between(run.started_at, run.finished_at));
-    let mut details = vec![worker, format!("run {}", run.run_token), took];
-    if run.outcome != "done" {
-        details.push(run.outcome.clone());
-    }
-    details.extend(run.error_class.clone());
-    details.extend(run.error.as_ref().map(|error| format!("{error:?}")));
-    details
+    let id = format!("extension/{}", row.version);
+    Event::new(id, row.at, what, vec![row.reason.clone()]).by(row.actor.clone())
 }
 
 fn environment(story: &Story) -> Vec<Event> {
@@ -172,26 +84,20 @@ fn environment(story: &Story) -> Vec<Event> {
     };
     let name = place.runtime_name.as_ref().map(ToString::to_string);
     let uid = place.runtime_uid.as_ref().map(|uid| format!("uid {uid}"));
+    let attempt = format!("attempt {}", place.attempt);
+    let confirmed = Some("confirmed by the runtime".to_owned());
     let moments = [
-        (
-            place.creating_at,
-            format!("attempt {}", place.attempt),
-            name,
-        ),
-        (
-            place.created_in_runtime_at,
-            "environment made".to_owned(),
-            uid,
-        ),
-        (place.destroying_at, "teardown".to_owned(), None),
-        (
-            place.gone_at,
-            "environment gone".to_owned(),
-            Some("confirmed by the runtime".to_owned()),
-        ),
+        ("creating", place.creating_at, attempt.as_str(), name),
+        ("made", place.created_in_runtime_at, "environment made", uid),
+        ("teardown", place.destroying_at, "teardown", None),
+        ("gone", place.gone_at, "environment gone", confirmed),
     ];
     let told = moments
         .into_iter()
-        .filter_map(|(at, what, detail)| Some(event(at?, what, detail.into_iter().collect())));
+        .filter_map(|(moment, at, what, detail)| {
+            // A new attempt has the same moments again.
+            let id = format!("environment/{}/{moment}", place.attempt);
+            Some(Event::new(id, at?, what, detail.into_iter().collect()))
+        });
     told.collect()
 }

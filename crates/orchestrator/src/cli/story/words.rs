@@ -18,6 +18,13 @@ pub(super) fn clock_span(span: TimeDelta) -> String {
     )
 }
 
+/// Writes how long after the beginning, such as `+00:01:59.5`.
+pub(super) fn offset(span: TimeDelta) -> String {
+    let sign = if span < TimeDelta::zero() { '-' } else { '+' };
+    let tenths = span.abs().subsec_millis() / 100;
+    format!("{sign}{}.{tenths}", clock_span(span.abs()))
+}
+
 /// Writes seconds with one decimal.
 pub(super) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let tenths = (to - from).num_milliseconds().max(0) / 100;
@@ -45,6 +52,13 @@ mod tests {
         assert_eq!(clock_span(TimeDelta::seconds(5_263)), "01:27:43");
         assert_eq!(clock_span(TimeDelta::seconds(-1)), "00:00:00");
         assert_eq!(clock_span(TimeDelta::hours(100)), "100:00:00");
+    }
+
+    #[test]
+    fn an_offset_has_its_sign_and_tenths_of_seconds() {
+        assert_eq!(offset(TimeDelta::zero()), "+00:00:00.0");
+        assert_eq!(offset(TimeDelta::milliseconds(119_550)), "+00:01:59.5");
+        assert_eq!(offset(TimeDelta::milliseconds(-250)), "-00:00:00.2");
     }
 
     #[test]

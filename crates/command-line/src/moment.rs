@@ -3,19 +3,21 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::parse_duration;
 use chrono::{DateTime, Utc};
-use command_line::parse_duration;
 
 /// Some time ago, or a date with its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub enum Moment {
+    /// So long ago.
     Ago(Duration),
+    /// Then.
     At(DateTime<Utc>),
 }
 
 impl Moment {
     /// Says when it is, by the given clock.
-    pub(super) fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Ago(ago) => now - ago,
             Self::At(at) => at,

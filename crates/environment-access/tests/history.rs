@@ -1,0 +1,81 @@
+//! What is told of a session's visitors.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use environment_access::{
+    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access, load_terminal,
+};
+use session_identity::{ExamSessionId, Role, UserId};
+use sqlx::{PgConnection, PgPool};
+
+const DENIED: Decision = Decision::Denied(Denial {
+    code: DenialCode::Denied,
+    detail: "the session belongs to somebody else",
+});
+
+async fn append(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    (user, action, decision, epoch): (&str, Action, &Decision, Option<i64>),
+) {
+    let entry = AccessEntry {
+        session_id,
+        user_id: &UserId::parse(user).unwrap(),
+        role: Role::Candidate,
+        action,
+        decision,
+        detail: None,
+        epoch,
+    };
+    append_access(conn, &entry).await.unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn equal_denials_are_told_once_and_every_attach_alone(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (session, other) = (ExamSessionId::generate(), ExamSessionId::generate());
+    let allowed = &Decision::Allowed;
+    for line in [
+        ("u-2", Action::View, &DENIED, None),
+        ("u-2", Action::View, &DENIED, None),
+        ("u-2", Action::Attach, &DENIED, None),
+        ("u-1", Action::IssueTicket, allowed, None),
+        ("u-1", Action::Attach, allowed, Some(1)),
+        ("u-1", Action::Attach, allowed, Some(2)),
+        ("u-2", Action::View, &DENIED, None),
+    ] {
+        append(&mut conn, session, line).await;
+        append(&mut conn, other, ("u-3", Action::View, &DENIED, None)).await;
+    }
+    let runs = access_runs(&mut conn, session, 9).await.unwrap();
+    let told: Vec<_> = runs
+        .iter()
+        .map(|run| {
+            (
+                run.user_id.as_str(),
+                run.action.as_str(),
+                run.times,
+                run.epoch,
+            )
+        })
+        .collect();
+    let wanted = [
+        ("u-2", "view", 2, None),
+        ("u-2", "attach", 1, None),
+        ("u-1", "attach", 1, Some(1)),
+        ("u-1", "attach", 1, Some(2)),
+        ("u-2", "view", 1, None),
+    ];
+    assert_eq!(told, wanted);
+    assert!(runs[0].first_at < runs[0].last_at);
+    assert_eq!(runs[0].code.as_deref(), Some("access.denied"));
+    let newest = access_runs(&mut conn, session, 2).await.unwrap();
+    assert_eq!(newest, runs[3..]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_session_that_nobody_attached_to_has_no_terminal(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ExamSessionId::generate();
+    assert_eq!(load_terminal(&mut conn, id).await.unwrap(), None);
+}
