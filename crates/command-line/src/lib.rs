@@ -9,6 +9,7 @@ mod exit;
 mod lines;
 mod moment;
 mod run;
+mod terminal;
 mod usage;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
@@ -20,3 +21,4 @@ pub use exit::Exit;
 pub use lines::print_line;
 pub use moment::Moment;
 pub use run::{RunCommand, main};
+pub use terminal::{ProgressLine, ask, bar, can_ask};

@@ -1,6 +1,7 @@
 //! `carrel sessions …`, and the `orchestrator` binary.
 
 mod args;
+mod cohort;
 mod create;
 mod events;
 mod extend;
@@ -18,6 +19,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 pub use args::{
     AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
 };
+pub use cohort::{CohortArgs, Confirmation};
 pub use events::EventsArgs;
 pub use watch::WatchArgs;
 
@@ -53,9 +55,11 @@ pub enum SessionsCommand {
     Watch(WatchArgs),
     /// Requests a session, or finds the one that the candidate has
     Create(CreateArgs),
-    /// Gives a session more time
+    /// Gives a session more time, or every live one of an exam
+    #[command(after_help = cohort::EXITS)]
     Extend(ExtendArgs),
-    /// Ends a session now, for good
+    /// Ends a session now, for good, or every live one of an exam
+    #[command(after_help = cohort::EXITS)]
     Terminate(TerminateArgs),
     /// Waits until a session is ready, running or ended
     Wait(WaitArgs),
@@ -141,6 +145,17 @@ mod tests {
             &["extend", ID, "--by", "5m", "--reason", " ", "--as", "dana"],
             &["extend", ID, "--by", "5m", "--reason", "r", "--as", "d a"],
             &["terminate", "x", "--reason", "r", "--as", "dana"],
+            &[
+                "terminate",
+                "--exam",
+                "x",
+                "--confirm",
+                "all",
+                "--reason",
+                "r",
+                "--as",
+                "dana",
+            ],
             &["wait", ID, "--for", "ready", "--timeout", "0s"],
         ] {
             let found = kind(words);
@@ -159,5 +174,22 @@ mod tests {
         ] {
             assert_eq!(kind(words), ErrorKind::MissingRequiredArgument, "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_session_or_the_cohort_of_an_exam_and_never_both() {
+        let author = ["--reason", "r", "--as", "dana"];
+        for (verb, more) in [("extend", &["--by", "5m"][..]), ("terminate", &[])] {
+            for flag in [
+                &["--exam", "x"][..],
+                &["--exam-version", "1"],
+                &["--dry-run"],
+            ] {
+                let words = [&[verb, ID], more, &author, flag].concat();
+                assert_eq!(kind(&words), ErrorKind::ArgumentConflict, "{words:?}");
+            }
+        }
+        let count = [&["extend", ID, "--by", "5m", "--confirm", "3"], &author[..]].concat();
+        assert_eq!(kind(&count), ErrorKind::ArgumentConflict);
     }
 }

@@ -1,10 +1,10 @@
 //! Asking for a session to end. The worker ends it; who asked and why travel with the job.
 
-use job_queue::enqueue;
+use job_queue::{Enqueued, enqueue};
 use serde::{Deserialize, Serialize};
 use session_identity::{Actor, ExamSessionId, Principal, Role, UserId};
 use session_lifecycle::EndingKind;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::{StepError, TerminateSession, follow_up::signed};
 
@@ -66,6 +66,16 @@ pub enum EndError {
 /// # Errors
 /// [`EndError`] when the job could not be written.
 pub async fn end_session(pool: &PgPool, request: &EndRequest) -> Result<(), EndError> {
+    let mut connection = pool.acquire().await.map_err(StepError::from)?;
+    enqueue_end(&mut connection, request).await?;
+    Ok(())
+}
+
+/// Enqueues the ending in the caller's transaction, and tells whether it was waiting already.
+pub(crate) async fn enqueue_end(
+    conn: &mut PgConnection,
+    request: &EndRequest,
+) -> Result<Enqueued, StepError> {
     let ended_by = EndedBy {
         user_id: request.principal.user_id.clone(),
         role: request.principal.role,
@@ -76,15 +86,11 @@ pub async fn end_session(pool: &PgPool, request: &EndRequest) -> Result<(), EndE
         note: request.reason.clone(),
         ended_by,
     };
-    let mut connection = pool.acquire().await.map_err(StepError::from)?;
     let options = signed(
         &request.principal.actor().to_string(),
         request.trace.clone(),
     );
-    enqueue(&mut connection, &job, &options)
-        .await
-        .map_err(StepError::from)?;
-    Ok(())
+    Ok(enqueue(conn, &job, &options).await?)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod attach;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod cohort;
 mod end;
 mod error;
 mod extend;
@@ -15,6 +16,10 @@ mod verdict;
 mod work;
 
 pub use attach::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
+pub use cohort::{
+    Cohort, CohortEnd, CohortError, CohortExtension, CohortOutcome, CohortReport, CohortVisit,
+    Consent, end_cohort, extend_cohort,
+};
 pub use end::{EndError, EndRequest, EndedBy, end_session};
 pub use error::StepError;
 pub use extend::extend_session;

@@ -107,7 +107,7 @@ pub async fn request_session(
     if let Some(requested) = recall(&mut transaction, request).await? {
         return Ok(requested);
     }
-    let exam = find_exam(&mut transaction, request).await?;
+    let exam = find_exam(&mut transaction, &request.exam_name, request.exam_version).await?;
     let new = describe(request, &exam);
     let provenance = Provenance {
         actor: request.principal.actor(),
@@ -180,18 +180,22 @@ async fn existing(
     }))
 }
 
-async fn find_exam(
+/// Finds a version of an exam, the newest without a number.
+///
+/// # Errors
+/// [`RequestError::UnknownExam`] tells a name that nobody knows from a version that it lacks.
+pub(crate) async fn find_exam(
     conn: &mut PgConnection,
-    request: &SessionRequest,
+    name: &str,
+    version: Option<i32>,
 ) -> Result<ExamRecord, RequestError> {
-    let name = &request.exam_name;
-    if let Some(exam) = load_exam(conn, name, request.exam_version).await? {
+    if let Some(exam) = load_exam(conn, name, version).await? {
         return Ok(exam);
     }
     let named = load_exam(conn, name, None).await?.is_some();
     Err(RequestError::UnknownExam {
-        name: name.clone(),
-        version: request.exam_version.filter(|_| named),
+        name: name.to_owned(),
+        version: version.filter(|_| named),
     })
 }
 

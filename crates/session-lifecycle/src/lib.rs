@@ -24,8 +24,8 @@ pub use request::{
 };
 pub use state::{SessionState, TRANSITIONS, UnknownState, allowed_from, is_allowed};
 pub use store::{
-    SessionFilter, advance, count_sessions, extend, extensions, find_due, find_past_startup,
-    find_sessions, history, insert_session, list_sessions, load_session, lock_session,
-    recall_request, remember_request,
+    SessionFilter, advance, check_extension, count_sessions, extend, extensions, find_due,
+    find_past_startup, find_sessions, history, insert_session, list_sessions, load_session,
+    lock_session, recall_request, remember_request,
 };
 pub use transition::decide;

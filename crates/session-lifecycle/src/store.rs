@@ -11,7 +11,7 @@ mod session;
 
 pub use advance::advance;
 pub use due::{find_due, find_past_startup};
-pub use extension::{extend, extensions};
+pub use extension::{check_extension, extend, extensions};
 pub use history::history;
 pub use insert::insert_session;
 pub use list::{SessionFilter, count_sessions, find_sessions, list_sessions};

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod cohort;
 mod doctor;
 mod migrate;
 mod run;
 mod sessions;
 mod story;
+mod terminal;
 mod watching;

@@ -1,6 +1,6 @@
 //! Runs the binary against a test's own database.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgPool};
@@ -54,6 +54,17 @@ impl Lines {
     }
 }
 
+impl Ended {
+    pub(crate) fn of(output: &Output) -> Self {
+        let (document, error) = (json(&output.stdout), json(&output.stderr));
+        Self {
+            exit: output.status.code().unwrap(),
+            data: document.get("data").cloned().unwrap_or_default(),
+            error,
+        }
+    }
+}
+
 impl Carrel {
     pub(crate) fn on(pool: &PgPool) -> Self {
         let database_url = pool.connect_options().to_url_lossy().to_string();
@@ -73,29 +84,25 @@ impl Carrel {
 
     /// Calls `carrel` with nothing of the test's own environment.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().await.unwrap();
-        let (document, error) = (json(&output.stdout), json(&output.stderr));
-        Ended {
-            exit: output.status.code().unwrap(),
-            data: document.get("data").cloned().unwrap_or_default(),
-            error,
-        }
+        Ended::of(&self.command(arguments).output().await.unwrap())
+    }
+
+    /// A call with nothing of the test's own environment, to be spawned.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
+        command
+            .env_clear()
+            .env("CARREL_DATABASE_URL", &self.database_url)
+            .args(arguments)
+            .kill_on_drop(true);
+        command
     }
 
     /// Starts it; dropped, it is killed.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-        quiet.kill_on_drop(true).spawn().unwrap()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
-        command
-            .env_clear()
-            .env("CARREL_DATABASE_URL", &self.database_url)
-            .args(arguments);
-        command
+        quiet.spawn().unwrap()
     }
 
     /// Calls it and expects success.

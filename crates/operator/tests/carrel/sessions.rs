@@ -30,7 +30,7 @@ pub(crate) fn happenings(story: &Value) -> Vec<&str> {
         .collect()
 }
 
-async fn jobs(pool: &PgPool) -> i64 {
+pub(crate) async fn jobs(pool: &PgPool) -> i64 {
     sqlx::query_scalar!(r#"SELECT count(*) AS "jobs!" FROM jobs"#)
         .fetch_one(pool)
         .await

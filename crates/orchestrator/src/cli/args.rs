@@ -8,6 +8,8 @@ use failure_classification::{FailureCode, Reference};
 use session_identity::{ExamSessionId, IdPrefix, LoginId, Principal, Role, UserId};
 use session_lifecycle::SessionState;
 
+use super::cohort::{CohortArgs, Confirmation, MANY};
+
 /// Which sessions, and which page of them.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -65,33 +67,41 @@ pub struct CreateArgs {
     pub(super) actor: UserId,
 }
 
-/// How much more time, who grants it and why.
+/// How much more time, for whom, who grants it and why.
 #[derive(Debug, Args)]
 pub struct ExtendArgs {
-    /// The session's id
+    /// The session's id; without, --exam says which
     #[arg(value_name = "SESSION_ID")]
-    pub(super) id: ExamSessionId,
+    pub(super) id: Option<ExamSessionId>,
     /// How much more, such as 5m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) by: Duration,
     #[command(flatten)]
     pub(super) author: AuthorArgs,
-    /// Repeating the extension with the same key moves the deadline once
-    #[arg(long, value_name = "KEY", value_parser = key)]
+    /// Repeating the extension with the same key moves each deadline once
+    #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = key)]
     pub(super) idempotency_key: Option<String>,
+    #[command(flatten)]
+    pub(super) cohort: CohortArgs,
+    /// How many sessions it will be, as --dry-run counts them; who gives it is not asked
+    #[arg(long, value_name = "COUNT", conflicts_with = "id", help_heading = MANY)]
+    pub(super) confirm: Option<usize>,
 }
 
-/// Who ends it and why.
+/// Which end, who ends it and why.
 #[derive(Debug, Args)]
 pub struct TerminateArgs {
-    /// The session's id
+    /// The session's id; without, --exam says which
     #[arg(value_name = "SESSION_ID")]
-    pub(super) id: ExamSessionId,
+    pub(super) id: Option<ExamSessionId>,
     #[command(flatten)]
     pub(super) author: AuthorArgs,
-    /// The session's id once more: ending an exam cannot be undone
-    #[arg(long, value_name = "SESSION_ID")]
-    pub(super) confirm: Option<ExamSessionId>,
+    /// The session's id once more, or with --exam how many sessions it will be: ending an exam
+    /// cannot be undone
+    #[arg(long, value_name = "SESSION_ID|COUNT")]
+    pub(super) confirm: Option<Confirmation>,
+    #[command(flatten)]
+    pub(super) cohort: CohortArgs,
 }
 
 /// For what to wait, and how long.
@@ -143,7 +153,7 @@ fn user(text: &str) -> Result<UserId, String> {
     UserId::parse(text).map_err(|error| error.to_string())
 }
 
-fn exam(text: &str) -> Result<String, String> {
+pub(super) fn exam(text: &str) -> Result<String, String> {
     bounded(text, 63)
 }
 

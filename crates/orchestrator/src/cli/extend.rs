@@ -2,36 +2,49 @@
 
 use command_line::{CliError, Document, GlobalArgs};
 use serde_json::json;
+use session_identity::ExamSessionId;
 use session_lifecycle::Extension;
 use uuid::Uuid;
 
+use super::cohort::{self, Agreed, Work};
 use super::{ExtendArgs, args::operator, failure};
-use crate::extend_session;
+use crate::{CohortExtension, extend_session};
+
+/// What is left of 255 characters beside a colon and a session's id.
+const COHORT_KEY_MAX: usize = 218;
 
 pub(super) async fn run(args: ExtendArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+    match args.id {
+        Some(id) => one(id, args, globals).await,
+        None => many(args, globals).await,
+    }
+}
+
+async fn one(
+    id: ExamSessionId,
+    args: ExtendArgs,
+    globals: &GlobalArgs,
+) -> Result<Document, CliError> {
     let pool = globals.connect().await?;
     let extension = Extension {
-        session_id: args.id,
+        session_id: id,
         by: args.by,
         actor: operator(args.author.actor).actor(),
         reason: args.author.reason,
-        // Without a key, a second call is a second extension.
-        idempotency_key: args
-            .idempotency_key
-            .unwrap_or_else(|| Uuid::now_v7().to_string()),
+        idempotency_key: args.idempotency_key.unwrap_or_else(fresh_key),
     };
     let extended = extend_session(&pool, &extension).await;
     let extended = extended.map_err(|error| failure::extend(&error))?;
     let granted = &extended.extension;
     let text = if extended.already {
         format!(
-            "{} had this extension already; it ends {}",
-            args.id, granted.new_end
+            "{id} had this extension already; it ends {}",
+            granted.new_end
         )
     } else {
         format!(
-            "{} ends {} instead of {}",
-            args.id, granted.new_end, granted.previous_end
+            "{id} ends {} instead of {}",
+            granted.new_end, granted.previous_end
         )
     };
     let data = json!({
@@ -40,4 +53,29 @@ pub(super) async fn run(args: ExtendArgs, globals: &GlobalArgs) -> Result<Docume
         "session": extended.session,
     });
     Ok(Document::new("orchestrator/sessions-extend.v1", data).with_text(text))
+}
+
+async fn many(args: ExtendArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+    let cohort = args.cohort.cohort()?;
+    let key = args.idempotency_key.unwrap_or_else(fresh_key);
+    let length = key.chars().count();
+    if length > COHORT_KEY_MAX {
+        let message =
+            format!("it has {length} characters, allowed with --exam are {COHORT_KEY_MAX}");
+        return Err(CliError::usage("idempotency-key", message).next("give a shorter key"));
+    }
+    let work = Work::Extend(CohortExtension {
+        cohort,
+        by: args.by,
+        actor: operator(args.author.actor).actor(),
+        reason: args.author.reason,
+        key,
+    });
+    let agreed = Agreed::given(args.cohort.dry_run, args.confirm);
+    cohort::run(&work, agreed, globals).await
+}
+
+/// Without a key, a second call is a second extension.
+fn fresh_key() -> String {
+    Uuid::now_v7().to_string()
 }

@@ -7,7 +7,7 @@ use session_lifecycle::cli::cli_error;
 use session_lifecycle::{ExtendError, InsertError, LoadError};
 use sqlx::PgConnection;
 
-use crate::{EndError, RequestError, StepError};
+use crate::{CohortError, EndError, RequestError, StepError};
 
 pub(super) fn no_session(id: ExamSessionId) -> CliError {
     CliError::not_found(format!("there is no session {id}"))
@@ -65,6 +65,22 @@ pub(super) fn extend(error: &ExtendError) -> CliError {
             told.next(format!("carrel sessions show {session_id}"))
         }
         ExtendError::Load(_) => told,
+    }
+}
+
+pub(super) async fn cohort(error: CohortError, conn: &mut PgConnection) -> CliError {
+    match error {
+        CohortError::Exam(error) => request(error, conn).await,
+        CohortError::CountDiffers { found, .. } => CliError::conflict(error.to_string())
+            .code("cohort.count_differs")
+            .field("confirm")
+            .next(format!("look again with --dry-run, then --confirm {found}")),
+        CohortError::KeyReused { .. } => CliError::conflict(error.to_string())
+            .code("idempotency.key_reused")
+            .field("idempotency-key")
+            .next("repeat --by and --reason as they were with this key, or give another key"),
+        CohortError::Invalid(error) => extend(&error),
+        CohortError::Other(error) => step(error),
     }
 }
 

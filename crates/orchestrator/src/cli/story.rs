@@ -8,7 +8,7 @@ mod place;
 mod runs;
 mod text;
 mod timeline;
-mod words;
+pub(super) mod words;
 
 use command_line::{CliError, Document, GlobalArgs};
 use serde::Serialize;

@@ -27,7 +27,7 @@ pub async fn extend(
     conn: &mut PgConnection,
     extension: &Extension,
 ) -> Result<Extended, ExtendError> {
-    let by_seconds = validate(extension)?;
+    let by_seconds = check_extension(extension)?;
     let session_id = extension.session_id;
     let session = lock_session(conn, session_id)
         .await?
@@ -67,8 +67,12 @@ pub async fn extend(
     })
 }
 
-/// Checks the request's fields and returns the seconds.
-fn validate(extension: &Extension) -> Result<i32, ExtendError> {
+/// Checks the request's fields, as [`extend`] does first, and returns the seconds. For whoever asks
+/// for many extensions and wants to know before the first that they are well-formed.
+///
+/// # Errors
+/// [`ExtendError::Invalid`], with the field.
+pub fn check_extension(extension: &Extension) -> Result<i32, ExtendError> {
     let invalid = |field, problem| Err(ExtendError::Invalid { field, problem });
     let whole = extension.by == Duration::from_secs(extension.by.as_secs());
     let Some(by_seconds) = i32::try_from(extension.by.as_secs())

@@ -1,8 +1,6 @@
 //! Asking before many jobs are changed.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
-use command_line::{CliError, OutputFormat};
+use command_line::{CliError, OutputFormat, ask, can_ask};
 
 use super::{Asked, Preview};
 use crate::BulkVerb;
@@ -28,26 +26,21 @@ pub(super) fn confirm(
     if asked.bulk.yes {
         return Ok(None);
     }
-    let can_ask =
-        output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
     let refused = CliError::refused(format!("nobody agreed to {verb} {}", preview.told()))
         .field("yes")
         .next(format!("--yes --expect {count}, or --dry-run to see which"));
-    if can_ask && ask(verb, preview).unwrap_or(false) {
+    if can_ask(output) && agrees(verb, preview) {
         return Ok(Some(count));
     }
     Err(refused)
 }
 
-fn ask(verb: &str, preview: &Preview) -> io::Result<bool> {
-    let mut out = io::stderr().lock();
-    writeln!(out, "Would {verb} {}, such as:", preview.told())?;
-    for id in preview.ids.iter().take(SAMPLES) {
-        writeln!(out, "  {id}")?;
-    }
-    write!(out, "Continue? [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+fn agrees(verb: &str, preview: &Preview) -> bool {
+    let samples = preview.ids.iter().take(SAMPLES);
+    let first = format!("Would {verb} {}, such as:", preview.told());
+    let lines = [first].into_iter();
+    let lines = lines.chain(samples.map(|id| format!("  {id}")));
+    let lines: Vec<_> = lines.chain(["Continue? [y/N]".to_owned()]).collect();
+    let answer = ask(&lines.join("\n"));
+    matches!(answer.as_deref(), Some("y" | "Y" | "yes"))
 }

@@ -32,7 +32,7 @@ pub(super) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String 
 }
 
 /// Writes an added span in its largest whole unit, such as `+10m`.
-pub(super) fn signed_span(seconds: i64) -> String {
+pub(in crate::cli) fn signed_span(seconds: i64) -> String {
     match seconds {
         whole if whole % 3_600 == 0 => format!("+{}h", whole / 3_600),
         whole if whole % 60 == 0 => format!("+{}m", whole / 60),
