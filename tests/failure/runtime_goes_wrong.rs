@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use execution_environment::EnvironmentRuntime;
 use failure_classification::Signal;
-use session_identity::ExamSessionId;
+use session_identity::{Actor, ExamSessionId};
+use session_lifecycle::{Advance, Cause, Ending, EndingKind, Expected, Provenance, advance};
 use sqlx::PgPool;
 use system_tests::database::TestDatabase;
 use system_tests::engine::TestEngine;
@@ -233,14 +234,21 @@ async fn a_full_quota_is_waited_for_while_an_environment_of_ours_is_on_its_way_o
     drop(crew);
 
     // It has ended, and no worker has come to remove its environment.
-    sqlx::query!(
-        "UPDATE exam_sessions SET state = 'terminated', version = version + 1, ended_at = now(),
-                ending_kind = 'operator_ended' WHERE id = $1",
-        first.as_uuid()
-    )
-    .execute(scene.pool())
-    .await
-    .unwrap();
+    let step = Advance::Terminate(Ending {
+        kind: EndingKind::OperatorEnded,
+        note: None,
+    });
+    let by = Provenance {
+        actor: Actor::System("tests"),
+        cause: Cause::new("over"),
+        job_id: None,
+        trace: None,
+    };
+    let mut conn = scene.pool().acquire().await.unwrap();
+    advance(&mut conn, first, Expected::AnyVersion, step, &by)
+        .await
+        .unwrap();
+    drop(conn);
     let patient = crew::request(scene.pool(), "u-3").await;
     let _crew = scene.work_on(at(0..3));
     scene.await_state(patient, "ready").await;
