@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgConnection, PgPool,
+    ConnectOptions as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -45,13 +45,13 @@ impl DirectDatabaseArgs {
         })
     }
 
-    /// Opens one connection of its own.
+    /// Opens one connection of its own. As for every command, nothing is logged of slow statements.
     ///
     /// # Errors
     /// As [`options`](Self::options); transient, with the flag at fault, when nothing answers within
     /// 5 s.
     pub async fn connect(&self, database: &DatabaseArgs) -> Result<PgConnection, CliError> {
-        let pool = self.listening(database, "carrel")?;
+        let pool = pool_of_one(self.options(database)?.disable_statement_logging());
         match pool.acquire().await {
             Ok(connection) => Ok(connection.detach()),
             Err(error) if self.direct_database_url.is_some() => Err(CliError::from(error)
@@ -72,11 +72,16 @@ impl DirectDatabaseArgs {
         application_name: &str,
     ) -> Result<PgPool, CliError> {
         let options = self.options(database)?.application_name(application_name);
-        Ok(PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options))
+        Ok(pool_of_one(options))
     }
+}
+
+/// A pool, since it tries again where a server has not come up yet.
+fn pool_of_one(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use crate::Signal;
 
-/// What a full quota says, and what neither a limit range nor a creation that is larger than the
-/// whole quota says.
+/// What a full quota says and a limit range does not. A creation that is larger than the whole quota
+/// says it too: it is waited for in vain until nothing of ours is on its way out any more.
 const FULL: &str = "exceeded quota";
 
 impl Signal {
