@@ -23,6 +23,11 @@ pub(crate) fn ended(kind: &'static str, state: JobState) {
     }
 }
 
+/// Begins what an alert looks at with nothing: an increase is only seen of what was there before.
+pub(crate) fn begin() {
+    counter!("carrel_jobs_crash_parked_total").increment(0);
+}
+
 pub(crate) fn stale(kind: &'static str) {
     counter!("carrel_jobs_stale_total", "kind" => kind).increment(1);
 }

@@ -18,6 +18,7 @@ use crate::{
     heartbeat::Heartbeat,
     hold::{Hold, Holder},
     listen::{self, LookSignal},
+    measure,
     run::Runner,
     running::RunningJobs,
     slots::Slots,
@@ -137,6 +138,7 @@ impl QueueWorker {
     /// out and other workers take the jobs. Cancel `shutdown` instead.
     pub async fn run(self, shutdown: CancellationToken) -> Result<DrainReport, WorkerError> {
         self.config.check(&self.registry)?;
+        measure::begin();
         let parts = Parts::new(&self);
         let heartbeat = Heartbeat::start(
             parts.running.clone(),
