@@ -11,6 +11,7 @@ use sqlx::types::Uuid;
 use system_tests::database::TestDatabase;
 use system_tests::fault_proxy::FaultProxy;
 use system_tests::ledger::{LedgerJob, create_ledger};
+use system_tests::ports::moved;
 use system_tests::postgres::OwnPostgres;
 use system_tests::process::Process;
 use system_tests::settings::setting;
@@ -18,7 +19,6 @@ use system_tests::wait::{SOON, until};
 use system_tests::{Weight, take_places};
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
-use url::Url;
 
 use crate::checker::{Evidence, Intent, violations};
 use crate::evidence;
@@ -97,11 +97,8 @@ impl Bench {
     /// A proxy before the database, and the database's address through it.
     pub(crate) async fn proxy(&self) -> (FaultProxy, String) {
         let proxy = FaultProxy::before(&self.database.url).await;
-        let (host, port) = proxy.place();
-        let mut url = Url::parse(&self.database.url).unwrap();
-        url.set_host(Some(&host)).unwrap();
-        url.set_port(Some(port)).unwrap();
-        (proxy, url.into())
+        let url = moved(&self.database.url, &proxy.place());
+        (proxy, url)
     }
 
     /// Enqueues in one transaction and notes the jobs once their commit was answered.

@@ -1,6 +1,7 @@
 //! Every process reaches the database through a pooler in transaction mode.
 
 use environment_access::wire::CloseCode;
+use sqlx::{Connection as _, PgConnection, Row as _};
 use system_tests::pooler::Pooler;
 use system_tests::settings::setting;
 use system_tests::wait::{SOON, STARTUP};
@@ -27,6 +28,13 @@ async fn a_session_lives_and_ends_behind_a_pooler_and_the_doctor_knows_who_liste
     assert!(metrics.contains(heard), "{metrics}");
 
     let pooled = pooler.url(&system.database.url);
+    // What the loops ask of their own connections and a lent one does not have from them.
+    let mut lent = PgConnection::connect(&pooled).await.unwrap();
+    for show in ["SHOW enable_seqscan", "SHOW jit"] {
+        let row = sqlx::raw_sql(show).fetch_one(&mut lent).await.unwrap();
+        assert_eq!(row.get::<String, _>(0), "off", "{show}");
+    }
+    lent.close().await.unwrap();
     let through = ["--database-url", &pooled];
     let past = ["--direct-database-url", &system.database.url];
     let doctor = [&["doctor"][..], &through, &past].concat();

@@ -9,7 +9,7 @@ use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
 use url::Url;
 
 use crate::engine::TestEngine;
-use crate::ports::free_port;
+use crate::ports::{free_port, moved};
 use crate::postgres::RUN_LABEL;
 use crate::settings::setting;
 use crate::wait::until;
@@ -53,11 +53,7 @@ impl Pooler {
 
     /// The address of the same database, through it.
     pub fn url(&self, database_url: &str) -> String {
-        let mut url = Url::parse(database_url).expect("the address is a URL");
-        let (host, port) = self.place();
-        url.set_host(Some(&host)).expect("a host");
-        url.set_port(Some(port)).expect("a port");
-        url.into()
+        moved(database_url, &self.place())
     }
 
     /// Host and port.

@@ -22,3 +22,11 @@ pub fn free_port() -> u16 {
         assert!(given.len() < RANGE.len(), "no loopback port is free");
     }
 }
+
+/// The same address at another host and port.
+pub fn moved(url: &str, (host, port): &(String, u16)) -> String {
+    let mut url = url::Url::parse(url).expect("the address is a URL");
+    url.set_host(Some(host)).expect("a host");
+    url.set_port(Some(*port)).expect("a port");
+    url.into()
+}

@@ -6,6 +6,7 @@ use super::Plan;
 use crate::api_proxy::ApiProxy;
 use crate::kubernetes::{Account, TestCluster, write_plain};
 use crate::logins::SECRET;
+use crate::ports::moved;
 use crate::runtime::TestRuntime;
 use crate::settings::setting;
 
@@ -126,11 +127,4 @@ fn first_worker_database(plan: &Plan, database_url: &str) -> Variables {
         return Vec::new();
     };
     vec![variable("CARREL_DATABASE_URL", moved(database_url, place))]
-}
-
-fn moved(database_url: &str, (host, port): &(String, u16)) -> String {
-    let mut url = url::Url::parse(database_url).expect("the address is a URL");
-    url.set_host(Some(host)).expect("a host");
-    url.set_port(Some(*port)).expect("a port");
-    url.into()
 }
