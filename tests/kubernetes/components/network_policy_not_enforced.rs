@@ -3,7 +3,7 @@
 use serde_json::json;
 use system_tests::cluster::{Component, TestBed};
 use system_tests::wait::{SOON, STARTUP};
-use system_tests::{Plan, TestSystem, Weight};
+use system_tests::{Plan, TestSystem, Weight, exams};
 
 #[tokio::test]
 async fn no_session_becomes_ready_there_unless_somebody_has_answered_for_it() {
@@ -18,10 +18,12 @@ async fn no_session_becomes_ready_there_unless_somebody_has_answered_for_it() {
     let down = TestBed::of_this_run()
         .stop(Component::NetworkPolicies)
         .await;
-    let refused = system
-        .candidate("u-refused", system_tests::exams::SAMPLE)
-        .await;
-    let code = system.await_failed(&refused, STARTUP * 2).await;
+    // Three attempts of fifteen seconds each and what they take to start: more than a minute holds
+    // on a busy machine.
+    let patient = exams::changed("patient", |exam| exam.startup_budget_seconds = 300);
+    exams::apply(system.pool(), &patient).await;
+    let refused = system.candidate("u-refused", "patient").await;
+    let code = system.await_failed(&refused, STARTUP * 5).await;
     assert_eq!(code, "infra.isolation_unproven");
     let evidence = system.evidence(&refused).await;
     let api = system.runtime.cluster().api_server().await.to_string();

@@ -18,7 +18,7 @@ use super::{
     Workshop,
     outcome::{provenance, settle},
     provision::still_wanted,
-    setback::{self, Attempt, Setback},
+    setback::{self, Attempt, Look, Setback},
 };
 use crate::{ObserveEnvironment, StepError};
 
@@ -69,9 +69,11 @@ async fn observe(
     };
     let begun = Instant::now();
     while begun.elapsed() < TURN && !context.cancellation.is_cancelled() {
+        let began = Instant::now();
         match workshop.runtime.observe(&subject.name).await {
             Err(error) => {
-                return setback::after_error(workshop, attempt, context, error, None).await;
+                let look = Look { began, place: None };
+                return setback::after_error(workshop, attempt, context, error, look).await;
             }
             Ok(observation) => match signal_in(&observation, subject.uid.as_ref()) {
                 Looked::Pending => {
@@ -79,13 +81,21 @@ async fn observe(
                     workshop.runtime.wait_for_change(name, UNHINTED).await;
                 }
                 Looked::Running(found) => {
-                    return prove(workshop, &subject, found, attempt, context).await;
+                    let look = Look {
+                        began,
+                        place: place(&observation),
+                    };
+                    return prove(workshop, &subject, &found.uid, look, attempt, context).await;
                 }
                 Looked::Setback(signal) => {
+                    let look = Look {
+                        began,
+                        place: place(&observation),
+                    };
                     let setback = Setback {
                         signal: &signal,
                         detail: "",
-                        place: place(&observation),
+                        look,
                     };
                     return setback::after_signal(workshop, attempt, context, setback).await;
                 }
@@ -146,11 +156,12 @@ fn signal_in<'a>(observation: &'a Observation, expected: Option<&RuntimeUid>) ->
 async fn prove(
     workshop: &Workshop,
     subject: &Subject,
-    found: &Observed,
+    uid: &RuntimeUid,
+    look: Look<'_>,
     attempt: Attempt,
     context: &JobContext,
 ) -> Result<Outcome, StepError> {
-    let (exam, uid, place) = (&subject.spec.exam, &found.uid, found.place.as_deref());
+    let exam = &subject.spec.exam;
     let report = match workshop.runtime.verify(&subject.name, uid, exam).await {
         Ok(report) => report,
         // It stopped between the look and the proof: the next look says what became of it.
@@ -159,7 +170,7 @@ async fn prove(
         }
         Err(error) => {
             let error = unprovable(error);
-            return setback::after_error(workshop, attempt, context, error, place).await;
+            return setback::after_error(workshop, attempt, context, error, look).await;
         }
     };
     let gaps = judge(&report, exam);
@@ -167,9 +178,9 @@ async fn prove(
     let evidence = report.evidence(exam, waiver.as_ref());
     if !gaps.is_empty() && waiver.is_none() {
         let setback = Setback {
-            signal: &unproven(&gaps, place),
+            signal: &unproven(&gaps, look.place),
             detail: &evidence.to_string(),
-            place,
+            look,
         };
         return setback::after_signal(workshop, attempt, context, setback).await;
     }

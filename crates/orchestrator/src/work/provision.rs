@@ -10,11 +10,12 @@ use session_lifecycle::{
     Advance, Expected, SessionRecord, SessionState, advance, load_session, lock_session,
 };
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 use super::{
     Workshop,
     outcome::{WORKER, provenance, settle},
-    setback,
+    setback::{self, Look},
 };
 use crate::{ObserveEnvironment, ProvisionEnvironment, StepError, follow_up::signed};
 
@@ -57,10 +58,12 @@ async fn provision(
     };
     // No transaction is open here: the runtime may take its time, and a worker that dies now
     // leaves a name that the next run adopts.
+    let (began, place) = (Instant::now(), None);
     let created = match workshop.runtime.create(&spec).await {
         Ok(created) => created,
         Err(error) => {
-            return setback::after_error(workshop, job.into(), context, error, None).await;
+            let look = Look { began, place };
+            return setback::after_error(workshop, job.into(), context, error, look).await;
         }
     };
     let mut transaction = workshop.pool.begin().await?;

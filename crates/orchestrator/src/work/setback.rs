@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use session_identity::ExamSessionId;
 use session_lifecycle::{Advance, Expected, FailureRecord, SessionRecord, advance, lock_session};
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 use super::{
     Workshop,
@@ -65,14 +66,28 @@ impl From<&ObserveEnvironment> for Attempt {
     }
 }
 
+/// One look at an attempt, or one step towards it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look<'a> {
+    /// A proof can take many seconds on a busy machine, which are no gap between two looks.
+    pub(super) began: Instant,
+    /// Where the attempt was seen, as the runtime names its places.
+    pub(super) place: Option<&'a str>,
+}
+
+impl Look<'_> {
+    fn took(self) -> TimeDelta {
+        TimeDelta::from_std(self.began.elapsed()).unwrap_or(TimeDelta::MAX)
+    }
+}
+
 /// What an attempt met.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setback<'a> {
     pub(super) signal: &'a Signal,
     /// What is kept beside it for staff.
     pub(super) detail: &'a str,
-    /// Where it was met, as the runtime names its places.
-    pub(super) place: Option<&'a str>,
+    pub(super) look: Look<'a>,
 }
 
 /// The runtime refused or did not answer.
@@ -81,14 +96,14 @@ pub(super) async fn after_error(
     attempt: Attempt,
     context: &JobContext,
     error: RuntimeError,
-    place: Option<&str>,
+    look: Look<'_>,
 ) -> Result<Outcome, StepError> {
     let reason = chain(&error);
     if !error.is_transient() {
         let setback = Setback {
             signal: &error.signal,
             detail: &reason,
-            place,
+            look,
         };
         return after_signal(workshop, attempt, context, setback).await;
     }
@@ -146,7 +161,11 @@ pub(super) async fn after_signal(
     context: &JobContext,
     setback: Setback<'_>,
 ) -> Result<Outcome, StepError> {
-    let Setback { signal, detail, .. } = setback;
+    let Setback {
+        signal,
+        detail,
+        look,
+    } = setback;
     let mut transaction = workshop.pool.begin().await?;
     // The session before its environment, as every other transaction takes them.
     lock_session(&mut transaction, attempt.session_id).await?;
@@ -157,7 +176,13 @@ pub(super) async fn after_signal(
     let signal = &with_pending_room(&mut transaction, signal).await?;
     let classified = classify(signal, Phase::BeforeReady);
     let code = classified.code().as_str();
-    let (since, before) = earlier(environment.last_signal.as_ref(), attempt.attempt, code, now);
+    let (since, before) = earlier(
+        environment.last_signal.as_ref(),
+        attempt.attempt,
+        code,
+        now,
+        look.took(),
+    );
     let times = before + 1;
     let note = noted(signal, detail, attempt, (since, times), now);
     record_signal(&mut transaction, attempt.session_id, attempt.attempt, &note).await?;
@@ -172,7 +197,7 @@ pub(super) async fn after_signal(
             let next = ProvisionEnvironment {
                 session_id: attempt.session_id,
                 attempt: attempt.attempt + 1,
-                avoid: places(&environment, setback.place),
+                avoid: places(&environment, look.place),
             };
             enqueue(
                 &mut transaction,
@@ -272,12 +297,14 @@ fn noted(
     })
 }
 
-/// Since when this attempt has shown this code without a gap, and how often it was seen to before.
+/// Since when this attempt has shown this code without a gap, and how often it was seen to before
+/// this look, which ended `now` and took so long.
 fn earlier(
     note: Option<&Value>,
     attempt: i32,
     code: &str,
     now: DateTime<Utc>,
+    took: TimeDelta,
 ) -> (DateTime<Utc>, u32) {
     let told = || {
         let note = note?;
@@ -286,7 +313,7 @@ fn earlier(
         let time = |key| note.get(key)?.as_str()?.parse::<DateTime<Utc>>().ok();
         // Notes of an older release do not count their sightings: there was one at least.
         let times = note.get("times").and_then(Value::as_u64).unwrap_or(1);
-        let age = now - time("at")?;
+        let age = now - took - time("at")?;
         (same_code && same_attempt && age <= SIGHTING_COUNTS).then_some((
             if age <= NOTE_HOLDS {
                 time("since")?
@@ -325,7 +352,9 @@ mod tests {
     fn sightings_of_one_code_add_up_while_they_are_close_and_persist_while_there_is_no_gap() {
         let at = |second: i64| DateTime::from_timestamp(1_000 + second, 0).unwrap();
         let note = json!({ "code": "a", "attempt": 1, "times": 2, "since": at(0), "at": at(10) });
-        let told = |attempt, code, second| earlier(Some(&note), attempt, code, at(second));
+        let told = |attempt, code, second| {
+            earlier(Some(&note), attempt, code, at(second), TimeDelta::zero())
+        };
         assert_eq!(told(1, "a", 14), (at(0), 2));
         assert_eq!(
             told(1, "a", 70),
@@ -336,7 +365,21 @@ mod tests {
             assert_eq!(other.1, 0, "another attempt, another code, or long ago");
         }
         let older = json!({ "code": "a", "attempt": 1, "since": at(0), "at": at(10) });
-        assert_eq!(earlier(Some(&older), 1, "a", at(11)), (at(0), 1));
-        assert_eq!(earlier(None, 1, "a", at(11)), (at(11), 0));
+        let at_once = TimeDelta::zero();
+        assert_eq!(earlier(Some(&older), 1, "a", at(11), at_once), (at(0), 1));
+        assert_eq!(earlier(None, 1, "a", at(11), at_once), (at(11), 0));
+    }
+
+    #[test]
+    fn a_look_that_takes_long_is_no_gap() {
+        let at = |second: i64| DateTime::from_timestamp(1_000 + second, 0).unwrap();
+        let note = json!({ "code": "a", "attempt": 1, "times": 2, "since": at(0), "at": at(10) });
+        let told = |took| earlier(Some(&note), 1, "a", at(25), TimeDelta::seconds(took));
+        assert_eq!(
+            told(12),
+            (at(0), 2),
+            "it began three seconds after the note"
+        );
+        assert_eq!(told(2), (at(25), 2), "nobody looked for thirteen seconds");
     }
 }
