@@ -19,7 +19,7 @@ const SCREENSHOTS = process.env.CARREL_E2E_SCREENSHOTS;
 const CHROMIUM = process.env.CARREL_E2E_CHROMIUM ?? "/usr/bin/chromium";
 
 /** The startup budget of an exam and a margin. */
-const READY_WITHIN_MS = 75_000;
+const READY_WITHIN_MS = 200_000;
 /** A cold browser on a slow disk. */
 const LAUNCHED_WITHIN_MS = 180_000;
 

@@ -65,7 +65,7 @@ async fn a_claim_whose_answer_was_lost_is_given_back_and_charged_as_no_crash() {
 async fn an_end_whose_answer_was_lost_is_told_again_and_refused_without_harm() {
     let mut bench = Bench::start(Weight::Light).await;
     let (proxy, url) = bench.proxy().await;
-    let task = Task::new("sent").lingering(Duration::from_secs(1));
+    let task = Task::new("sent").lingering(Duration::from_secs(5));
     let id = bench.put_one(External(task)).await;
     let worker = bench.work(&WorkerPlan::named("w").through(url));
     bench.await_effect("sent").await;

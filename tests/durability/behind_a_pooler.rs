@@ -19,7 +19,7 @@ const CONNECTIONS: u32 = 4;
 const JOBS: usize = 3_000;
 /// Of which so many are left when one worker dies.
 const LEFT: i64 = 2_000;
-const LEASES: Duration = Duration::from_mins(1);
+const LEASES: Duration = Duration::from_mins(5);
 
 #[tokio::test]
 async fn workers_behind_a_pooler_lose_nothing_and_share_few_connections() {

@@ -44,7 +44,7 @@ async fn a_worker_without_a_free_thread_loses_the_job_at_its_deadline() {
         took > LEASE,
         "the lease was renewed until then; took {took:?}"
     );
-    assert!(took < longest + Duration::from_secs(3), "took {took:?}");
+    assert!(took < longest + Duration::from_secs(8), "took {took:?}");
     // The one that spins comes to its own end much later, and is told that it is nobody's.
     let drained = bench.drain(starved).await;
     assert_eq!((drained.recorded, drained.stale), (0, 1));

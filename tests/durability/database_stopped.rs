@@ -29,16 +29,20 @@ async fn forty_seconds_without_a_database_end_no_worker_and_lose_no_answer() {
 /// Jobs come, run and end the whole time; some end while nobody can be told.
 async fn survives(stop: Stop, pause: Duration) {
     let mut bench = Bench::with_own_postgres(Weight::Light, &[]).await;
-    let during = pause / 2 + Duration::from_secs(1);
+    // Long enough that it still runs when the database goes, and over before it is back.
+    let during = pause / 2 + Duration::from_secs(6);
     let told_late = Task::new("told late").lingering(during);
     let told_late = bench.put_one(External(told_late)).await;
     let alone = bench.work(&WorkerPlan::named("alone"));
     bench.await_effect("told late").await;
+    let begun = Instant::now();
     let producer = Producer::start(&bench.database.url, "steady");
     tokio::time::sleep(Duration::from_millis(500)).await;
     bench.await_run(told_late, "running", 1).await;
     bench.postgres().stop(stop).await;
     tokio::time::sleep(pause).await;
+    let over = begun + during + Duration::from_secs(1);
+    tokio::time::sleep_until(over.into()).await;
     let away_until = SystemTime::now();
     bench.postgres().start_again().await;
     let back = Instant::now();

@@ -80,7 +80,7 @@ async fn a_kill_before_a_batch_of_ends_is_sent_costs_each_of_them_one_run() {
     }
     // The handlers end into the silence, and the worker dies with what it wanted to say.
     proxy.hold();
-    tokio::time::sleep(LINGER * 2).await;
+    tokio::time::sleep(LINGER + Duration::from_secs(4)).await;
     bench.workers[dying].kill();
     proxy.cut();
     bench.work(&WorkerPlan::named("other"));
@@ -114,7 +114,7 @@ async fn a_kill_after_a_batch_of_ends_was_written_and_before_the_answer_costs_no
 }
 
 /// How long the handlers of a batch go on after their effects.
-const LINGER: Duration = Duration::from_secs(4);
+const LINGER: Duration = Duration::from_secs(10);
 
 fn batch(name: &str) -> Vec<External> {
     let task = |number| Task::new(format!("{name} {number}")).lingering(LINGER);

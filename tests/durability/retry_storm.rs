@@ -11,7 +11,7 @@ use crate::bench::Bench;
 use crate::worker_plan::WorkerPlan;
 
 const JOBS: usize = 5_000;
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(10);
 const TENTHS: i64 = 10;
 
 #[tokio::test]
@@ -39,7 +39,6 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
             continue;
         }
         let waits = job.run_at_ms - run.finished_at_ms;
-        // The row's `run_at` is set a moment before the history's `finished_at`.
         assert!(waits <= window, "put off by {waits} ms");
         *tenths
             .entry(waits.max(0) * TENTHS / (window + 1))

@@ -35,7 +35,7 @@ async fn a_terminated_worker_gives_back_what_it_cannot_finish_without_charging_i
     let waiting = bench.put_one(Note(Task::new("waiting"))).await;
     // A second SIGTERM neither hurries nor breaks the drain.
     let drained = bench.drain(ending).await;
-    assert!(asked.elapsed() < plan.drain_grace + 3 * plan.cancel_grace + Duration::from_secs(2));
+    assert!(asked.elapsed() < plan.drain_grace + 3 * plan.cancel_grace + SOON);
     assert_eq!(
         (drained.recorded, drained.released, drained.unanswered),
         (3, 2, 0)

@@ -53,7 +53,7 @@ async fn a_candidate_works_reloads_resumes_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn when_time_runs_out_the_terminal_is_cut_and_the_pod_is_confirmed_gone() {
     let system = TestSystem::planned(Plan::on_cluster()).await;
-    exams::apply(system.pool(), &exams::lasting("short", 6)).await;
+    exams::apply(system.pool(), &exams::lasting("short", 20)).await;
     let candidate = system.candidate("u-1", "short").await;
     system.await_state(&candidate, "ready", STARTUP).await;
     let mut terminal = system.attach(&candidate).await;

@@ -32,7 +32,7 @@ use crate::wait::{on_own_thread, until};
 use crate::{diagnosis, invariants};
 
 /// Time for one process to bind and connect; seen: under 1 s each.
-const PROCESS_READY: Duration = Duration::from_secs(20);
+const PROCESS_READY: Duration = Duration::from_mins(1);
 
 /// A running system. Dropped, it ends its processes, removes its environments and its database;
 /// dropped by a panic, it first prints what it was doing.

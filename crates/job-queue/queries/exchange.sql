@@ -32,14 +32,15 @@ finished AS (
     -- the join alone could become a scan of the whole table.
     WHERE j.id = ANY($1) AND j.id = i.id AND j.run_token = i.run_token AND j.state = 'running'
     RETURNING j.id, j.run_token, j.state, j.attempt, j.started_at, j.snoozes,
-              i.verb, i.class, i.reason
+              i.verb, i.class, i.reason, clock_timestamp() AS ended_at
 ),
 history AS (
+    -- The end is the row's own: this insert may come after the claims of the same statement.
     INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,
-                              outcome, error_class, error)
+                              finished_at, outcome, error_class, error)
     SELECT f.id, f.run_token,
            f.attempt + CASE WHEN f.verb IN ('snooze', 'released') THEN 1 ELSE 0 END,
-           $7, $8, COALESCE(f.started_at, now()),
+           $7, $8, COALESCE(f.started_at, now()), f.ended_at,
            CASE WHEN f.state = 'ready' THEN f.verb ELSE f.state END, f.class, f.reason
     FROM finished f
     -- A job may snooze hundreds of times in a row: the first is history, the others a number.

@@ -98,11 +98,15 @@ async fn examine(
 }
 
 async fn latency(connection: &mut PgConnection) -> Result<Check, CliError> {
-    let begun = Instant::now();
-    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#)
-        .fetch_one(connection)
-        .await?;
-    let took = begun.elapsed();
+    // The best of three: distance and load are in each of them, a hiccup in one.
+    let mut took = Duration::MAX;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        sqlx::query_scalar!(r#"SELECT 1 AS "one!""#)
+            .fetch_one(&mut *connection)
+            .await?;
+        took = took.min(begun.elapsed());
+    }
     let detail = format!("answers in {:.1} ms", took.as_secs_f64() * 1_000.0);
     if took < SLOW {
         return Ok(Check::ok("database", detail));

@@ -20,8 +20,8 @@ const CANDIDATES: usize = 50;
 const AT_ONCE: usize = 16;
 /// What every canary begins with, so that one search finds anybody's.
 const CANARY: &str = "canary-";
-/// All scans of environments share two processors; seen: half of it.
-const SCAN: Duration = Duration::from_millis(1800);
+/// All scans of environments share two processors; seen: a sixth of it.
+const SCAN: Duration = Duration::from_secs(6);
 
 /// A candidate at their desk.
 struct Desk {
@@ -38,7 +38,8 @@ pub async fn tell(system: &TestSystem) {
     let requested = users
         .iter()
         .map(|user| system.candidate(user, exams::SAMPLE));
-    let candidates = join_all(requested).await;
+    let requested = stream::iter(requested).buffered(AT_ONCE);
+    let candidates: Vec<_> = requested.collect().await;
     for candidate in &candidates {
         system.await_state(candidate, "ready", STARTUP).await;
     }
@@ -49,9 +50,12 @@ pub async fn tell(system: &TestSystem) {
 pub async fn tell_of(system: &TestSystem, candidates: Vec<Candidate>) {
     let count = candidates.len();
     let mut desks = take_places(system, candidates).await;
-    let tried = try_every_foreign_pair(system, &desks).await;
-    assert_eq!(tried, count * (count - 1));
     let seated: Vec<Candidate> = desks.iter().map(|desk| desk.candidate.clone()).collect();
+    let tried = tokio::select! {
+        tried = try_every_foreign_pair(system, &seated) => tried,
+        never = keep_reading(&mut desks) => match never {},
+    };
+    assert_eq!(tried, count * (count - 1));
     let surroundings = Surroundings::of(system, &seated).await;
     let within = SCAN * u32::try_from(count).expect("a few");
     let looks = desks.iter_mut().enumerate();
@@ -85,7 +89,7 @@ async fn take_places(system: &TestSystem, candidates: Vec<Candidate>) -> Vec<Des
                 terminal,
             }
         });
-    stream::iter(seated).buffered(8).collect().await
+    stream::iter(seated).buffered(4).collect().await
 }
 
 /// Files in every writable place, a variable, and the name of a running program.
@@ -96,28 +100,38 @@ fn hide(canary: &str) -> String {
     )
 }
 
+/// Pages answer pings; whoever does not is taken for gone.
+async fn keep_reading(desks: &mut [Desk]) -> std::convert::Infallible {
+    loop {
+        let read = desks
+            .iter_mut()
+            .map(|desk| desk.terminal.read_for(Duration::from_secs(1)));
+        join_all(read).await;
+    }
+}
+
 /// Tries every door of every other candidate; answers how many pairs were tried.
-async fn try_every_foreign_pair(system: &TestSystem, desks: &[Desk]) -> usize {
+async fn try_every_foreign_pair(system: &TestSystem, seated: &[Candidate]) -> usize {
     // Every intruder holds a good ticket of their own.
-    let tickets = join_all(desks.iter().map(|desk| async {
+    let tickets = join_all(seated.iter().map(|candidate| async {
         system
-            .door(&desk.candidate)
+            .door(candidate)
             .ticket()
             .await
             .expect("a ticket of one's own")
     }))
     .await;
-    let callers: Vec<_> = desks
+    let callers: Vec<_> = seated
         .iter()
-        .map(|desk| system.api_as(&desk.candidate.login))
+        .map(|candidate| system.api_as(&candidate.login))
         .collect();
-    let pairs = (0..desks.len()).flat_map(|intruder| {
-        let others = (0..desks.len()).filter(move |victim| *victim != intruder);
+    let pairs = (0..seated.len()).flat_map(|intruder| {
+        let others = (0..seated.len()).filter(move |victim| *victim != intruder);
         others.map(move |victim| (intruder, victim))
     });
     let tried = stream::iter(pairs).map(|(intruder, victim)| {
         let (caller, ticket) = (&callers[intruder], &tickets[intruder]);
-        let (intruder, victim) = (&desks[intruder].candidate, &desks[victim].candidate);
+        let (intruder, victim) = (&seated[intruder], &seated[victim]);
         async move {
             try_the_api(caller, victim).await;
             try_the_terminal(system, intruder, ticket, victim).await;
@@ -224,7 +238,8 @@ async fn everybody_leaves(system: &TestSystem, desks: &[Desk]) {
     let asked = desks
         .iter()
         .map(|desk| system.terminate(&desk.candidate, &service));
-    for answer in join_all(asked).await {
+    let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+    while let Some(answer) = asked.next().await {
         answer.assert_status(202);
     }
     for desk in desks {

@@ -100,7 +100,7 @@ fn a_shell_that_ended_unseen_is_replayed_once_to_who_resumes_it() {
 fn orphans_are_adopted_and_reaped() {
     let keeper = Keeper::start();
     let mut client = keeper.open(1, None);
-    client.type_text("for i in 1 2 3 4 5; do sh -c 'sleep 0.7 & sleep 0.8 &'; done; echo go''ne\n");
+    client.type_text("for i in 1 2 3 4 5; do sh -c 'sleep 4 & sleep 5 &'; done; echo go''ne\n");
     client.expect("gone");
     let adopted = || {
         processes()

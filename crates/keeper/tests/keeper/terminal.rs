@@ -62,6 +62,10 @@ fn interrupt_passes_while_a_client_that_acknowledges_nothing_stalls_the_output()
     client.ack(acked);
     let flood = format!("yes stalled-by-{}", keeper.pid());
     client.type_text(&format!("{flood}\n"));
+    wait_until("a full window", || {
+        client.drain(Duration::from_millis(50));
+        client.end() - acked >= WINDOW
+    });
     client.drain(Duration::from_millis(300));
     assert_eq!(client.end() - acked, WINDOW, "output stops at the window");
     assert_eq!(running(&flood), 1);
@@ -69,11 +73,10 @@ fn interrupt_passes_while_a_client_that_acknowledges_nothing_stalls_the_output()
     let begun = Instant::now();
     client.type_text("\x03");
     client.send(&ClientFrame::Ping { token: 99 });
-    let answers = client.drain(Duration::from_millis(100));
-    assert!(
-        answers.contains(&KeeperFrame::Pong { token: 99 }),
-        "{answers:?}"
-    );
+    let mut answers = Vec::new();
+    while !answers.contains(&KeeperFrame::Pong { token: 99 }) {
+        answers.push(client.frame().expect("the stream stays open"));
+    }
     assert!(
         !answers
             .iter()
@@ -81,7 +84,7 @@ fn interrupt_passes_while_a_client_that_acknowledges_nothing_stalls_the_output()
     );
     wait_until("the end of the flood", || running(&flood) == 0);
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );

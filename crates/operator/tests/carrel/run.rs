@@ -4,6 +4,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgPool};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// The sample exam that the demo uses, too.
@@ -78,6 +79,30 @@ impl Carrel {
         Lines {
             exit: output.status.code().unwrap(),
             all: text.lines().map(ToOwned::to_owned).collect(),
+            error: json(&output.stderr),
+        }
+    }
+
+    /// Calls a verb that prints a document a line, to its end, and does something after each line
+    /// with how many there were.
+    pub(crate) async fn follow(
+        &self,
+        arguments: &[&str],
+        mut after: impl AsyncFnMut(usize),
+    ) -> Lines {
+        let mut command = self.command(arguments);
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut all = Vec::new();
+        while let Some(line) = printed.next_line().await.unwrap() {
+            all.push(line);
+            after(all.len()).await;
+        }
+        let output = child.wait_with_output().await.unwrap();
+        Lines {
+            exit: output.status.code().unwrap(),
+            all,
             error: json(&output.stderr),
         }
     }

@@ -1,16 +1,10 @@
 //! The status as it changes.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sqlx::PgPool;
-use tokio::time::sleep;
 
 use crate::run::{Carrel, Lines};
 use crate::sessions::{NOBODY, step};
-
-/// Longer than a watch looks away, so that no state is passed over.
-const PAUSE: Duration = Duration::from_millis(1_500);
 
 const STATUS: &str = "session-status/get.v1";
 
@@ -35,14 +29,14 @@ async fn watched(pool: &PgPool, words: impl Fn(&str) -> Vec<String>) -> Lines {
     let id = carrel.session("u-1").await;
     let words = words(&id);
     let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let (lines, ()) = tokio::join!(carrel.lines(&words), async {
-        for to in ["initializing", "ready"] {
-            sleep(PAUSE).await;
-            step(&carrel, &id, to).await;
-        }
-        sleep(PAUSE).await;
-        end(&carrel, &id).await;
+    // Each state is left once it has been told of, so that none is passed over.
+    let told = carrel.follow(&words, async |lines| match lines {
+        1 => step(&carrel, &id, "initializing").await,
+        2 => step(&carrel, &id, "ready").await,
+        3 => end(&carrel, &id).await,
+        _ => {}
     });
+    let lines = told.await;
     assert_eq!(lines.exit, 0, "{lines:?}");
     lines
 }
