@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use system_tests::TestSystem;
 use system_tests::terminal::Terminal;
-use system_tests::wait::SOON;
+use system_tests::wait::{SOON, until};
+use system_tests::{Candidate, TestSystem};
 
 const KILLS: usize = 3;
 const LINES: u32 = 4000;
@@ -70,6 +71,38 @@ async fn killed_three_times_it_loses_and_doubles_no_byte_in_either_direction() {
         .expect(&format!("{}\r\n{}\r\n", hash(&typed), typed.len()))
         .await;
     system.assert_invariants().await;
+    assert_the_kills_are_charged_to_the_platform(&system, &candidate).await;
+}
+
+/// A death is known by silence, which a sweep presumes after 45 s and asks for every 10.
+async fn assert_the_kills_are_charged_to_the_platform(system: &TestSystem, candidate: &Candidate) {
+    let compensate = ["sessions", "compensate", &candidate.session_id];
+    let debt = until("every death is known", SOON * 2, async || {
+        let debt = data(system, &compensate).await["debt"].clone();
+        let told = debt["interruptions"].as_array().expect("a list").clone();
+        let lost = told.iter().filter(|it| it["cause"] == "process_lost");
+        (lost.count() == KILLS).then_some(debt)
+    })
+    .await;
+    for it in debt["interruptions"].as_array().expect("a list") {
+        assert_eq!(it["charged_to"], "platform", "{debt:#}");
+    }
+    let owed = &debt["owed_seconds"];
+    assert!(owed.as_u64() >= Some(KILLS as u64), "{debt:#}");
+    let given = [
+        &compensate[..],
+        &["--apply", "--as", "dana", "--reason", "INC-7"],
+    ]
+    .concat();
+    let given = data(system, &given).await;
+    assert_eq!(given["result"]["outcome"], "granted", "{given:#}");
+    assert_eq!(given["debt"]["given_seconds"], *owed);
+}
+
+async fn data(system: &TestSystem, arguments: &[&str]) -> Value {
+    let printed = system.carrel(arguments).await;
+    let document: Value = serde_json::from_str(&printed).expect("one document");
+    document["data"].clone()
 }
 
 /// Types random lines, and returns them as the shell should have them.

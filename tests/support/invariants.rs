@@ -177,9 +177,9 @@ async fn rows(pool: &PgPool) -> Vec<String> {
             SELECT format('4: session %s is %s, its history ends with %s', session_id, now, to_state)
             FROM steps WHERE after IS NULL AND now <> to_state
             UNION ALL
-            SELECT format('5: session %s ended at %s, its terminal was alive at %s', s.id, s.ended_at, t.seen_at)
-            FROM exam_sessions s JOIN terminals t ON t.session_id = s.id
-            WHERE t.seen_at > s.ended_at + interval '5 seconds'
+            SELECT format('5: session %s ended at %s, its terminal was alive at %s', s.id, s.ended_at, a.seen_at)
+            FROM exam_sessions s JOIN terminal_attachments a ON a.session_id = s.id
+            WHERE a.seen_at > s.ended_at + interval '5 seconds'
             UNION ALL
             SELECT format('6: job %s %s is %s, its lease ended %s', id, kind, state, lease_until)
             FROM jobs

@@ -32,21 +32,6 @@ pub struct AccessRun {
     pub epoch: Option<i64>,
 }
 
-/// One row of `terminals`: the newest attach.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TerminalRecord {
-    /// How often the session was attached to; the newest attach has this epoch.
-    pub epoch: i64,
-    /// When the newest attach was admitted.
-    pub attached_at: Option<DateTime<Utc>>,
-    /// When its process last said that it lives.
-    pub seen_at: Option<DateTime<Utc>>,
-    /// When it was over; `None` while it lasts.
-    pub detached_at: Option<DateTime<Utc>>,
-    /// The number of the close code it ended with.
-    pub close_code: Option<i32>,
-}
-
 /// Lists a session's attaches and denials, oldest first: the newest `limit` runs of equal ones.
 /// The session need not exist.
 ///
@@ -81,22 +66,4 @@ pub async fn access_runs(
     .await?;
     runs.reverse();
     Ok(runs)
-}
-
-/// Loads what is known of a session's terminal; `None` if nobody ever attached.
-///
-/// # Errors
-/// Errors of the database.
-pub async fn load_terminal(
-    conn: &mut PgConnection,
-    session_id: ExamSessionId,
-) -> Result<Option<TerminalRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        TerminalRecord,
-        "SELECT epoch, attached_at, seen_at, detached_at, close_code FROM terminals
-         WHERE session_id = $1",
-        session_id.as_uuid(),
-    )
-    .fetch_optional(conn)
-    .await
 }

@@ -1,23 +1,37 @@
 #![doc = include_str!("../README.md")]
 
 mod access_log;
+mod attachment;
 mod authorize;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod facts;
 mod history;
+mod interruption;
 mod origin;
+mod outage;
 mod terminal;
 mod ticket;
 mod token;
 pub mod wire;
 
 pub use access_log::{AccessEntry, append_access};
+pub use attachment::{
+    AttachmentRecord, attachments, beat_attachments, close_attachment, close_silent_attachments,
+    open_attachment,
+};
 pub use authorize::{Action, Decision, Denial, DenialCode, PublicAnswer, authorize};
 pub use facts::{SessionFacts, Standing, load_facts};
-pub use history::{AccessRun, TerminalRecord, access_runs, load_terminal};
+pub use history::{AccessRun, access_runs};
+pub use interruption::{
+    AccessEvidence, ChargedTo, Interruption, find_interruptions, load_interruptions, platform_time,
+};
 pub use origin::{OriginError, Origins, PageOrigin};
-pub use terminal::{TerminalAuthority, beat_terminals, close_terminal, current_epochs, take_epoch};
+pub use outage::{
+    Outage, OutageCause, OutageRecord, Span, beat_process, delete_stale_processes, downtimes,
+    outages, record_outage,
+};
+pub use terminal::{TerminalAuthority, current_epochs, take_epoch};
 pub use ticket::{
     IssuedTicket, Redeem, RedeemError, Redeemed, TICKET_LIFETIME, TICKETS_PER_MINUTE, TicketDenial,
     TicketError, TicketGrant, delete_stale_tickets, issue_ticket, redeem_ticket, revoke_tickets,

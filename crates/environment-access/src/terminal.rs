@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::facts::{Standing, millis};
-use crate::wire::CloseCode;
 
 /// What an attached terminal must know, again and again, to stay attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,8 @@ pub struct TerminalAuthority {
     pub cut_off_in: Duration,
 }
 
-/// Takes the next epoch of a session's terminal: from here on, older attaches may not write.
+/// Takes the next epoch of a session's terminal for an attach that begins now: from here on, older
+/// attaches may not write.
 ///
 /// Call it in the transaction that locks the session's row and redeems the ticket, so that an
 /// attach and an ending never cross.
@@ -41,13 +41,14 @@ pub async fn take_epoch(
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
-        INSERT INTO terminals AS t
-            (session_id, epoch, process_id, login_id, attached_at, seen_at)
-        VALUES ($1, 1, $2, $3, clock_timestamp(), clock_timestamp())
-        ON CONFLICT (session_id) DO UPDATE
-        SET epoch = t.epoch + 1, process_id = excluded.process_id,
-            login_id = excluded.login_id, attached_at = excluded.attached_at,
-            seen_at = excluded.seen_at, detached_at = NULL, close_code = NULL
+        WITH next AS (
+            INSERT INTO terminals AS t (session_id, epoch)
+            VALUES ($1, 1)
+            ON CONFLICT (session_id) DO UPDATE SET epoch = t.epoch + 1
+            RETURNING epoch
+        )
+        INSERT INTO terminal_attachments (session_id, epoch, process_id, login_id)
+        SELECT $1, epoch, $2, $3 FROM next
         RETURNING epoch
         "#,
         session_id.as_uuid(),
@@ -91,57 +92,4 @@ pub async fn current_epochs(
         cut_off_in: millis(row.cut_off_ms),
     });
     Ok(authority.collect())
-}
-
-/// Says that these attaches of this process are alive. An attach that was superseded is left
-/// alone. Returns how many still hold their terminal.
-///
-/// # Errors
-/// Errors of the database.
-pub async fn beat_terminals(
-    conn: &mut PgConnection,
-    process: TerminalProcessId,
-    attached: &[(ExamSessionId, i64)],
-) -> Result<u64, sqlx::Error> {
-    let ids: Vec<Uuid> = attached.iter().map(|(id, _)| id.as_uuid()).collect();
-    let epochs: Vec<i64> = attached.iter().map(|(_, epoch)| *epoch).collect();
-    sqlx::query!(
-        r#"
-        UPDATE terminals AS t
-        SET seen_at = clock_timestamp()
-        FROM unnest($2::uuid[], $3::bigint[]) AS mine (session_id, epoch)
-        WHERE t.session_id = mine.session_id AND t.epoch = mine.epoch AND t.process_id = $1
-        "#,
-        process.as_uuid(),
-        &ids,
-        &epochs,
-    )
-    .execute(conn)
-    .await
-    .map(|done| done.rows_affected())
-}
-
-/// Records that an attach is over. Returns false if it had been superseded, and changes nothing.
-///
-/// # Errors
-/// Errors of the database.
-pub async fn close_terminal(
-    conn: &mut PgConnection,
-    session_id: ExamSessionId,
-    epoch: i64,
-    code: CloseCode,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        r#"
-        UPDATE terminals
-        SET detached_at = clock_timestamp(), close_code = $3
-        WHERE session_id = $1 AND epoch = $2 AND detached_at IS NULL
-        "#,
-        session_id.as_uuid(),
-        epoch,
-        i32::from(code.number()),
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use environment_access::{
-    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access, load_terminal,
+    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access,
 };
 use session_identity::{ExamSessionId, Role, UserId};
 use sqlx::{PgConnection, PgPool};
@@ -71,11 +71,4 @@ async fn equal_denials_are_told_once_and_every_attach_alone(pool: PgPool) {
     assert_eq!(runs[0].code.as_deref(), Some("access.denied"));
     let newest = access_runs(&mut conn, session, 2).await.unwrap();
     assert_eq!(newest, runs[3..]);
-}
-
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_session_that_nobody_attached_to_has_no_terminal(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-    let id = ExamSessionId::generate();
-    assert_eq!(load_terminal(&mut conn, id).await.unwrap(), None);
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use environment_access::{
     AccessEntry, Action, Decision, IssuedTicket, Redeem, RedeemError, Standing, TICKETS_PER_MINUTE,
-    TicketDenial, TicketError, TicketGrant, append_access, beat_terminals, close_terminal,
-    current_epochs, delete_stale_tickets, issue_ticket, load_facts, redeem_ticket, revoke_tickets,
-    take_epoch, wire::CloseCode,
+    TicketDenial, TicketError, TicketGrant, append_access, current_epochs, delete_stale_tickets,
+    issue_ticket, load_facts, redeem_ticket, revoke_tickets, take_epoch,
 };
 use session_identity::{
     ExamSessionId, ExecutionEnvironmentId, LoginId, Role, TerminalProcessId, UserId,
@@ -285,50 +284,6 @@ async fn racing_attaches_each_take_an_epoch_of_their_own(pool: PgPool) {
     }
     epochs.sort_unstable();
     assert_eq!(epochs, (1..=16).collect::<Vec<i64>>());
-}
-
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_superseded_attach_neither_beats_nor_closes(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-    let session = insert_session(&mut conn, "u-1").await;
-    let (old, new) = (TerminalProcessId::generate(), TerminalProcessId::generate());
-    let login = LoginId::new("l");
-    let first = take_epoch(&mut conn, session, old, &login).await.unwrap();
-    assert_eq!(
-        beat_terminals(&mut conn, old, &[(session, first)])
-            .await
-            .unwrap(),
-        1
-    );
-    let second = take_epoch(&mut conn, session, new, &login).await.unwrap();
-    assert_eq!(
-        beat_terminals(&mut conn, old, &[(session, first)])
-            .await
-            .unwrap(),
-        0
-    );
-    let superseded = CloseCode::Superseded;
-    assert!(
-        !close_terminal(&mut conn, session, first, superseded)
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        beat_terminals(&mut conn, new, &[(session, second)])
-            .await
-            .unwrap(),
-        1
-    );
-    assert!(
-        close_terminal(&mut conn, session, second, CloseCode::GoingAway)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !close_terminal(&mut conn, session, second, CloseCode::GoingAway)
-            .await
-            .unwrap()
-    );
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

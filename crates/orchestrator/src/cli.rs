@@ -2,6 +2,7 @@
 
 mod args;
 mod cohort;
+mod compensate;
 mod create;
 mod events;
 mod extend;
@@ -20,6 +21,7 @@ pub use args::{
     AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
 };
 pub use cohort::{CohortArgs, Confirmation};
+pub use compensate::CompensateArgs;
 pub use events::EventsArgs;
 pub use watch::WatchArgs;
 
@@ -58,6 +60,12 @@ pub enum SessionsCommand {
     /// Gives a session more time, or every live one of an exam
     #[command(after_help = cohort::EXITS)]
     Extend(ExtendArgs),
+    /// Shows what time the platform owes a session, or every live one of an exam, and gives it back
+    ///
+    /// Every interruption is told, with its cause and whose doing it was; only those of the platform
+    /// that are over are owed, each once.
+    #[command(after_help = cohort::EXITS)]
+    Compensate(CompensateArgs),
     /// Ends a session now, for good, or every live one of an exam
     #[command(after_help = cohort::EXITS)]
     Terminate(TerminateArgs),
@@ -75,6 +83,7 @@ impl RunCommand for SessionsCommand {
             Self::Watch(args) => watch::run(&args, globals).await,
             Self::Create(args) => create::run(args, globals).await,
             Self::Extend(args) => extend::run(args, globals).await,
+            Self::Compensate(args) => compensate::run(args, globals).await,
             Self::Terminate(args) => terminate::run(args, globals).await,
             Self::Wait(args) => wait::run(&args, globals).await,
         }
@@ -144,6 +153,8 @@ mod tests {
             &["extend", ID, "--by", "5", "--reason", "r", "--as", "dana"],
             &["extend", ID, "--by", "5m", "--reason", " ", "--as", "dana"],
             &["extend", ID, "--by", "5m", "--reason", "r", "--as", "d a"],
+            &["compensate", "x"],
+            &["compensate", ID, "--apply", "--as", "d a", "--reason", "r"],
             &["terminate", "x", "--reason", "r", "--as", "dana"],
             &[
                 "terminate",
@@ -171,6 +182,8 @@ mod tests {
             &["extend", ID, "--by", "5m", "--as", "dana"],
             &["terminate", ID, "--reason", "r"],
             &["terminate", ID, "--as", "dana"],
+            &["compensate", ID, "--apply", "--as", "dana"],
+            &["compensate", ID, "--apply", "--reason", "r"],
         ] {
             assert_eq!(kind(words), ErrorKind::MissingRequiredArgument, "{words:?}");
         }

@@ -1,16 +1,19 @@
-//! One decision for every live session of an exam: more time, or the end.
+//! One decision for every live session of an exam: more time, time given back, or the end.
 //!
 //! Each session is a transaction of its own, so that nobody waits for the rest and whatever stops a
 //! run leaves whole sessions behind it. The same request again goes on where it stopped.
 
+mod compensation;
 mod end;
 mod error;
 mod extension;
 mod members;
 mod visit;
 
+pub use compensation::{CohortCompensation, compensate_cohort};
 pub use end::{CohortEnd, end_cohort};
 pub use error::CohortError;
+pub(crate) use extension::grant;
 pub use extension::{CohortExtension, extend_cohort};
 pub use visit::{CohortOutcome, CohortReport, CohortVisit};
 

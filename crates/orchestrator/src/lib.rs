@@ -4,6 +4,7 @@ mod attach;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod cohort;
+mod compensate;
 mod end;
 mod error;
 mod extend;
@@ -17,9 +18,10 @@ mod work;
 
 pub use attach::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
 pub use cohort::{
-    Cohort, CohortEnd, CohortError, CohortExtension, CohortOutcome, CohortReport, CohortVisit,
-    Consent, end_cohort, extend_cohort,
+    Cohort, CohortCompensation, CohortEnd, CohortError, CohortExtension, CohortOutcome,
+    CohortReport, CohortVisit, Consent, compensate_cohort, end_cohort, extend_cohort,
 };
+pub use compensate::{Compensation, Debt, compensate_session};
 pub use end::{EndError, EndRequest, EndedBy, end_session};
 pub use error::StepError;
 pub use extend::extend_session;

@@ -1,5 +1,6 @@
 //! Sweeps: recurring looks at the whole, each safe in any number of workers.
 
+mod attachments;
 mod expired;
 mod history;
 mod runtime;
@@ -25,6 +26,8 @@ pub struct SweepReport {
     pub deleted: usize,
     /// Environments without an owner that were seen and not deleted yet.
     pub quarantined: usize,
+    /// Attaches closed because their process had died.
+    pub silent_attachments: u64,
     /// Jobs that were over for longer than they are kept.
     pub removed_jobs: u64,
     /// Days of the history of jobs.
@@ -33,6 +36,8 @@ pub struct SweepReport {
     pub removed_workers: u64,
     /// Tickets for terminals that nobody can use any more.
     pub removed_tickets: u64,
+    /// Terminal processes that ended long ago.
+    pub removed_processes: u64,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

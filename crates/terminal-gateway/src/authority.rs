@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use environment_access::{beat_terminals, current_epochs};
+use environment_access::{beat_attachments, beat_process, current_epochs};
 use session_identity::ExamSessionId;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
@@ -19,8 +19,8 @@ use crate::state::GatewayState;
 
 /// How often all terminals are read.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-/// Polls between two proofs of life in the database: every 10 s.
-const POLLS_PER_BEAT: u32 = 5;
+/// How often the database is told that this process and its attaches live.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// A read that takes longer has failed.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 /// Without an answer for so long, operators are told…
@@ -41,6 +41,7 @@ pub(crate) async fn run(state: Arc<GatewayState>, stopped: CancellationToken) {
     tokio::select! {
         () = stopped.cancelled() => {}
         () = listening => {}
+        () = beat_on(&state) => {}
         () = watching => {}
     }
 }
@@ -57,7 +58,7 @@ async fn watch_over(state: &GatewayState, mut hinted: mpsc::Receiver<Hint>) {
     let mut poll = interval(POLL_EVERY);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut doubt = Doubt::new(state.frozen.clone());
-    for turn in 1_u32.. {
+    loop {
         let sessions = tokio::select! {
             hint = hinted.recv() => hinted_sessions(state, hint, &mut hinted),
             _ = poll.tick() => attached_sessions(state),
@@ -70,9 +71,6 @@ async fn watch_over(state: &GatewayState, mut hinted: mpsc::Receiver<Hint>) {
             Ok(Ok(())) => doubt.answered(),
             Ok(Err(error)) => doubt.failed(&error),
             Err(_) => doubt.failed(&"the database did not answer in time"),
-        }
-        if turn.is_multiple_of(POLLS_PER_BEAT) {
-            beat(state).await;
         }
     }
 }
@@ -119,21 +117,32 @@ async fn read(state: &GatewayState, sessions: &[ExamSessionId]) -> Result<(), sq
     Ok(())
 }
 
-/// Says in the database that the attaches are alive. Nothing depends on it but what operators see.
-async fn beat(state: &GatewayState) {
+/// Says in the database, for ever, that this process and its attaches live. What it does not hear of is
+/// presumed lost after a while, and charged to the platform.
+async fn beat_on(state: &GatewayState) {
+    let mut beats = interval(BEAT_EVERY);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        match timeout(READ_WITHIN, beat(state)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the process could not be marked alive"),
+            Err(_) => tracing::debug!("the process could not be marked alive in time"),
+        }
+    }
+}
+
+async fn beat(state: &GatewayState) -> Result<(), sqlx::Error> {
     let attached: Vec<_> = state
         .registry
         .all()
         .iter()
         .map(|it| (it.session_id, it.epoch))
         .collect();
-    let beating = async {
-        let mut conn = state.pool.acquire().await?;
-        beat_terminals(&mut conn, state.process_id, &attached).await
-    };
-    if let Ok(Err(error)) = timeout(READ_WITHIN, beating).await {
-        tracing::debug!(%error, "the terminals could not be marked alive");
-    }
+    let mut conn = state.pool.acquire().await?;
+    beat_process(&mut conn, state.process_id).await?;
+    beat_attachments(&mut conn, state.process_id, &attached).await?;
+    Ok(())
 }
 
 /// Turns notifications into hints, for ever.

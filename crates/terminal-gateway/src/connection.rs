@@ -13,7 +13,6 @@ mod terminal;
 use std::sync::Arc;
 use std::time::Instant;
 
-use environment_access::close_terminal;
 use environment_access::wire::{CloseCode, Hello};
 use session_identity::ExamSessionId;
 use telemetry::metrics::Metric;
@@ -24,6 +23,7 @@ pub(crate) use pace::ScreenSize;
 
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
+use crate::evidence::Evidence;
 use crate::gate::Gate;
 use crate::leg::LegSpec;
 use crate::registry::Attached;
@@ -67,7 +67,8 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     browser.close(code).await;
     drop(place);
     if let Some(epoch) = outcome.epoch {
-        record_close(&state, session_id, epoch, code).await;
+        let evidence = Evidence::of(state.pool.clone(), session_id, epoch);
+        evidence.closed(code).await;
     }
 }
 
@@ -138,21 +139,9 @@ async fn serve(
         Ok(opened) => opened,
         Err(code) => return code,
     };
-    let terminal = terminal::Terminal::new(browser, state, attached, opened, login_ends_at);
+    let evidence = Evidence::of(state.pool.clone(), attached.session_id, attached.epoch);
+    evidence.opened();
+    let terminal =
+        terminal::Terminal::new(browser, state, attached, opened, login_ends_at, evidence);
     terminal.serve().await
-}
-
-async fn record_close(
-    state: &GatewayState,
-    session_id: ExamSessionId,
-    epoch: i64,
-    code: CloseCode,
-) {
-    let recording = async {
-        let mut conn = state.pool.acquire().await?;
-        close_terminal(&mut conn, session_id, epoch, code).await
-    };
-    if let Err(error) = recording.await {
-        tracing::warn!(session.id = %session_id, %error, "the end of an attach was not recorded");
-    }
 }

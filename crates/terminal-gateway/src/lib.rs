@@ -6,6 +6,7 @@ mod authority;
 mod caller;
 mod config;
 mod connection;
+mod evidence;
 mod frame_guard;
 mod gate;
 mod leg;

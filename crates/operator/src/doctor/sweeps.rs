@@ -12,10 +12,11 @@ use super::report::Check;
 use super::work::live_workers;
 
 /// The sweeps that every installation runs.
-const SWEEPS: [&str; 4] = [
+const SWEEPS: [&str; 5] = [
     "sweep_expired",
     "sweep_stuck",
     "sweep_runtime",
+    "sweep_attachments",
     "sweep_history",
 ];
 /// A sweep that is late by this is not merely between two ticks.

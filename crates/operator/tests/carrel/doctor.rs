@@ -23,6 +23,7 @@ async fn let_sweeps_tick(pool: &PgPool) {
         "sweep_expired",
         "sweep_stuck",
         "sweep_runtime",
+        "sweep_attachments",
         "sweep_history",
     ] {
         let every = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cohort;
+mod compensation;
 mod doctor;
 mod migrate;
 mod run;

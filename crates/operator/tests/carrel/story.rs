@@ -164,8 +164,11 @@ async fn visit(pool: &PgPool, id: &str) {
     .await
     .unwrap();
     sqlx::query!(
-        "INSERT INTO terminals (session_id, epoch, attached_at, seen_at, detached_at, close_code)
-         VALUES ($1::text::uuid, 2, clock_timestamp(), clock_timestamp(), clock_timestamp(), 1000)",
+        "INSERT INTO terminal_attachments
+             (session_id, epoch, process_id, login_id, opened_at, detached_at, close_code)
+         SELECT $1::text::uuid, epoch, gen_random_uuid(), 'l', now,
+                CASE WHEN code IS NOT NULL THEN now END, code
+         FROM (VALUES (1, 4009), (2, NULL)) AS row (epoch, code), clock_timestamp() AS now",
         id,
     )
     .execute(pool)
@@ -221,10 +224,12 @@ async fn explain_joins_all_that_is_on_record_and_show_stays_short(pool: PgPool) 
     assert!(times.starts_with("3 times until "), "{times}");
     assert_eq!(event(4)["actor"], "candidate:u-2");
     assert_eq!(event(6)["details"][1], "epoch 1 may write no more");
-    assert_eq!(event(8)["details"][1], "shell_exited");
+    assert_eq!(event(8)["details"][1], "superseded");
     assert_eq!(event(9)["details"][0], "infra.capacity");
     assert_eq!(event(11)["actor"], "staff:dana");
     assert_eq!(whole["terminal"]["epoch"], 2);
+    assert_eq!(whole["attachments"].as_array().unwrap().len(), 2);
+    assert_eq!(whole["interruptions"]["owed_seconds"], 0);
     assert_eq!(whole["access"].as_array().unwrap().len(), 4);
 }
 
@@ -250,7 +255,7 @@ async fn the_explanation_for_people_is_one_line_a_moment(pool: PgPool) {
             "candidate:u-1 attached epoch 1",
             "candidate:u-1 attached epoch 2 · epoch 1 may write no more",
             "candidate:u-2 attach denied access.denied · unknown",
-            "- detached epoch 2 · shell_exited",
+            "- detached epoch 1 · superseded",
             "runtime last signal infra.capacity · no room · attempt 1",
         ]
     );

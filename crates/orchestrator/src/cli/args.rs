@@ -149,7 +149,7 @@ pub(super) fn operator(user_id: UserId) -> Principal {
     }
 }
 
-fn user(text: &str) -> Result<UserId, String> {
+pub(super) fn user(text: &str) -> Result<UserId, String> {
     UserId::parse(text).map_err(|error| error.to_string())
 }
 
@@ -161,7 +161,7 @@ fn key(text: &str) -> Result<String, String> {
     bounded(text, 255)
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     bounded(text, 500)
 }
 

@@ -1,4 +1,4 @@
-//! `sessions extend --exam` and `sessions terminate --exam`: shown first, confirmed, then done here,
+//! `sessions extend|compensate|terminate --exam`: shown first, confirmed, then done here,
 //! session by session.
 
 mod args;
@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::failure;
 use crate::error::chain;
 use crate::{
-    Cohort, CohortEnd, CohortError, CohortExtension, CohortReport, CohortVisit, Consent,
-    end_cohort, extend_cohort,
+    Cohort, CohortCompensation, CohortEnd, CohortError, CohortExtension, CohortReport, CohortVisit,
+    Consent, compensate_cohort, end_cohort, extend_cohort,
 };
 
 pub(super) use args::MANY;
@@ -28,6 +28,7 @@ Exit codes with --exam: 0 every session has it, 4 another number of live session
 /// What every live session of an exam undergoes.
 pub(super) enum Work {
     Extend(CohortExtension),
+    Compensate(CohortCompensation),
     End(CohortEnd),
 }
 
@@ -143,6 +144,7 @@ impl Work {
     fn cohort(&self) -> &Cohort {
         match self {
             Self::Extend(extension) => &extension.cohort,
+            Self::Compensate(compensation) => &compensation.cohort,
             Self::End(end) => &end.cohort,
         }
     }
@@ -155,6 +157,7 @@ impl Work {
     ) -> Result<(), CohortError> {
         match self {
             Self::Extend(extension) => extend_cohort(pool, extension, consent, tell).await,
+            Self::Compensate(asked) => compensate_cohort(pool, asked, consent, tell).await,
             Self::End(end) => end_cohort(pool, end, consent, tell).await,
         }
     }
@@ -165,7 +168,7 @@ impl Work {
         let line = format!("{} {done} of {matched}", bar(done, matched));
         match self {
             Self::Extend(extension) => format!("{line}, key {}", extension.key),
-            Self::End(_) => line,
+            Self::Compensate(_) | Self::End(_) => line,
         }
     }
 
@@ -176,7 +179,9 @@ impl Work {
                 "the same command with --key {} goes on, and nobody gets the time twice",
                 extension.key
             ),
-            Self::End(_) => "the same command goes on; look again with --dry-run".to_owned(),
+            Self::Compensate(_) | Self::End(_) => {
+                "the same command goes on; look again with --dry-run".to_owned()
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn explain(args: &ShowArgs, globals: &GlobalArgs) -> Result<Doc
     let mut connection = globals.connect().await?.acquire().await?;
     let id = id::find(&mut connection, &args.id).await?;
     let explained = load(&mut connection, id).await?;
-    let text = long::write(&explained.story);
+    let text = long::write(&explained);
     Ok(Document::new("orchestrator/sessions-explain.v1", explained).with_text(text))
 }
 

@@ -93,7 +93,11 @@ async fn refuse_another_use(
     }
 }
 
-async fn grant(
+/// Moves one deadline, by what its cap leaves if that is less.
+///
+/// # Errors
+/// Errors of the database. A refusal is an outcome.
+pub(crate) async fn grant(
     conn: &mut PgConnection,
     asked: &Extension,
     cap: DateTime<Utc>,

@@ -34,6 +34,8 @@ pub enum CohortOutcome {
         /// The deadline that the key moved it to.
         new_end: DateTime<Utc>,
     },
+    /// The platform owes it nothing, or gave it back already.
+    NothingOwed,
     /// Its end was asked for.
     Requested,
     /// Its end was asked for before and waits for a worker.

@@ -8,7 +8,7 @@ use serde_json::json;
 use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
 
-use super::{SweepReport, expired, history, runtime, stuck};
+use super::{SweepReport, attachments, expired, history, runtime, stuck};
 use crate::{StepError, Workshop, measure};
 
 /// How often each sweep runs.
@@ -20,6 +20,8 @@ pub struct Sweeps {
     pub stuck: Duration,
     /// Compares runtime and rows.
     pub runtime: Duration,
+    /// Closes attaches whose process has died.
+    pub attachments: Duration,
     /// Removes what has been over for long.
     pub history: Duration,
     /// How much at a time, and when an orphan may go.
@@ -34,6 +36,7 @@ impl Default for Sweeps {
             expired: Duration::from_secs(1),
             stuck: Duration::from_secs(5),
             runtime: Duration::from_secs(15),
+            attachments: Duration::from_secs(10),
             history: Duration::from_mins(1),
             policy: ExpiryPolicy::default(),
             retention: Retention::default(),
@@ -46,17 +49,25 @@ enum Sweep {
     Expired,
     Stuck,
     Runtime,
+    Attachments,
     History,
 }
 
 impl Sweep {
-    const ALL: [Self; 4] = [Self::Expired, Self::Stuck, Self::Runtime, Self::History];
+    const ALL: [Self; 5] = [
+        Self::Expired,
+        Self::Stuck,
+        Self::Runtime,
+        Self::Attachments,
+        Self::History,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Expired => "sweep_expired",
             Self::Stuck => "sweep_stuck",
             Self::Runtime => "sweep_runtime",
+            Self::Attachments => "sweep_attachments",
             Self::History => "sweep_history",
         }
     }
@@ -66,6 +77,7 @@ impl Sweep {
             Self::Expired => sweeps.expired,
             Self::Stuck => sweeps.stuck,
             Self::Runtime => sweeps.runtime,
+            Self::Attachments => sweeps.attachments,
             Self::History => sweeps.history,
         }
     }
@@ -75,6 +87,7 @@ impl Sweep {
             Self::Expired => expired::sweep(workshop, &sweeps.policy).await,
             Self::Stuck => stuck::sweep(workshop, &sweeps.policy).await,
             Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
+            Self::Attachments => attachments::sweep(workshop).await,
             Self::History => history::sweep(workshop, &sweeps.retention).await,
         }
     }
@@ -104,8 +117,8 @@ impl SweepLoop {
     pub async fn run(self, shutdown: CancellationToken) {
         measure::begin(Sweep::ALL.map(Sweep::name));
         let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
-        let [expired, stuck, runtime, history] = each;
-        tokio::join!(expired, stuck, runtime, history);
+        let [expired, stuck, runtime, attachments, history] = each;
+        tokio::join!(expired, stuck, runtime, attachments, history);
     }
 
     async fn repeat(&self, sweep: Sweep, shutdown: &CancellationToken) {

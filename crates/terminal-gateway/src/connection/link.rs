@@ -27,7 +27,19 @@ pub(super) enum AfterLoss {
         worth_telling: bool,
     },
     /// End the connection.
-    GiveUp,
+    GiveUp {
+        /// Since when the leg has been down.
+        down_since: Instant,
+    },
+}
+
+/// A leg that is open again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Repair {
+    /// Since when it was down.
+    pub(super) down_since: Instant,
+    /// Whether the page had been told.
+    pub(super) was_told: bool,
 }
 
 impl Link {
@@ -36,18 +48,23 @@ impl Link {
         self.down_since.is_none()
     }
 
-    /// Notes that the leg is open again; says whether the page had been told that it was not.
-    pub(super) fn opened(&mut self) -> bool {
-        let told = self.failures > 1;
-        *self = Self::default();
-        told
+    /// Notes that the leg is open, and says what that mends.
+    pub(super) fn opened(&mut self) -> Option<Repair> {
+        let Self {
+            down_since,
+            failures,
+        } = std::mem::take(self);
+        Some(Repair {
+            down_since: down_since?,
+            was_told: failures > 1,
+        })
     }
 
     /// Notes that the leg was lost or could not be opened. `jitter` is random, from 0 to 1.
     pub(super) fn lost(&mut self, now: Instant, jitter: f64) -> AfterLoss {
         let since = *self.down_since.get_or_insert(now);
         if now.saturating_duration_since(since) >= GIVE_UP_AFTER {
-            return AfterLoss::GiveUp;
+            return AfterLoss::GiveUp { down_since: since };
         }
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
         self.failures += 1;
@@ -80,11 +97,15 @@ mod tests {
                     longest = pause;
                     told += u32::from(worth_telling);
                 }
-                AfterLoss::GiveUp => panic!("too early, at {second}"),
+                AfterLoss::GiveUp { .. } => panic!("too early, at {second}"),
             }
         }
         assert_eq!((longest, told), (LONGEST_PAUSE, 1));
-        assert_eq!(link.lost(start + GIVE_UP_AFTER, 1.0), AfterLoss::GiveUp);
+        let down_since = start;
+        assert_eq!(
+            link.lost(start + GIVE_UP_AFTER, 1.0),
+            AfterLoss::GiveUp { down_since }
+        );
     }
 
     #[test]
@@ -93,7 +114,12 @@ mod tests {
         let mut link = Link::default();
         link.lost(start, 1.0);
         assert!(!link.is_up());
-        assert!(!link.opened(), "nobody was told");
+        let repair = Repair {
+            down_since: start,
+            was_told: false,
+        };
+        assert_eq!(link.opened(), Some(repair));
+        assert_eq!(link.opened(), None, "nothing was down");
         assert!(link.is_up());
         let later = start + Duration::from_hours(1);
         let first = AfterLoss::Reopen {

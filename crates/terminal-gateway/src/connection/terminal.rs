@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use actix_ws::Message;
 use bytes::Bytes;
+use environment_access::OutageCause;
 use environment_access::wire::{
     CloseCode, Mode, Notice, NoticeCode, Replay, ReplayMark, ServerFrame, Welcome, limits,
 };
@@ -25,6 +26,7 @@ use super::link::Link;
 use super::opening::OpenedLeg;
 use super::outbox::Outbox;
 use super::pace::{PingPace, ResizePace};
+use crate::evidence::Evidence;
 use crate::leg::{Leg, LegCommand, LegSpec};
 use crate::registry::Attached;
 use crate::state::GatewayState;
@@ -56,6 +58,8 @@ pub(super) struct Terminal<'a> {
     throttle_told: bool,
     ends_at: watch::Receiver<Option<Instant>>,
     frozen: watch::Receiver<bool>,
+    frozen_since: Option<Instant>,
+    evidence: Evidence,
     draining: CancellationToken,
     timers: Timers,
     traffic: Traffic,
@@ -69,6 +73,7 @@ impl<'a> Terminal<'a> {
         attached: &'a Attached,
         opened: OpenedLeg,
         login_ends_at: Instant,
+        evidence: Evidence,
     ) -> Self {
         let OpenedLeg {
             leg,
@@ -100,6 +105,8 @@ impl<'a> Terminal<'a> {
             throttle_told: false,
             ends_at: attached.ends_at.subscribe(),
             frozen: state.frozen.subscribe(),
+            frozen_since: None,
+            evidence,
             draining: state.draining.clone(),
             timers: Timers::new(now, login_ends_at),
             traffic: Traffic::default(),
@@ -192,6 +199,11 @@ impl<'a> Terminal<'a> {
             return Err(CloseCode::Internal);
         }
         let frozen = *self.frozen.borrow_and_update();
+        if frozen {
+            self.frozen_since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.frozen_since.take() {
+            self.evidence.outage(OutageCause::InputFrozen, since);
+        }
         self.tell_frozen(frozen);
         Ok(())
     }

@@ -19,7 +19,7 @@ async fn an_ended_session_closes_its_terminal(pool: PgPool) {
     assert_eq!(browser.closed().await, 4010);
     browser.socket.get_ref().writable().await.unwrap();
     assert_eq!(bench.keeper.typed(), b"abc");
-    let closed = sqlx::query_scalar!("SELECT close_code FROM terminals")
+    let closed = sqlx::query_scalar!("SELECT close_code FROM terminal_attachments")
         .fetch_one(&bench.pool)
         .await
         .unwrap();

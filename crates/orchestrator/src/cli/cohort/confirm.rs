@@ -33,7 +33,7 @@ pub(super) fn confirm(
 fn agrees(work: &Work, would_be: &CohortReport) -> bool {
     let count = would_be.matched();
     let question = match work {
-        Work::Extend(_) => "Continue? [y/N]".to_owned(),
+        Work::Extend(_) | Work::Compensate(_) => "Continue? [y/N]".to_owned(),
         Work::End(_) => format!("This cannot be undone. Type {count} to continue:"),
     };
     let first = format!("Would {}, such as:", whole(Tense::WouldBe, work, would_be));
@@ -43,7 +43,7 @@ fn agrees(work: &Work, would_be: &CohortReport) -> bool {
         return false;
     };
     match work {
-        Work::Extend(_) => matches!(answer.as_str(), "y" | "Y" | "yes"),
+        Work::Extend(_) | Work::Compensate(_) => matches!(answer.as_str(), "y" | "Y" | "yes"),
         Work::End(_) => answer == count.to_string(),
     }
 }

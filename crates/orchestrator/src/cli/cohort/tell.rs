@@ -18,7 +18,11 @@ pub(super) fn preview(work: &Work, would_be: &CohortReport) -> Document {
     let count = would_be.matched();
     let mut lines = vec![format!("would {}", whole(Tense::WouldBe, work, would_be))];
     lines.extend(named(would_be.visits().iter()));
-    lines.extend((count > 0).then(|| format!("to do it: --confirm {count}")));
+    let apply = match work {
+        Work::Compensate(_) => "--apply ",
+        Work::Extend(_) | Work::End(_) => "",
+    };
+    lines.extend((count > 0).then(|| format!("to do it: {apply}--confirm {count}")));
     Document::new(schema(work), data).with_text(lines.join("\n"))
 }
 
@@ -70,6 +74,8 @@ pub(super) fn whole(tense: Tense, work: &Work, report: &CohortReport) -> String 
         (Work::Extend(extension), Tense::Was) => {
             format!("extended {sessions} {}", span(extension.by))
         }
+        (Work::Compensate(_), Tense::WouldBe) => format!("give {sessions} their time back"),
+        (Work::Compensate(_), Tense::Was) => format!("gave {sessions} their time back"),
         (Work::End(_), Tense::WouldBe) => format!("end {sessions}"),
         (Work::End(_), Tense::Was) => format!("{sessions} are being ended"),
     };
@@ -87,7 +93,7 @@ fn span(by: Duration) -> String {
 /// The outcomes in numbers, those that there are; nothing where all is as it was asked for just now.
 fn parts(report: &CohortReport) -> Vec<String> {
     type Sort = fn(&CohortOutcome) -> bool;
-    let sorts: [(Sort, &str); 6] = [
+    let sorts: [(Sort, &str); 7] = [
         (|it| matches!(it, CohortOutcome::Granted { .. }), "in full"),
         (
             |it| matches!(it, CohortOutcome::Capped { .. }),
@@ -96,6 +102,10 @@ fn parts(report: &CohortReport) -> Vec<String> {
         (
             |it| matches!(it, CohortOutcome::AlreadyGranted { .. }),
             "had it already",
+        ),
+        (
+            |it| matches!(it, CohortOutcome::NothingOwed),
+            "owed nothing",
         ),
         (|it| matches!(it, CohortOutcome::Requested), "asked to end"),
         (
@@ -130,6 +140,7 @@ pub(super) fn line(visit: &CohortVisit) -> String {
         CohortOutcome::AlreadyGranted { new_end } => {
             format!("ends {} already", new_end.format(time))
         }
+        CohortOutcome::NothingOwed => "owed nothing".to_owned(),
         CohortOutcome::Requested => visit.state.to_string(),
         CohortOutcome::AlreadyRequested => "being ended already".to_owned(),
         CohortOutcome::AlreadyEnded { state } => format!("{state} already"),
@@ -175,6 +186,12 @@ fn data(work: &Work, report: &CohortReport, dry_run: bool, stopped: Option<&Stop
             data["capped"] = count(|it| matches!(it, CohortOutcome::Capped { .. }));
             data["refused"] = json!(report.refused());
         }
+        Work::Compensate(_) => {
+            data["granted"] = count(|it| matches!(it, CohortOutcome::Granted { .. }));
+            data["capped"] = count(|it| matches!(it, CohortOutcome::Capped { .. }));
+            data["owed_nothing"] = count(|it| matches!(it, CohortOutcome::NothingOwed));
+            data["refused"] = json!(report.refused());
+        }
         Work::End(_) => {
             data["requested"] = count(|it| matches!(it, CohortOutcome::Requested));
             data["already_requested"] = count(|it| matches!(it, CohortOutcome::AlreadyRequested));
@@ -187,6 +204,7 @@ fn data(work: &Work, report: &CohortReport, dry_run: bool, stopped: Option<&Stop
 const fn schema(work: &Work) -> &'static str {
     match work {
         Work::Extend(_) => "orchestrator/sessions-extend-cohort.v1",
+        Work::Compensate(_) => "orchestrator/sessions-compensate-cohort.v1",
         Work::End(_) => "orchestrator/sessions-terminate-cohort.v1",
     }
 }

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use command_line::CliError;
-use environment_access::wire::CloseCode;
-use environment_access::{AccessRun, TerminalRecord, access_runs};
+use environment_access::{AccessRun, AttachmentRecord, Interruption, access_runs, attachments};
 use job_queue::{JobActionRecord, job_actions};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +11,9 @@ use sqlx::PgConnection;
 
 use super::event::Event;
 use super::facts::Story;
+use super::words::seconds_between;
+use crate::Debt;
+use crate::cli::failure;
 
 /// Visitors beyond these were told of in lines that nobody reads any more.
 const ACCESS_AT_MOST: i64 = 500;
@@ -23,6 +25,10 @@ pub(super) struct Evidence {
     pub(super) actions: Vec<Action>,
     /// Attaches, and denials with equal ones told once, oldest first.
     pub(super) access: Vec<AccessRun>,
+    /// Every attach, oldest first.
+    pub(super) attachments: Vec<AttachmentRecord>,
+    /// When the candidate had no working terminal, and what of it is owed.
+    pub(super) interruptions: Debt,
 }
 
 /// What an operator did to one job.
@@ -49,17 +55,25 @@ pub(super) async fn load(conn: &mut PgConnection, story: &Story) -> Result<Evide
         }));
     }
     let access = access_runs(conn, story.session.id, ACCESS_AT_MOST).await?;
-    Ok(Evidence { actions, access })
+    let id = story.session.id;
+    Ok(Evidence {
+        actions,
+        access,
+        attachments: attachments(conn, id).await?,
+        interruptions: Debt::of(conn, id).await.map_err(failure::step)?,
+    })
 }
 
 /// Tells the evidence as events, in no order.
 pub(super) fn events(story: &Story, evidence: &Evidence) -> Vec<Event> {
     let actions = evidence.actions.iter().map(action);
     let access = evidence.access.iter().map(access);
-    let detach = story.terminal.as_ref().and_then(detach);
+    let detaches = evidence.attachments.iter().filter_map(detach);
+    let interruptions = evidence.interruptions.interruptions.iter();
     actions
         .chain(access)
-        .chain(detach)
+        .chain(detaches)
+        .chain(interruptions.map(interruption))
         .chain(signal(story))
         .collect()
 }
@@ -112,18 +126,32 @@ fn author(run: &AccessRun) -> String {
     format!("{role}:{}", run.user_id)
 }
 
-fn detach(terminal: &TerminalRecord) -> Option<Event> {
-    let code = terminal
-        .close_code
-        .and_then(|code| u16::try_from(code).ok());
-    let word = code.and_then(CloseCode::from_number).map(CloseCode::as_str);
-    let details = [
-        Some(format!("epoch {}", terminal.epoch)),
-        word.map(ToOwned::to_owned),
-    ];
-    let id = format!("detach/{}", terminal.epoch);
-    let details = details.into_iter().flatten().collect();
-    Some(Event::new(id, terminal.detached_at?, "detached", details))
+fn detach(attachment: &AttachmentRecord) -> Option<Event> {
+    let word = match (attachment.closed_with(), attachment.close_code) {
+        (Some(code), _) => code.as_str().to_owned(),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => "its process fell silent".to_owned(),
+    };
+    let details = vec![format!("epoch {}", attachment.epoch), word];
+    let id = format!("detach/{}", attachment.epoch);
+    Some(Event::new(id, attachment.detached_at?, "detached", details))
+}
+
+/// Who is to blame stands where others have who did it.
+fn interruption(interruption: &Interruption) -> Event {
+    let whose = interruption.charged_to.as_str();
+    let lasted = match interruption.until {
+        Some(until) => format!("{} s", seconds_between(interruption.from, until)),
+        None => "lasts".to_owned(),
+    };
+    let cause = interruption.cause.replace('_', " ");
+    let details = vec![lasted, cause, format!("epoch {}", interruption.epoch)];
+    let id = format!("interruption/{}", interruption.from.timestamp_millis());
+    let event = Event::new(id, interruption.from, "no terminal", details).by(whose);
+    match interruption.until {
+        Some(until) => event.until(until),
+        None => event,
+    }
 }
 
 /// The last thing that kept the environment from being ready.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use command_line::CliError;
-use environment_access::{TerminalRecord, load_terminal};
+use environment_access::{AttachmentRecord, attachments};
 use execution_environment::{EnvironmentState, load_environment};
 use failure_classification::{Attribution, FailureCode, rule};
 use job_queue::{AttemptRecord, JobFilter, JobRecord, job_attempts, list_jobs};
@@ -31,7 +31,8 @@ pub(in crate::cli) struct Story {
     pub(super) status: StatusDocument,
     pub(super) failure: Option<Failure>,
     pub(super) environment: Option<Place>,
-    pub(super) terminal: Option<TerminalRecord>,
+    /// The newest attach.
+    pub(super) terminal: Option<AttachmentRecord>,
     pub(super) transitions: Vec<TransitionRecord>,
     pub(super) extensions: Vec<ExtensionRecord>,
     pub(super) jobs: Vec<JobStory>,
@@ -104,7 +105,7 @@ pub(super) async fn load(
     let mut story = Story {
         failure: Failure::of(&session),
         environment: environment.map(Place::from),
-        terminal: load_terminal(conn, id).await?,
+        terminal: attachments(conn, id).await?.pop(),
         transitions: history(conn, id).await.map_err(failure::load)?,
         extensions: extensions(conn, id).await.map_err(failure::load)?,
         jobs: jobs(conn, id).await?,

@@ -3,10 +3,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Explained;
 use super::event::Event;
 use super::facts::Story;
 use super::text::{DOT, head, labelled, next};
 use super::words::{offset, who};
+use crate::Debt;
 
 /// Widths of the columns for who and what.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +34,28 @@ impl Columns {
 }
 
 /// Writes the whole story, for `sessions explain`.
-pub(super) fn write(story: &Story) -> String {
+pub(super) fn write(explained: &Explained) -> String {
+    let story = &explained.story;
     let mut lines = head(story);
+    lines.extend(owed(&explained.evidence.interruptions, story));
     lines.extend(chronicle(&story.timeline, story.begins()));
     lines.push(labelled("Next", &next(story)));
     lines.join("\n")
+}
+
+/// What the platform has taken, before the empty line that ends the head.
+fn owed(debt: &Debt, story: &Story) -> Vec<String> {
+    if debt.owed_seconds == 0 {
+        return Vec::new();
+    }
+    let (owed, due) = (debt.owed_seconds, debt.due_seconds);
+    let ask = if due > 0 && !story.session.state.is_terminal() {
+        format!("{DOT}carrel sessions compensate {}", story.session.id)
+    } else {
+        String::new()
+    };
+    let told = format!("{owed} s by the platform, {due} s of it not given back{ask}");
+    vec![labelled("Owed", &told), String::new()]
 }
 
 /// Names each new day once, and aligns the rest.

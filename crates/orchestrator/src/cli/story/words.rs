@@ -26,7 +26,7 @@ pub(super) fn offset(span: TimeDelta) -> String {
 }
 
 /// Writes seconds with one decimal.
-pub(super) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+pub(in crate::cli) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let tenths = (to - from).num_milliseconds().max(0) / 100;
     format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
+use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Exit, ServerFrame};
 
 use super::Terminal;
@@ -100,8 +101,12 @@ impl Terminal<'_> {
             CloseCode::CannotResume
         })?;
         self.ack_due = Some(self.outbox.acked());
-        if self.link.opened() {
-            self.tell_frozen(false);
+        if let Some(repair) = self.link.opened() {
+            self.evidence
+                .outage(OutageCause::LegLost, repair.down_since);
+            if repair.was_told {
+                self.tell_frozen(false);
+            }
         }
         Ok(())
     }
@@ -135,7 +140,10 @@ impl Terminal<'_> {
     /// Opens the leg anew, at the same epoch and offsets, while the browser stays.
     fn reopen(&mut self) -> Result<(), CloseCode> {
         match self.link.lost(Instant::now(), rand::random()) {
-            AfterLoss::GiveUp => Err(CloseCode::ExecFailed),
+            AfterLoss::GiveUp { down_since } => {
+                self.evidence.outage(OutageCause::LegLost, down_since);
+                Err(CloseCode::ExecFailed)
+            }
             AfterLoss::Reopen {
                 pause,
                 worth_telling,

@@ -1,0 +1,190 @@
+//! Times in which no attach was open.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{AccessEvidence, ChargedTo, Interruption};
+use crate::{AttachmentRecord, Span};
+
+/// So long a page may take to come back once it can; whoever takes longer has left.
+const TO_COME_BACK: TimeDelta = TimeDelta::minutes(2);
+
+/// From a moment on, why nobody is attached.
+#[derive(Debug, Clone)]
+struct Turn {
+    at: DateTime<Utc>,
+    charged_to: ChargedTo,
+    cause: &'static str,
+    epoch: i64,
+    /// When the candidate should have been back; `None` where they are held.
+    expires: Option<DateTime<Utc>>,
+}
+
+/// Finds every gap, cut where the reason changes.
+pub(super) fn find(evidence: &AccessEvidence) -> Vec<Interruption> {
+    let turns = turns(evidence);
+    let gaps = uncovered(evidence.clock, &open(evidence));
+    let cut = gaps.into_iter().flat_map(|gap| {
+        let edges = edges(gap, &turns, &evidence.downtimes);
+        let slices: Vec<_> = edges.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let told = slices.into_iter().filter_map(|(from, until)| {
+            let why = reason(from, &turns, &evidence.downtimes)?;
+            let lasts = until == evidence.clock.until && !evidence.ended;
+            Some(Interruption {
+                from,
+                until: (!lasts).then_some(until),
+                ..why
+            })
+        });
+        joined(told)
+    });
+    cut.collect()
+}
+
+/// When a shell was there, in order of begin.
+fn open(evidence: &AccessEvidence) -> Vec<Span> {
+    let open = |it: &AttachmentRecord| {
+        let from = it.opened_at?;
+        let until = it.detached_at.unwrap_or(evidence.clock.until);
+        Some(Span {
+            from,
+            until: until.max(from),
+        })
+    };
+    let mut open: Vec<_> = evidence.attachments.iter().filter_map(open).collect();
+    open.sort_by_key(|span| span.from);
+    open
+}
+
+/// What of a span is in none of the others, which are in order of begin.
+fn uncovered(whole: Span, covers: &[Span]) -> Vec<Span> {
+    let mut gaps = Vec::new();
+    let mut from = whole.from;
+    for cover in covers {
+        let until = cover.from.min(whole.until);
+        gaps.push(Span { from, until });
+        from = from.max(cover.until);
+    }
+    gaps.push(Span {
+        from,
+        until: whole.until,
+    });
+    gaps.retain(|gap| gap.from < gap.until);
+    gaps
+}
+
+fn turns(evidence: &AccessEvidence) -> Vec<Turn> {
+    let of_one = |it: &AttachmentRecord| {
+        // While it opens they wait for us.
+        let begun = Turn {
+            at: it.attached_at,
+            charged_to: ChargedTo::Platform,
+            cause: "opening",
+            epoch: it.epoch,
+            expires: None,
+        };
+        [Some(begun), ending(it, &evidence.downtimes)]
+    };
+    let mut turns: Vec<_> = evidence
+        .attachments
+        .iter()
+        .flat_map(of_one)
+        .flatten()
+        .collect();
+    turns.sort_by_key(|turn| turn.at);
+    turns
+}
+
+fn ending(attachment: &AttachmentRecord, downtimes: &[Span]) -> Option<Turn> {
+    // Its last word may be older than its shell.
+    let begun = attachment.opened_at.unwrap_or(attachment.attached_at);
+    let at = attachment.detached_at?.max(begun);
+    let code = attachment.closed_with();
+    let known = attachment.close_code.is_some();
+    let (charged_to, cause) = match code {
+        Some(code) => (ChargedTo::of(code)?, code.as_str()),
+        // A code of a newer Carrel, or a process that fell silent.
+        None if known => (ChargedTo::Platform, "unknown"),
+        None => (ChargedTo::Platform, "process_lost"),
+    };
+    Some(Turn {
+        at,
+        charged_to,
+        cause,
+        epoch: attachment.epoch,
+        expires: (charged_to == ChargedTo::Platform).then(|| expiry(at, downtimes)),
+    })
+}
+
+/// Nobody comes back while there is nothing to come back to.
+fn expiry(since: DateTime<Utc>, downtimes: &[Span]) -> DateTime<Utc> {
+    let mut expires = since + TO_COME_BACK;
+    for down in downtimes {
+        if down.from < expires && down.until > since {
+            expires += down.until - down.from.max(since);
+        }
+    }
+    expires
+}
+
+/// Where the reason may change within a gap: its own ends first and last.
+fn edges(gap: Span, turns: &[Turn], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
+    let of_turns = turns
+        .iter()
+        .flat_map(|turn| [Some(turn.at), turn.expires])
+        .flatten();
+    let of_downtimes = downtimes.iter().flat_map(|down| [down.from, down.until]);
+    let mut edges: Vec<_> = of_turns
+        .chain(of_downtimes)
+        .filter(|at| gap.from < *at && *at < gap.until)
+        .chain([gap.from, gap.until])
+        .collect();
+    edges.sort_unstable();
+    edges.dedup();
+    edges
+}
+
+/// Why nobody is attached from `at` on; `None` before the first attach.
+fn reason(at: DateTime<Utc>, turns: &[Turn], downtimes: &[Span]) -> Option<Interruption> {
+    let turn = turns.iter().rev().find(|turn| turn.at <= at)?;
+    let is_down = downtimes
+        .iter()
+        .any(|down| down.from <= at && at < down.until);
+    let (charged_to, cause) = if is_down {
+        (ChargedTo::Platform, "service_down")
+    } else if turn.expires.is_some_and(|expires| expires <= at) {
+        (ChargedTo::Candidate, "not_back")
+    } else {
+        (turn.charged_to, turn.cause)
+    };
+    Some(Interruption {
+        from: at,
+        until: None,
+        charged_to,
+        cause: cause.to_owned(),
+        epoch: turn.epoch,
+    })
+}
+
+/// Joins neighbours with one reason. Opening anew belongs to what made it necessary, whose ever that
+/// was, as long as it is quick.
+fn joined(slices: impl Iterator<Item = Interruption>) -> Vec<Interruption> {
+    let mut joined: Vec<Interruption> = Vec::new();
+    for slice in slices {
+        match joined.last_mut() {
+            Some(last) if belongs(last, &slice) => last.until = slice.until,
+            _ => joined.push(slice),
+        }
+    }
+    joined
+}
+
+fn belongs(last: &Interruption, slice: &Interruption) -> bool {
+    let quick = slice
+        .lasted()
+        .is_some_and(|lasted| lasted < super::NOTICEABLE);
+    let same = last.charged_to == slice.charged_to;
+    match slice.cause.as_str() {
+        "opening" => same || quick,
+        cause => same && last.cause == cause,
+    }
+}

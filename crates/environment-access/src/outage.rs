@@ -1,0 +1,177 @@
+//! Times in which a terminal did not work although its browser was there, and times in which there
+//! was no terminal process at all.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use session_identity::{ExamSessionId, TerminalProcessId};
+use sqlx::PgConnection;
+
+/// Processes say that they live every 10 s; the last word of one that lives is no older than this.
+const HEARD_OF: Duration = Duration::from_secs(20);
+
+/// Why an attached terminal did not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutageCause {
+    /// The stream into the environment was down.
+    LegLost,
+    /// Typed bytes had to wait: the database did not say whether they may pass.
+    InputFrozen,
+}
+
+impl OutageCause {
+    /// Returns the word that rows hold.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LegLost => "leg_lost",
+            Self::InputFrozen => "input_frozen",
+        }
+    }
+}
+
+/// An outage that is over, by a clock that only counts: the database knows the time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Why.
+    pub cause: OutageCause,
+    /// How long it took.
+    pub lasted: Duration,
+    /// How long ago it ended.
+    pub ended_ago: Duration,
+}
+
+/// A time in which an attached terminal did not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutageRecord {
+    /// The attach.
+    pub epoch: i64,
+    /// Since when.
+    pub began_at: DateTime<Utc>,
+    /// Until when.
+    pub ended_at: DateTime<Utc>,
+    /// Why, as [`OutageCause::as_str`] writes it.
+    pub cause: String,
+}
+
+/// A span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Its begin.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub until: DateTime<Utc>,
+}
+
+/// Records an outage. Nothing is recorded for an attach that nobody knows.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn record_outage(
+    conn: &mut PgConnection,
+    (session_id, epoch): (ExamSessionId, i64),
+    outage: Outage,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO terminal_outages (session_id, epoch, began_at, ended_at, cause)
+         SELECT a.session_id, a.epoch, over - make_interval(secs => $4), over, $5
+         FROM terminal_attachments a,
+              LATERAL (SELECT clock_timestamp() - make_interval(secs => $3) AS over) AS at
+         WHERE a.session_id = $1 AND a.epoch = $2
+         ON CONFLICT DO NOTHING",
+        session_id.as_uuid(),
+        epoch,
+        outage.ended_ago.as_secs_f64(),
+        outage.lasted.as_secs_f64(),
+        outage.cause.as_str(),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Lists the outages of a session's attaches, oldest first.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn outages(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+) -> Result<Vec<OutageRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        OutageRecord,
+        "SELECT epoch, began_at, ended_at, cause FROM terminal_outages
+         WHERE session_id = $1 ORDER BY began_at, epoch",
+        session_id.as_uuid(),
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Says that a terminal process lives.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn beat_process(
+    conn: &mut PgConnection,
+    process: TerminalProcessId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO terminal_processes AS p (id) VALUES ($1)
+         ON CONFLICT (id) DO UPDATE SET seen_at = greatest(p.seen_at, clock_timestamp())",
+        process.as_uuid(),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Finds the times within `span` in which no terminal process lived, as far as any is known to have
+/// lived before: whoever was not attached then could not be.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn downtimes(conn: &mut PgConnection, span: Span) -> Result<Vec<Span>, sqlx::Error> {
+    // A gap is where the next process begins after every earlier one was last heard of.
+    sqlx::query_as!(
+        Span,
+        r#"
+        WITH lives AS (
+            SELECT started_at, seen_at + make_interval(secs => $3) AS until
+            FROM terminal_processes
+            WHERE started_at < $2
+        ), gaps AS (
+            SELECT max(until) OVER (ORDER BY started_at, until) AS down_from,
+                   lead(started_at, 1, $2) OVER (ORDER BY started_at, until) AS up_from
+            FROM lives
+        )
+        SELECT greatest(down_from, $1) AS "from!", least(up_from, $2) AS "until!"
+        FROM gaps
+        WHERE greatest(down_from, $1) < least(up_from, $2)
+        ORDER BY 1
+        "#,
+        span.from,
+        span.until,
+        HEARD_OF.as_secs_f64(),
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Deletes what is known of processes that were last heard of longer ago than `kept`.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn delete_stale_processes(
+    conn: &mut PgConnection,
+    kept: Duration,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query!(
+        "DELETE FROM terminal_processes WHERE seen_at < clock_timestamp() - make_interval(secs => $1)",
+        kept.as_secs_f64(),
+    )
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected())
+}

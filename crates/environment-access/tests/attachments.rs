@@ -1,0 +1,258 @@
+//! Attaches, outages and processes, on a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use environment_access::wire::CloseCode;
+use environment_access::{
+    Outage, OutageCause, Span, attachments, beat_attachments, beat_process, close_attachment,
+    close_silent_attachments, delete_stale_processes, downtimes, load_interruptions,
+    open_attachment, outages, record_outage, take_epoch,
+};
+use session_identity::{ExamSessionId, ExecutionEnvironmentId, LoginId, TerminalProcessId};
+use sqlx::{PgConnection, PgPool};
+
+const NOW: Duration = Duration::ZERO;
+const SILENT: Duration = Duration::from_secs(45);
+
+/// A session whose clock has run for ten minutes.
+async fn running(conn: &mut PgConnection) -> ExamSessionId {
+    let id = ExamSessionId::generate();
+    sqlx::query!(
+        "INSERT INTO exams (name, version, title, definition, digest, applied_by)
+         VALUES ('demo', 1, 'Demo', '{}', '\\x00', 'test') ON CONFLICT DO NOTHING"
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    sqlx::query!(
+        "INSERT INTO exam_sessions
+             (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end, running_at)
+         VALUES ($1, $3, $2, 'demo', 1, now(), now() + interval '2 hours', now() - interval '10 minutes')",
+        id.as_uuid(),
+        ExecutionEnvironmentId::generate().as_uuid(),
+        id.to_string(),
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    id
+}
+
+async fn attach(
+    conn: &mut PgConnection,
+    session: ExamSessionId,
+    process: TerminalProcessId,
+) -> i64 {
+    take_epoch(conn, session, process, &LoginId::new("l"))
+        .await
+        .unwrap()
+}
+
+/// Moves what is known of an attach into the past.
+async fn age(conn: &mut PgConnection, session: ExamSessionId, epoch: i64, seconds: i32) {
+    sqlx::query!(
+        "UPDATE terminal_attachments
+         SET attached_at = attached_at - make_interval(secs => $3),
+             opened_at = opened_at - make_interval(secs => $3),
+             seen_at = seen_at - make_interval(secs => $3),
+             detached_at = detached_at - make_interval(secs => $3)
+         WHERE session_id = $1 AND epoch = $2",
+        session.as_uuid(),
+        epoch,
+        f64::from(seconds),
+    )
+    .execute(conn)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn each_attach_ends_once_with_its_own_code(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    let (old, new) = (TerminalProcessId::generate(), TerminalProcessId::generate());
+    let first = attach(&mut conn, session, old).await;
+    open_attachment(&mut conn, session, first, NOW)
+        .await
+        .unwrap();
+    let second = attach(&mut conn, session, new).await;
+    for (epoch, code, told) in [
+        (first, CloseCode::Superseded, true),
+        (first, CloseCode::Internal, false),
+        (second, CloseCode::GoingAway, true),
+        (second + 1, CloseCode::GoingAway, false),
+    ] {
+        let closed = close_attachment(&mut conn, session, epoch, code, NOW).await;
+        assert_eq!(closed.unwrap(), told, "{epoch} {code:?}");
+    }
+    let known = attachments(&mut conn, session).await.unwrap();
+    let codes: Vec<_> = known.iter().map(|it| it.closed_with()).collect();
+    assert_eq!(
+        codes,
+        [Some(CloseCode::Superseded), Some(CloseCode::GoingAway)]
+    );
+    assert!(known[0].opened_at.is_some() && known[1].opened_at.is_none());
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn only_its_own_process_says_that_an_attach_lives(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    let (process, other) = (TerminalProcessId::generate(), TerminalProcessId::generate());
+    let epoch = attach(&mut conn, session, process).await;
+    let mine = [(session, epoch)];
+    assert_eq!(beat_attachments(&mut conn, other, &mine).await.unwrap(), 0);
+    assert_eq!(
+        beat_attachments(&mut conn, process, &mine).await.unwrap(),
+        1
+    );
+    close_attachment(&mut conn, session, epoch, CloseCode::GoingAway, NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        beat_attachments(&mut conn, process, &mine).await.unwrap(),
+        0,
+        "what is over stays over"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_silent_attach_is_presumed_over_since_its_last_word_and_a_word_of_it_undoes_that(
+    pool: PgPool,
+) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (silent, alive) = (running(&mut conn).await, running(&mut conn).await);
+    let process = TerminalProcessId::generate();
+    for session in [silent, alive] {
+        let epoch = attach(&mut conn, session, process).await;
+        open_attachment(&mut conn, session, epoch, NOW)
+            .await
+            .unwrap();
+    }
+    age(&mut conn, silent, 1, 50).await;
+    assert_eq!(
+        close_silent_attachments(&mut conn, SILENT, 9)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        close_silent_attachments(&mut conn, SILENT, 9)
+            .await
+            .unwrap(),
+        0
+    );
+    let known = attachments(&mut conn, silent).await.unwrap().remove(0);
+    assert_eq!(known.detached_at, Some(known.seen_at));
+    assert_eq!(known.close_code, None);
+    assert!(
+        attachments(&mut conn, alive).await.unwrap()[0]
+            .detached_at
+            .is_none()
+    );
+
+    let lost = load_interruptions(&mut conn, silent).await.unwrap();
+    assert_eq!(lost.last().unwrap().cause, "process_lost");
+    beat_attachments(&mut conn, process, &[(silent, 1)])
+        .await
+        .unwrap();
+    let heard = attachments(&mut conn, silent).await.unwrap().remove(0);
+    assert_eq!(heard.detached_at, None, "it was only slow");
+    assert!(
+        close_attachment(&mut conn, silent, 1, CloseCode::Restart, NOW)
+            .await
+            .unwrap(),
+        "and ends as it says itself"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_outage_is_kept_with_the_time_it_happened_at(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    let epoch = attach(&mut conn, session, TerminalProcessId::generate()).await;
+    let outage = Outage {
+        cause: OutageCause::LegLost,
+        lasted: Duration::from_secs(30),
+        ended_ago: Duration::from_secs(60),
+    };
+    for known in [epoch, epoch + 1] {
+        record_outage(&mut conn, (session, known), outage)
+            .await
+            .unwrap();
+    }
+    let known = outages(&mut conn, session).await.unwrap();
+    assert_eq!(known.len(), 1, "nobody attached a second time");
+    assert_eq!(
+        known[0].ended_at - known[0].began_at,
+        TimeDelta::seconds(30)
+    );
+    let ago = Utc::now() - known[0].ended_at;
+    assert!((60..90).contains(&ago.num_seconds()), "{ago}");
+    assert_eq!(known[0].cause, "leg_lost");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn downtimes_are_where_no_process_lived(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let at = |second: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second);
+    let whole = Span {
+        from: at(0),
+        until: at(1_000),
+    };
+    assert_eq!(
+        downtimes(&mut conn, whole).await.unwrap(),
+        [],
+        "of none nothing is known"
+    );
+    for (started, seen) in [(100, 200), (150, 280), (160, 170), (400, 500), (515, 900)] {
+        sqlx::query!(
+            "INSERT INTO terminal_processes (id, started_at, seen_at)
+             VALUES (gen_random_uuid(), $1, $2)",
+            at(started),
+            at(seen),
+        )
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    }
+    let span = |from, until| Span {
+        from: at(from),
+        until: at(until),
+    };
+    // Each is believed to live for twenty seconds after its last word.
+    let down = downtimes(&mut conn, whole).await.unwrap();
+    assert_eq!(down, [span(300, 400), span(920, 1_000)]);
+    let within = downtimes(&mut conn, span(350, 360)).await.unwrap();
+    assert_eq!(within, [span(350, 360)]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_process_that_beats_lives_and_old_ones_go(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let process = TerminalProcessId::generate();
+    for _ in 0..2 {
+        beat_process(&mut conn, process).await.unwrap();
+    }
+    sqlx::query!(
+        "INSERT INTO terminal_processes (id, started_at, seen_at)
+         VALUES (gen_random_uuid(), now() - interval '40 days', now() - interval '32 days')"
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let kept = Duration::from_hours(31 * 24);
+    assert_eq!(delete_stale_processes(&mut conn, kept).await.unwrap(), 1);
+    let left = sqlx::query_scalar!("SELECT count(*) AS \"count!\" FROM terminal_processes");
+    assert_eq!(left.fetch_one(&mut *conn).await.unwrap(), 1);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_session_whose_clock_does_not_run_has_no_interruptions(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let unknown = ExamSessionId::generate();
+    assert_eq!(load_interruptions(&mut conn, unknown).await.unwrap(), []);
+}
