@@ -158,3 +158,49 @@ async fn history_cannot_be_truncated(pool: PgPool) {
     ];
     assert!(done.iter().all(Result::is_err), "{done:?}");
 }
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn raw_sql_cannot_add_what_never_happened(pool: PgPool) {
+    let mut conn = with_exam(&pool).await;
+    let session = session_in(&mut conn, "u-1", SessionState::Running).await;
+    extend(&mut conn, &minutes(session.id, 10, "k-1"))
+        .await
+        .unwrap();
+    let id = session.id.as_uuid();
+    // Where the extension took a version, before the first one, and after the last.
+    for (version, from, to) in [
+        (session.version + 1, Some("running"), "terminated"),
+        (session.version + 1, Some("running"), "running"),
+        (0, None, "created"),
+        (session.version + 90, Some("running"), "failed"),
+    ] {
+        let mut forged = conn.begin().await.unwrap();
+        sqlx::query!(
+            "INSERT INTO session_transitions (session_id, version, from_state, to_state, cause, actor)
+             VALUES ($1, $2, $3, $4, 'forged', 'staff:eve')",
+            id,
+            version,
+            from,
+            to,
+        )
+        .execute(&mut *forged)
+        .await
+        .unwrap();
+        let refused = forged.commit().await;
+        assert!(refused.is_err(), "{version}: {from:?} to {to}");
+    }
+    for version in [session.version, session.version + 1, session.version + 90] {
+        let mut forged = conn.begin().await.unwrap();
+        sqlx::query!(
+            "INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
+                                             actor, reason, idempotency_key)
+             VALUES ($1, $2, 600, now(), now() + interval '9 hours', 'staff:eve', 'r', 'forged')",
+            id,
+            version,
+        )
+        .execute(&mut *forged)
+        .await
+        .unwrap();
+        assert!(forged.commit().await.is_err(), "{version}");
+    }
+}
