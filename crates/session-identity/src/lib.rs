@@ -7,8 +7,10 @@ mod id_prefix;
 mod principal;
 mod user_id;
 
+#[doc(hidden)]
+pub use id::parse_id;
 pub use id::{
-    ExamSessionId, ExecutionEnvironmentId, IdError, InstallId, JobId, TerminalProcessId,
+    ExamSessionId, ExecutionEnvironmentId, IdError, IdProblem, InstallId, JobId, TerminalProcessId,
     WorkerIncarnation,
 };
 pub use id_prefix::{IdPrefix, IdPrefixError};

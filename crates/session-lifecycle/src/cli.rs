@@ -47,7 +47,7 @@ pub struct TransitionArgs {
     #[command(flatten)]
     step: StepArgs,
     /// Who makes the transition; recorded as `staff:<user>`.
-    #[arg(long = "as", value_name = "USER", default_value = "cli", value_parser = parse_user)]
+    #[arg(long = "as", value_name = "USER", env = "CARREL_ACTOR", value_parser = parse_user)]
     by: UserId,
 }
 
@@ -291,7 +291,8 @@ mod tests {
 
     /// The field a transition is refused for before any database is asked.
     fn refused(words: &[&str]) -> Option<String> {
-        let all = [&["transition", "--session-id", ID, "--to"], words].concat();
+        let named = ["transition", "--session-id", ID, "--as", "dana", "--to"];
+        let all = [&named[..], words].concat();
         match parse(&all).unwrap() {
             Command::Transition(args) => args.step.into_advance().err().and_then(|e| e.field),
             other => panic!("{other:?}"),

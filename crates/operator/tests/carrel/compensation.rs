@@ -155,6 +155,8 @@ async fn nothing_is_given_back_to_nobody_and_to_whom_has_ended(pool: PgPool) {
     let end = [
         "lifecycle",
         "transition",
+        "--as",
+        "cli",
         "--session-id",
         &id,
         "--to",

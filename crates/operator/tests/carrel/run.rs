@@ -147,7 +147,16 @@ impl Carrel {
     pub(crate) async fn session(&self, user: &str) -> String {
         let exam = "linux-fundamentals";
         let created = self
-            .data(&["sessions", "create", "--user-id", user, "--exam", exam])
+            .data(&[
+                "sessions",
+                "create",
+                "--user-id",
+                user,
+                "--exam",
+                exam,
+                "--as",
+                "cli",
+            ])
             .await;
         created["session"]["id"].as_str().unwrap().to_owned()
     }

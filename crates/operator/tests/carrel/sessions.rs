@@ -10,7 +10,16 @@ pub(crate) const NOBODY: &str = "01982f6e-0000-7000-8000-000000000001";
 
 pub(crate) async fn step(carrel: &Carrel, id: &str, to: &str) {
     carrel
-        .data(&["lifecycle", "transition", "--session-id", id, "--to", to])
+        .data(&[
+            "lifecycle",
+            "transition",
+            "--as",
+            "cli",
+            "--session-id",
+            id,
+            "--to",
+            to,
+        ])
         .await;
 }
 
@@ -60,7 +69,8 @@ async fn a_repeated_request_finds_the_session_of_the_first(pool: PgPool) {
     assert_eq!(first["session"]["id"], second["session"]["id"]);
     assert_eq!(jobs(&pool).await, 1);
 
-    let key = [&create[..4], &["--exam", EXAM, "--idempotency-key", "k"]].concat();
+    let key = ["--as", "dana", "--exam", EXAM, "--idempotency-key", "k"];
+    let key = [&create[..4], &key].concat();
     carrel.data(&key).await;
     let other = [&["sessions", "create", "--user-id", "u-2"], &key[4..]].concat();
     let reused = carrel.run(&other).await;
@@ -73,7 +83,15 @@ async fn a_repeated_request_finds_the_session_of_the_first(pool: PgPool) {
 async fn an_unknown_exam_is_named_with_the_one_that_was_meant(pool: PgPool) {
     let carrel = Carrel::on(&pool);
     carrel.apply_exam().await;
-    let create = ["sessions", "create", "--user-id", "u-1", "--exam"];
+    let create = [
+        "sessions",
+        "create",
+        "--user-id",
+        "u-1",
+        "--as",
+        "dana",
+        "--exam",
+    ];
     let unknown = carrel
         .run(&[&create[..], &["linux-fundmentals"]].concat())
         .await;
@@ -125,7 +143,14 @@ async fn the_story_merges_transitions_extensions_and_jobs_in_order(pool: PgPool)
     carrel
         .data(
             &[
-                &["lifecycle", "transition", "--session-id", &id],
+                &[
+                    "lifecycle",
+                    "transition",
+                    "--as",
+                    "cli",
+                    "--session-id",
+                    &id,
+                ],
                 &failed[..],
             ]
             .concat(),
@@ -226,6 +251,8 @@ async fn an_exam_is_ended_only_by_who_names_it_twice(pool: PgPool) {
     let transition = [
         "lifecycle",
         "transition",
+        "--as",
+        "cli",
         "--session-id",
         &id,
         "--to",
@@ -257,6 +284,8 @@ async fn waiting_ends_when_it_came_when_it_cannot_come_and_when_time_is_up(pool:
     let transition = [
         "lifecycle",
         "transition",
+        "--as",
+        "cli",
         "--session-id",
         &id,
         "--to",

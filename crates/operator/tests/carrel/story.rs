@@ -23,6 +23,8 @@ async fn fail(carrel: &Carrel, id: &str, code: &str) {
     let failed = [
         "lifecycle",
         "transition",
+        "--as",
+        "cli",
         "--session-id",
         id,
         "--to",

@@ -12,6 +12,8 @@ async fn end(carrel: &Carrel, id: &str) {
     let words = [
         "lifecycle",
         "transition",
+        "--as",
+        "cli",
         "--session-id",
         id,
         "--to",

@@ -63,7 +63,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(super) idempotency_key: Option<String>,
     /// The operator's user id; kept as `staff:<user id>`
-    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", default_value = "cli", value_parser = user)]
+    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = user)]
     pub(super) actor: UserId,
 }
 
