@@ -2,9 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 
+mod clocks_wrong;
 mod database_restarted_mid_provision;
 mod duplicate_delivery;
 mod environment_removed_behind_our_back;
+mod keeper_killed;
+mod restored_older_database;
+mod runtime_away;
 mod runtime_goes_wrong;
+mod scene;
+mod sweep_paused;
 mod terminal_killed_mid_command;
 mod worker_killed_between_create_and_record;

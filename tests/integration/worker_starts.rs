@@ -5,8 +5,8 @@ use std::time::Duration;
 use system_tests::TestSystem;
 use system_tests::wait::until;
 
-/// Of what is due, of starts, of the runtime, of attaches, of the history.
-const SWEEPS: i64 = 5;
+/// Of what is due, of starts, of teardowns, of the runtime, of attaches, of the history.
+const SWEEPS: i64 = 6;
 /// The sweep of the runtime comes every 15 s: who waited a part of that first, as a worker that
 /// dies early always would, never swept.
 const AT_ONCE: Duration = Duration::from_secs(5);

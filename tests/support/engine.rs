@@ -56,13 +56,18 @@ impl TestEngine {
             .expect("the engine lists containers")
     }
 
-    /// Kills and removes one container: without a word to what runs inside.
-    pub async fn remove(&self, uid: &str) {
+    /// Kills the first process of one container, and with it all others.
+    pub async fn kill(&self, uid: &str) {
         let kill = KillContainerOptionsBuilder::default()
             .signal("SIGKILL")
             .build();
         // What does not run cannot be killed.
         self.docker.kill_container(uid, Some(kill)).await.ok();
+    }
+
+    /// Kills and removes one container: without a word to what runs inside.
+    pub async fn remove(&self, uid: &str) {
+        self.kill(uid).await;
         let options = RemoveContainerOptionsBuilder::default()
             .force(true)
             .v(true)

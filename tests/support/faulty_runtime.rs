@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,6 +48,7 @@ pub struct FaultyRuntime {
     at: Range<usize>,
     calls: AtomicUsize,
     struck: Notify,
+    is_away: AtomicBool,
 }
 
 impl FaultyRuntime {
@@ -74,7 +75,18 @@ impl FaultyRuntime {
             at,
             calls: AtomicUsize::new(0),
             struck: Notify::new(),
+            is_away: AtomicBool::new(false),
         })
+    }
+
+    /// Goes wrong only while it is away: then no call comes through, lists neither.
+    pub fn that_goes_away(real: Arc<dyn EnvironmentRuntime>) -> Arc<Self> {
+        Self::new(real, RuntimeFault::FailsBefore, 0..0)
+    }
+
+    /// Goes away, or comes back.
+    pub fn be_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
     }
 
     /// Waits for a call that goes wrong.
@@ -92,6 +104,7 @@ impl FaultyRuntime {
         operation: &'static str,
         real: impl Future<Output = Result<T, RuntimeError>>,
     ) -> Result<T, RuntimeError> {
+        self.fail_while_away(operation)?;
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         if !self.at.contains(&number) {
             return real.await;
@@ -113,6 +126,15 @@ impl FaultyRuntime {
             }
             RuntimeFault::Panics => panic!("{operation} panics, as it was told to"),
         }
+    }
+}
+
+impl FaultyRuntime {
+    fn fail_while_away(&self, operation: &'static str) -> Result<(), RuntimeError> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(RuntimeError::new(operation, lost_connection()));
+        }
+        Ok(())
     }
 }
 
@@ -165,6 +187,7 @@ impl EnvironmentRuntime for FaultyRuntime {
     }
 
     async fn list(&self, install_id: InstallId) -> Result<Vec<Listed>, RuntimeError> {
+        self.fail_while_away("list")?;
         self.real.list(install_id).await
     }
 

@@ -2,4 +2,5 @@
 
 pub mod duplicate_delivery;
 pub mod fifty_candidates;
+pub mod restored_older_database;
 mod surroundings;

@@ -143,6 +143,17 @@ impl TestSystem {
             .expect("the command line starts")
     }
 
+    /// Runs the operator's command line with a worker's way to the runtime, however it ends.
+    pub async fn carrel_with_runtime(&self, arguments: &[&str]) -> std::process::Output {
+        tokio::process::Command::new(binary("carrel"))
+            .args(arguments)
+            .envs(self.settings.of_worker(0))
+            .env("CARREL_DATABASE_URL", &self.database.url)
+            .output()
+            .await
+            .expect("the command line starts")
+    }
+
     /// Waits until every process that was started says that it is ready.
     pub async fn await_ready(&mut self) {
         let admins = [&self.addresses.api_admin, &self.addresses.terminal_admin].into_iter();

@@ -28,6 +28,11 @@ const BROWSER: Need = Need {
     program: "chromium",
     package: "chromium",
 };
+/// What lets a process believe that it is another time of day.
+const CLOCK: Need = Need {
+    program: "faketime",
+    package: "faketime",
+};
 /// A debug build of everything with its tests.
 const SPACE_MIB: u64 = 4096;
 
@@ -73,6 +78,7 @@ fn run_suites(
 ) -> Result<Totals> {
     require_space(&workspace.target, SPACE_MIB, "building the tests")?;
     packages::ensure("the browser tests", &[BROWSER])?;
+    packages::ensure("the story of wrong clocks", &[CLOCK])?;
     let suites = Suites::taken_by(workspace, &args.cargo)?;
     let plan = Plan::make(workspace, &suites, args.kubernetes, &args.cluster)?;
     let features = suites.features(plan.features());

@@ -36,6 +36,8 @@ pub struct Plan {
     pub pooler: Option<(String, u16)>,
     /// Where environments run.
     pub place: Place,
+    /// By how much the clocks of the workers are wrong, such as `+1h`, in their order; others are right.
+    pub worker_clocks: Vec<&'static str>,
     /// Whether the first worker's requests to the cluster pass a proxy that can hold them.
     pub is_api_proxied: bool,
 }
@@ -59,6 +61,7 @@ impl Default for Plan {
             first_worker_server: None,
             pooler: None,
             place: Place::Engine,
+            worker_clocks: Vec::new(),
             is_api_proxied: false,
         }
     }

@@ -1,6 +1,6 @@
 //! What each process is told by variables, and with whose rights it asks the runtime.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Plan;
 use crate::api_proxy::ApiProxy;
@@ -25,6 +25,7 @@ pub(super) struct Settings {
     terminal: Variables,
     worker: Variables,
     first_worker: Variables,
+    worker_clocks: Vec<&'static str>,
 }
 
 fn variable(name: &str, value: impl Into<String>) -> (String, String) {
@@ -44,6 +45,7 @@ impl Settings {
             terminal: Vec::new(),
             worker: Vec::new(),
             first_worker: first_worker_database(plan, database_url),
+            worker_clocks: plan.worker_clocks.clone(),
         };
         let mut proxy = None;
         match runtime {
@@ -101,8 +103,36 @@ impl Settings {
     /// Of the worker of this number, from 0; of two variables of one name the later counts.
     pub(super) fn of_worker(&self, number: usize) -> Variables {
         let own: &[_] = if number == 0 { &self.first_worker } else { &[] };
-        [&self.shared[..], &self.worker, own].concat()
+        let clock = self
+            .worker_clocks
+            .get(number)
+            .map(|offset| wrong_clock(offset));
+        [
+            &self.shared[..],
+            &self.worker,
+            own,
+            &clock.unwrap_or_default(),
+        ]
+        .concat()
     }
+}
+
+/// Has a process read another time of day; time that passes is left alone.
+fn wrong_clock(offset: &str) -> Variables {
+    vec![
+        variable("LD_PRELOAD", faketime().display().to_string()),
+        variable("FAKETIME", offset),
+        variable("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
+}
+
+/// Each architecture has its own folder of libraries.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("libraries are there");
+    folders
+        .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketimeMT.so.1")))
+        .find(|library| library.is_file())
+        .expect("faketime is installed: apt-get install faketime")
 }
 
 fn shared(plan: &Plan, database_url: &str) -> Variables {
