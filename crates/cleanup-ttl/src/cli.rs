@@ -1,5 +1,7 @@
 //! The verbs of `cleanup-ttl`.
 
+mod plan;
+
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
@@ -21,6 +23,10 @@ pub enum Command {
     Check(CheckArgs),
     /// End every session whose time is over. Environments are torn down by the worker.
     Sweep(SweepArgs),
+    /// Say what every sweep would do now, and do nothing.
+    ///
+    /// Exit code 9 when what the runtime has and what the rows say look like a wrong database.
+    Plan(Box<plan::PlanArgs>),
 }
 
 /// Names one session.
@@ -45,6 +51,7 @@ impl RunCommand for Command {
             Self::Check(args) => check(globals, args.session_id).await,
             Self::Sweep(args) if args.dry_run => preview(globals).await,
             Self::Sweep(_) => sweep(globals).await,
+            Self::Plan(args) => plan::run(*args, globals).await,
         }
     }
 }
@@ -101,7 +108,7 @@ fn what_next(verdict: &Verdict) -> &'static str {
 }
 
 /// One session that ended or would end.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Ended {
     session_id: ExamSessionId,
     ending: EndingKind,
@@ -115,15 +122,20 @@ struct Swept {
 
 async fn preview(globals: &GlobalArgs) -> Result<Document, CliError> {
     let mut conn = globals.connect().await?.acquire().await?;
+    Ok(told(true, due(&mut conn).await?))
+}
+
+/// Every session whose time is over.
+async fn due(conn: &mut PgConnection) -> Result<Vec<Ended>, CliError> {
     let policy = ExpiryPolicy {
         batch: i64::MAX,
         ..ExpiryPolicy::default()
     };
-    let due = preview_due(&mut conn, &policy).await.map_err(failed)?;
+    let due = preview_due(conn, &policy).await.map_err(failed)?;
     let ended = due
         .into_iter()
         .map(|(session_id, ending)| Ended { session_id, ending });
-    Ok(told(true, ended.collect()))
+    Ok(ended.collect())
 }
 
 /// Sweeps batch by batch, each in its own transaction, until a batch is not full.

@@ -1,5 +1,7 @@
 //! Why a sweep did not happen.
 
+use execution_environment::{RuntimeError, StoreError};
+use failure_classification::{Phase, classify};
 use session_lifecycle::{ErrorClass, LoadError, TransitionError};
 
 /// Explains why a sweep did not happen. Nothing of its batch was written.
@@ -11,6 +13,12 @@ pub enum SweepError {
     /// A due session could not be ended.
     #[error("end a due session")]
     Transition(#[source] TransitionError),
+    /// The row of this installation, or of an environment, could not be read.
+    #[error("read what is known of environments")]
+    Environment(#[from] StoreError),
+    /// The runtime did not say what it has.
+    #[error("list what the runtime has")]
+    Runtime(#[from] RuntimeError),
     /// The database failed.
     #[error("query the database for a sweep")]
     Database(#[source] sqlx::Error),
@@ -22,7 +30,12 @@ impl SweepError {
         match self {
             Self::Load(error) => error.class(),
             Self::Transition(error) => error.class(),
-            Self::Database(error) => ErrorClass::of_database(error),
+            Self::Environment(StoreError::Database(error)) | Self::Database(error) => {
+                ErrorClass::of_database(error)
+            }
+            Self::Runtime(error) if error.is_transient() => ErrorClass::Transient,
+            Self::Runtime(_) => ErrorClass::Conflict,
+            Self::Environment(_) => ErrorClass::Bug,
         }
     }
 
@@ -31,7 +44,9 @@ impl SweepError {
         match self {
             Self::Load(error) => error.code(),
             Self::Transition(error) => error.code(),
-            Self::Database(_) => "database.failed",
+            Self::Runtime(error) => classify(&error.signal, Phase::BeforeReady).code().as_str(),
+            Self::Environment(StoreError::Inconsistent { .. }) => "row.inconsistent",
+            Self::Environment(StoreError::Database(_)) | Self::Database(_) => "database.failed",
         }
     }
 }

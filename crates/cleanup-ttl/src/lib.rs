@@ -6,6 +6,7 @@ mod error;
 mod plan;
 mod policy;
 mod store;
+mod survey;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -21,3 +22,4 @@ pub use policy::{ExpiryPolicy, OrphanDecision};
 pub use store::{
     any_session, database_now, find_unconfirmed_teardowns, is_teardown_pending, load_known_sessions,
 };
+pub use survey::{Survey, survey};

@@ -2,7 +2,7 @@
 
 mod create;
 mod destroy;
-mod errors;
+pub mod errors;
 mod exams;
 mod isolation;
 mod status;

@@ -47,5 +47,5 @@ pub use store::{
     find_not_gone, find_valid_waiver, forget_sightings, grant_waiver, insert_environment,
     install_id, list_exams, list_waivers, load_environment, load_environments, load_exam,
     load_latest_exams, record_created, record_gone, record_signal, record_snapshot, record_up,
-    revoke_waiver, sight_orphan,
+    revoke_waiver, sight_orphan, sightings,
 };

@@ -26,5 +26,5 @@ pub use proofs::{Proof, find_newest_proof};
 pub use record::{EnvironmentRecord, EnvironmentState};
 #[cfg(feature = "cli")]
 pub(crate) use sessions::{SessionFacts, load_session_facts};
-pub use sightings::{Sighting, forget_sightings, sight_orphan};
+pub use sightings::{Sighting, forget_sightings, sight_orphan, sightings};
 pub use waivers::{IsolationWaiver, find_valid_waiver, grant_waiver, list_waivers, revoke_waiver};

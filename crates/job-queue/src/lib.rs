@@ -59,8 +59,8 @@ pub use retention::{
     drop_history_days,
 };
 pub use schedule::{
-    ScheduleRecord, disable_schedule, enable_schedule, list_schedules, record_tick, run_schedule,
-    tick,
+    LONGEST_PAUSE, Schedule, ScheduleRecord, list_schedules, pause_schedule, record_tick,
+    resume_schedule, run_schedule, tick,
 };
 pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{

@@ -11,32 +11,49 @@ use uuid::Uuid;
 
 use crate::operate::{JobAction, OperateError, append_action};
 
+/// The longest pause: nothing that recurs may be forgotten.
+pub const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// Recurring work, as the code that does it knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Its name, for ever.
+    pub name: &'static str,
+    /// Its period.
+    pub every: Duration,
+    /// Whether an operator may pause it.
+    pub is_pausable: bool,
+}
+
 /// Claims the tick of a schedule: true for exactly one caller per period, however many ask.
 ///
 /// A schedule that does not exist yet is made, and its maker has the first tick. Missed periods are
-/// not made up for: the next tick comes one period after the last one that was claimed.
+/// not made up for: the next tick comes one period after the last one that was claimed, or at the end
+/// of a pause.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn tick(
     connection: &mut PgConnection,
-    schedule: &str,
-    every: Duration,
+    schedule: Schedule,
     worker: WorkerIncarnation,
 ) -> Result<bool, sqlx::Error> {
     // SKIP LOCKED: who loses the race is told so at once instead of waiting for the winner's
     // transaction.
     let claimed = sqlx::query!(
         "UPDATE schedules SET
-            last_tick_at = now(), last_worker = $3, every = make_interval(secs => $2)
+            last_tick_at = now(), last_worker = $3, every = make_interval(secs => $2),
+            is_pausable = $4, disabled_at = NULL, disabled_until = NULL, disabled_by = NULL,
+            disabled_reason = NULL
          WHERE name = (
             SELECT s.name FROM schedules s
-            WHERE s.name = $1 AND s.disabled_at IS NULL
+            WHERE s.name = $1 AND (s.disabled_at IS NULL OR s.disabled_until <= now() OR NOT $4)
               AND s.last_tick_at + make_interval(secs => $2) <= now()
             FOR UPDATE SKIP LOCKED)",
-        schedule,
-        every.as_secs_f64(),
+        schedule.name,
+        schedule.every.as_secs_f64(),
         worker.as_uuid(),
+        schedule.is_pausable,
     )
     .execute(&mut *connection)
     .await?;
@@ -44,13 +61,14 @@ pub async fn tick(
         return Ok(true);
     }
     let made = sqlx::query!(
-        "INSERT INTO schedules (name, every, last_tick_at, last_worker)
-         SELECT $1, make_interval(secs => $2), now(), $3
+        "INSERT INTO schedules (name, every, last_tick_at, last_worker, is_pausable)
+         SELECT $1, make_interval(secs => $2), now(), $3, $4
          WHERE NOT EXISTS (SELECT 1 FROM schedules s WHERE s.name = $1)
          ON CONFLICT (name) DO NOTHING",
-        schedule,
-        every.as_secs_f64(),
+        schedule.name,
+        schedule.every.as_secs_f64(),
         worker.as_uuid(),
+        schedule.is_pausable,
     )
     .execute(connection)
     .await?;
@@ -85,7 +103,7 @@ pub struct ScheduleRecord {
     pub every_seconds: f64,
     /// When a tick was last claimed; `None` before the first.
     pub last_tick_at: Option<DateTime<Utc>>,
-    /// When the next is due, now if it already is; `None` while it is off.
+    /// When the next is due, now if it already is, after its pause if it is paused.
     pub next_tick_at: Option<DateTime<Utc>>,
     /// Who claimed it.
     pub last_worker: Option<Uuid>,
@@ -93,10 +111,16 @@ pub struct ScheduleRecord {
     pub last_ran_at: Option<DateTime<Utc>>,
     /// What it did.
     pub last_status: Option<Value>,
-    /// When it was switched off; `None` while it is on.
+    /// Whether an operator may pause it.
+    pub is_pausable: bool,
+    /// Since when it is paused; `None` while it is not.
     pub disabled_at: Option<DateTime<Utc>>,
-    /// Who switched it off.
+    /// Until when; `None` for a pause of an older Carrel, which ends when it is resumed.
+    pub disabled_until: Option<DateTime<Utc>>,
+    /// Who paused it.
     pub disabled_by: Option<String>,
+    /// Why.
+    pub disabled_reason: Option<String>,
 }
 
 /// Lists every schedule by name.
@@ -110,30 +134,87 @@ pub async fn list_schedules(
         ScheduleRecord,
         r#"SELECT name, extract(epoch FROM every)::float8 AS "every_seconds!",
                   NULLIF(last_tick_at, '-infinity') AS last_tick_at,
-                  CASE WHEN disabled_at IS NULL
-                       THEN GREATEST(last_tick_at + every, now()) END AS next_tick_at,
-                  last_worker, last_ran_at, last_status, disabled_at, disabled_by
-           FROM schedules ORDER BY name"#,
+                  CASE WHEN NOT paused OR disabled_until IS NOT NULL
+                       THEN GREATEST(last_tick_at + every, now(), CASE WHEN paused THEN disabled_until END)
+                  END AS next_tick_at,
+                  last_worker, last_ran_at, last_status, is_pausable,
+                  CASE WHEN paused THEN disabled_at END AS disabled_at,
+                  CASE WHEN paused THEN disabled_until END AS disabled_until,
+                  CASE WHEN paused THEN disabled_by END AS disabled_by,
+                  CASE WHEN paused THEN disabled_reason END AS disabled_reason
+           FROM schedules,
+                LATERAL (SELECT disabled_at IS NOT NULL AND is_pausable
+                                AND coalesce(disabled_until > now(), true) AS paused) AS pause
+           ORDER BY name"#,
     )
     .fetch_all(connection)
     .await
 }
 
-/// Switches a schedule off and writes down who did and why.
+/// Pauses a schedule for a while, at most [`LONGEST_PAUSE`], and writes down who did and why. A second
+/// pause takes the place of the first.
+///
+/// # Errors
+/// [`OperateError::ScheduleNotFound`] if no worker has made it yet,
+/// [`OperateError::ScheduleNeverPauses`] and [`OperateError::PauseTooLong`].
+pub async fn pause_schedule(
+    connection: &mut PgConnection,
+    schedule: &str,
+    lasts: Duration,
+    action: &JobAction,
+) -> Result<(), OperateError> {
+    if lasts > LONGEST_PAUSE {
+        return Err(OperateError::PauseTooLong);
+    }
+    let mut transaction = connection.begin().await?;
+    let is_pausable = sqlx::query_scalar!(
+        "UPDATE schedules
+         SET disabled_at = CASE WHEN is_pausable THEN now() END,
+             disabled_until = CASE WHEN is_pausable THEN now() + make_interval(secs => $2) END,
+             disabled_by = CASE WHEN is_pausable THEN $3 END,
+             disabled_reason = CASE WHEN is_pausable THEN $4 END
+         WHERE name = $1
+         RETURNING is_pausable",
+        schedule,
+        lasts.as_secs_f64(),
+        action.actor,
+        action.reason,
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    if is_pausable == Some(false) {
+        // Dropped, it would hold the row until the connection is used again.
+        transaction.rollback().await?;
+        let name = schedule.to_owned();
+        return Err(OperateError::ScheduleNeverPauses { name });
+    }
+    let changed = u64::from(is_pausable.is_some());
+    note(
+        &mut transaction,
+        schedule,
+        "schedule.pause",
+        action,
+        changed,
+    )
+    .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends a pause before its time and writes down who did and why.
 ///
 /// # Errors
 /// [`OperateError::ScheduleNotFound`] if no worker has made it yet.
-pub async fn disable_schedule(
+pub async fn resume_schedule(
     connection: &mut PgConnection,
     schedule: &str,
     action: &JobAction,
 ) -> Result<(), OperateError> {
     let mut transaction = connection.begin().await?;
     let changed = sqlx::query!(
-        "UPDATE schedules SET disabled_at = COALESCE(disabled_at, now()), disabled_by = $2
+        "UPDATE schedules SET disabled_at = NULL, disabled_until = NULL, disabled_by = NULL,
+                              disabled_reason = NULL
          WHERE name = $1",
         schedule,
-        action.actor,
     )
     .execute(&mut *transaction)
     .await?;
@@ -141,7 +222,7 @@ pub async fn disable_schedule(
     note(
         &mut transaction,
         schedule,
-        "schedule.disable",
+        "schedule.resume",
         action,
         changed,
     )
@@ -149,39 +230,10 @@ pub async fn disable_schedule(
     Ok(transaction.commit().await?)
 }
 
-/// Switches a schedule on again and writes down who did and why.
+/// Makes a schedule's next tick due now: whoever asks for it next has it. One that is paused stays so.
 ///
 /// # Errors
-/// As [`disable_schedule`].
-pub async fn enable_schedule(
-    connection: &mut PgConnection,
-    schedule: &str,
-    action: &JobAction,
-) -> Result<(), OperateError> {
-    let mut transaction = connection.begin().await?;
-    let changed = sqlx::query!(
-        "UPDATE schedules SET disabled_at = NULL, disabled_by = NULL WHERE name = $1",
-        schedule,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    let changed = changed.rows_affected();
-    note(
-        &mut transaction,
-        schedule,
-        "schedule.enable",
-        action,
-        changed,
-    )
-    .await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Makes a schedule's next tick due now: whoever asks for it next has it. One that is switched off
-/// stays so.
-///
-/// # Errors
-/// As [`disable_schedule`].
+/// As [`resume_schedule`].
 pub async fn run_schedule(
     connection: &mut PgConnection,
     schedule: &str,

@@ -6,6 +6,7 @@ mod history;
 mod runtime;
 mod schedule;
 mod stuck;
+mod teardowns;
 
 pub use schedule::{SweepLoop, Sweeps};
 

@@ -32,15 +32,16 @@ pub(super) fn store(error: StoreError) -> CliError {
     }
 }
 
-/// A setting of a runtime that cannot work.
-pub(super) fn settings(error: &RuntimeConfigError) -> CliError {
+/// Turns a setting of a runtime that cannot work into a usage error that names its flag.
+pub fn settings(error: &RuntimeConfigError) -> CliError {
     let mut usage = CliError::usage(error.flag(), error.problem()).next(error.mend());
     usage.causes = causes(error);
     usage
 }
 
-/// The code is the one that the failure of a session would have.
-pub(super) fn runtime(error: &RuntimeError) -> CliError {
+/// Turns what a runtime answered into an error; its code is the one that the failure of a session
+/// would have.
+pub fn runtime(error: &RuntimeError) -> CliError {
     let verdict = classify(&error.signal, Phase::BeforeReady);
     let message = verdict.operator_text.clone();
     let mut answer = match error.signal {

@@ -1,5 +1,6 @@
 //! Environments of ours that no row knows.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -41,6 +42,25 @@ pub async fn sight_orphan(
         first_seen: row.first_seen,
         age,
     })
+}
+
+/// Says since how long ago each orphan of a runtime is known, as of its last sighting.
+pub async fn sightings(
+    conn: &mut PgConnection,
+    runtime: RuntimeKind,
+) -> Result<HashMap<RuntimeUid, Duration>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT runtime_uid AS "uid: RuntimeUid", first_seen, last_seen
+           FROM orphan_sightings WHERE runtime = $1"#,
+        runtime as RuntimeKind,
+    )
+    .fetch_all(conn)
+    .await?;
+    let known = rows.into_iter().map(|row| {
+        let age = (row.last_seen - row.first_seen).to_std();
+        (row.uid, age.unwrap_or_default())
+    });
+    Ok(known.collect())
 }
 
 /// Forgets every sighting of a runtime that is not among the orphans seen just now.

@@ -1,6 +1,7 @@
 //! Arguments the verbs share.
 
 use clap::Args;
+use command_line::CliError;
 use session_identity::{Actor, JobId, UserId};
 
 use crate::JobAction;
@@ -28,6 +29,20 @@ pub struct ActionArgs {
 }
 
 impl ActionArgs {
+    /// The same where a reason is not optional.
+    pub(super) fn with_reason(&self) -> Result<JobAction, CliError> {
+        let action = self.action();
+        let is_given = action
+            .reason
+            .as_deref()
+            .is_some_and(|why| !why.trim().is_empty());
+        if is_given {
+            return Ok(action);
+        }
+        let message = "whoever does this says why";
+        Err(CliError::usage("reason", message).next("--reason TEXT"))
+    }
+
     pub(super) fn action(&self) -> JobAction {
         let actor = Actor::Staff(self.actor.clone()).to_string();
         JobAction {

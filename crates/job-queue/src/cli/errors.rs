@@ -26,6 +26,12 @@ pub(super) fn cli_error(error: OperateError) -> CliError {
         OperateError::ScheduleNotFound { .. } => {
             CliError::not_found(message).next("carrel schedules list; workers make schedules")
         }
+        OperateError::ScheduleNeverPauses { .. } => CliError::conflict(message)
+            .field("schedule")
+            .next("carrel schedules list; is_pausable says which do"),
+        OperateError::PauseTooLong => {
+            CliError::usage("for", message).next("pause again when it has ended")
+        }
         OperateError::WorkerNotFound { .. } => {
             CliError::not_found(message).next("carrel workers list")
         }

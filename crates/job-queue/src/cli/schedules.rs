@@ -2,23 +2,25 @@
 
 use std::fmt::Write as _;
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::json;
 use sqlx::PgConnection;
 
 use super::ActionArgs;
 use super::errors::cli_error;
-use crate::{ScheduleRecord, disable_schedule, enable_schedule, list_schedules, run_schedule};
+use crate::{ScheduleRecord, list_schedules, pause_schedule, resume_schedule, run_schedule};
 
-/// Shows recurring work, switches it off and on, and has it run now.
+/// Shows recurring work, pauses and resumes it, and has it run now.
 #[derive(Debug, Subcommand)]
 pub enum SchedulesCommand {
     /// Lists schedules: their period, their last tick, what it did, and their next
     List,
-    /// Switches a schedule off, until it is resumed
-    Pause(ScheduleArgs),
-    /// Switches a schedule on again
+    /// Pauses a schedule for an hour at most; what ends exams and removes environments never pauses
+    Pause(PauseArgs),
+    /// Ends a pause before its time
     Resume(ScheduleArgs),
     /// Makes the next tick due now, for whichever worker asks first
     Run(ScheduleArgs),
@@ -34,6 +36,19 @@ pub struct ScheduleArgs {
     action: ActionArgs,
 }
 
+/// Which schedule, for how long, who and why.
+#[derive(Args, Debug)]
+pub struct PauseArgs {
+    /// The schedule's name, such as `sweep_stuck`.
+    schedule: String,
+    /// How long, such as 30m, and at most 1h; then it goes on by itself.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    lasts: Duration,
+    /// Who and why.
+    #[command(flatten)]
+    action: ActionArgs,
+}
+
 impl RunCommand for SchedulesCommand {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         let pool = globals.connect().await?;
@@ -41,12 +56,17 @@ impl RunCommand for SchedulesCommand {
         let connection = &mut *connection;
         let (schema, name, changed) = match self {
             Self::List => return list(connection).await,
-            Self::Pause(ScheduleArgs { schedule, action }) => {
-                let changed = disable_schedule(connection, &schedule, &action.action()).await;
+            Self::Pause(PauseArgs {
+                schedule,
+                lasts,
+                action,
+            }) => {
+                let action = action.with_reason()?;
+                let changed = pause_schedule(connection, &schedule, lasts, &action).await;
                 ("job-queue/schedules-pause.v1", schedule, changed)
             }
             Self::Resume(ScheduleArgs { schedule, action }) => {
-                let changed = enable_schedule(connection, &schedule, &action.action()).await;
+                let changed = resume_schedule(connection, &schedule, &action.action()).await;
                 ("job-queue/schedules-resume.v1", schedule, changed)
             }
             Self::Run(ScheduleArgs { schedule, action }) => {
@@ -79,10 +99,21 @@ fn line(row: &ScheduleRecord) -> String {
     let last = last.map_or_else(|| "due now".to_owned(), |at| format!("last tick {at}"));
     let next = row.next_tick_at;
     let next = next.map_or_else(String::new, |at| format!("next {at}  "));
-    let state = match (row.disabled_at, &row.disabled_by) {
-        (None, _) => "on".to_owned(),
-        (Some(at), by) => format!("off since {at} by {}", by.as_deref().unwrap_or("unknown")),
+    let state = if row.disabled_at.is_none() {
+        "on".to_owned()
+    } else {
+        paused(row)
     };
     let (name, every) = (&row.name, row.every_seconds);
     format!("{name:<16} every {every} s  {last}  {next}{state}")
+}
+
+fn paused(row: &ScheduleRecord) -> String {
+    let by = row.disabled_by.as_deref().unwrap_or("unknown");
+    let why = row.disabled_reason.as_deref();
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    match row.disabled_until {
+        Some(until) => format!("paused until {until} by {by}{why}"),
+        None => format!("paused until resumed by {by}{why}"),
+    }
 }

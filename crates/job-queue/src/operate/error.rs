@@ -48,6 +48,15 @@ pub enum OperateError {
         /// The name asked for.
         name: String,
     },
+    /// What this schedule does must go on whatever an operator thinks of it.
+    #[error("pause the schedule {name}: it never pauses")]
+    ScheduleNeverPauses {
+        /// The name asked for.
+        name: String,
+    },
+    /// A pause of a schedule ends by itself within an hour.
+    #[error("pause a schedule: for an hour at most")]
+    PauseTooLong,
     /// No worker has this incarnation, and none that lives this name.
     #[error("find the worker {name}")]
     WorkerNotFound {

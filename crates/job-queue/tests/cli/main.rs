@@ -285,7 +285,9 @@ async fn workers_are_listed_by_what_they_do_drained_and_evicted(pool: PgPool) {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
-    let missing = run(&pool, &["schedules", "pause", "sweep", "--as", "dana"]).await;
+    let pause = ["schedules", "pause", "sweep", "--as", "dana", "--for"];
+    let why = ["--reason", "INC-7"];
+    let missing = run(&pool, &[&pause[..], &["30m"], &why].concat()).await;
     assert_eq!(missing.status.code(), Some(3));
     let made =
         "INSERT INTO schedules (name, every, last_tick_at) VALUES ('sweep', '1 hour', now())";
@@ -293,12 +295,32 @@ async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
     let verb = async |verb: &str| {
         data(&run(&pool, &["schedules", verb, "sweep", "--as", "dana"]).await)["schedule"].clone()
     };
-    assert_eq!(verb("pause").await["disabled_by"], "staff:dana");
+    for wrong in [
+        &["2h", "--reason", "INC-7"][..],
+        &["30m"],
+        &["30m", "--reason", " "],
+    ] {
+        let refused = run(&pool, &[&pause[..], wrong].concat()).await;
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
+    let paused =
+        data(&run(&pool, &[&pause[..], &["30m"], &why].concat()).await)["schedule"].clone();
+    assert_eq!(paused["disabled_by"], "staff:dana");
+    assert!(paused["disabled_until"].is_string());
     assert!(verb("resume").await["disabled_at"].is_null());
     assert!(verb("run").await["last_tick_at"].is_null());
     let listed = data(&run(&pool, &["schedules", "list"]).await);
     let schedule = &listed["schedules"][0];
     assert_eq!(schedule["every_seconds"], 3_600.0);
     assert!(schedule["next_tick_at"].is_string(), "it is due now");
-    assert!(verb("pause").await["next_tick_at"].is_null());
+    sqlx::raw_sql("UPDATE schedules SET is_pausable = false")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let vital = run(&pool, &[&pause[..], &["30m"], &why].concat()).await;
+    assert_eq!(
+        vital.status.code(),
+        Some(4),
+        "what must go on is never paused"
+    );
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use job_queue::{
-    JobAction, OperateError, disable_schedule, list_schedules, record_tick, run_schedule, tick,
+    JobAction, LONGEST_PAUSE, OperateError, Schedule, list_schedules, pause_schedule, record_tick,
+    resume_schedule, run_schedule, tick,
 };
 use session_identity::WorkerIncarnation;
 use sqlx::PgPool;
@@ -11,19 +12,41 @@ use sqlx::PgPool;
 /// Far longer than any race here takes.
 const PERIOD: Duration = Duration::from_hours(1);
 
+const HOURLY: Schedule = Schedule {
+    name: "sweep",
+    every: PERIOD,
+    is_pausable: true,
+};
+
+/// Due again before anybody can ask.
+const ALWAYS: Schedule = Schedule {
+    every: Duration::from_millis(1),
+    ..HOURLY
+};
+
+fn dana(reason: &str) -> JobAction {
+    JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: Some(reason.to_owned()),
+    }
+}
+
+async fn ticks(pool: &PgPool, schedule: Schedule) -> bool {
+    let mut connection = pool.acquire().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    tick(&mut connection, schedule, WorkerIncarnation::generate())
+        .await
+        .unwrap()
+}
+
 async fn winners_of_16(pool: &PgPool) -> usize {
     let askers = (0..16).map(|_| {
         let pool = pool.clone();
         tokio::spawn(async move {
             let mut connection = pool.acquire().await.unwrap();
-            tick(
-                &mut connection,
-                "sweep",
-                PERIOD,
-                WorkerIncarnation::generate(),
-            )
-            .await
-            .unwrap()
+            tick(&mut connection, HOURLY, WorkerIncarnation::generate())
+                .await
+                .unwrap()
         })
     });
     let mut winners = 0;
@@ -47,36 +70,66 @@ async fn exactly_one_of_16_askers_gets_each_tick(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_disabled_schedule_has_no_ticks_and_keeps_its_last_status(pool: PgPool) {
+async fn a_paused_schedule_has_no_ticks_and_keeps_its_last_status_until_it_goes_on(pool: PgPool) {
     let mut connection = pool.acquire().await.unwrap();
-    let worker = WorkerIncarnation::generate();
-    assert!(
-        tick(&mut connection, "sweep", Duration::from_millis(1), worker)
-            .await
-            .unwrap()
-    );
+    assert!(ticks(&pool, ALWAYS).await);
     record_tick(&mut connection, "sweep", &serde_json::json!({ "found": 3 }))
         .await
         .unwrap();
-    let action = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
-    disable_schedule(&mut connection, "sweep", &action)
+    let minutes = Duration::from_mins(30);
+    pause_schedule(&mut connection, "sweep", minutes, &dana("restore"))
         .await
         .unwrap();
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    assert!(
-        !tick(&mut connection, "sweep", Duration::from_millis(1), worker)
-            .await
-            .unwrap()
-    );
-    let schedules = list_schedules(&mut connection).await.unwrap();
-    assert_eq!(
-        schedules[0].last_status,
-        Some(serde_json::json!({ "found": 3 }))
-    );
-    assert_eq!(schedules[0].disabled_by.as_deref(), Some("staff:dana"));
+    assert!(!ticks(&pool, ALWAYS).await);
+    let paused = list_schedules(&mut connection).await.unwrap().remove(0);
+    assert_eq!(paused.last_status, Some(serde_json::json!({ "found": 3 })));
+    assert_eq!(paused.disabled_by.as_deref(), Some("staff:dana"));
+    assert_eq!(paused.disabled_reason.as_deref(), Some("restore"));
+    assert_eq!(paused.next_tick_at, paused.disabled_until);
+
+    // What half an hour does.
+    sqlx::raw_sql("UPDATE schedules SET disabled_until = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let over = list_schedules(&mut connection).await.unwrap().remove(0);
+    assert_eq!((over.disabled_at, over.disabled_by), (None, None));
+    assert!(ticks(&pool, ALWAYS).await, "nobody had to remember it");
+
+    pause_schedule(&mut connection, "sweep", minutes, &dana("again"))
+        .await
+        .unwrap();
+    resume_schedule(&mut connection, "sweep", &dana("mended"))
+        .await
+        .unwrap();
+    assert!(ticks(&pool, ALWAYS).await);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn nothing_is_paused_for_long_and_what_must_go_on_not_at_all(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let vital = Schedule {
+        is_pausable: false,
+        ..ALWAYS
+    };
+    assert!(ticks(&pool, vital).await);
+    let hour = Duration::from_hours(1);
+    let refused = pause_schedule(&mut connection, "sweep", hour, &dana("r")).await;
+    assert!(matches!(
+        refused,
+        Err(OperateError::ScheduleNeverPauses { .. })
+    ));
+    let long = LONGEST_PAUSE + Duration::from_secs(1);
+    let refused = pause_schedule(&mut connection, "sweep", long, &dana("r")).await;
+    assert!(matches!(refused, Err(OperateError::PauseTooLong)));
+    let acts = sqlx::query_scalar!(r#"SELECT count(*) AS "acts!" FROM job_actions"#);
+    assert_eq!(acts.fetch_one(&pool).await.unwrap(), 0);
+    // As an older Carrel switched it off, for ever.
+    sqlx::raw_sql("UPDATE schedules SET disabled_at = now(), disabled_by = 'staff:dana'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert!(ticks(&pool, vital).await);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -12,9 +12,10 @@ use super::report::Check;
 use super::work::live_workers;
 
 /// The sweeps that every installation runs.
-const SWEEPS: [&str; 5] = [
+const SWEEPS: [&str; 6] = [
     "sweep_expired",
     "sweep_stuck",
+    "sweep_teardowns",
     "sweep_runtime",
     "sweep_attachments",
     "sweep_history",
@@ -112,7 +113,10 @@ fn late(row: Option<&ScheduleRecord>, now: DateTime<Utc>) -> Option<String> {
     };
     if let Some(at) = row.disabled_at {
         let by = row.disabled_by.as_deref().unwrap_or("somebody");
-        return Some(format!("was switched off at {at} by {by}"));
+        return Some(match row.disabled_until {
+            Some(until) => format!("is paused until {until} by {by}"),
+            None => format!("was switched off at {at} by {by}"),
+        });
     }
     let Some(last) = row.last_tick_at else {
         return Some("has never run".to_owned());

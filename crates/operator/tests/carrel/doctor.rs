@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job_queue::tick;
+use job_queue::{Schedule, tick};
 use serde_json::Value;
 use session_identity::WorkerIncarnation;
 use sqlx::{ConnectOptions as _, PgPool};
@@ -22,13 +22,18 @@ async fn let_sweeps_tick(pool: &PgPool) {
     for name in [
         "sweep_expired",
         "sweep_stuck",
+        "sweep_teardowns",
         "sweep_runtime",
         "sweep_attachments",
         "sweep_history",
     ] {
-        let every = Duration::from_secs(1);
+        let schedule = Schedule {
+            name,
+            every: Duration::from_secs(1),
+            is_pausable: true,
+        };
         let worker = WorkerIncarnation::generate();
-        assert!(tick(&mut connection, name, every, worker).await.unwrap());
+        assert!(tick(&mut connection, schedule, worker).await.unwrap());
     }
 }
 

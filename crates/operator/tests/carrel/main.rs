@@ -9,5 +9,6 @@ mod migrate;
 mod run;
 mod sessions;
 mod story;
+mod sweeps;
 mod terminal;
 mod watching;

@@ -1,17 +1,15 @@
-//! Compares what the runtime has with what the rows say: lost environments, orphans, leftovers.
+//! Compares what the runtime has with what the rows say: lost environments, orphans, older attempts.
 
 use std::collections::{HashMap, HashSet};
 
 use cleanup_ttl::{
-    ExpiryPolicy, KnownSession, ListedEnvironment, SweepInput, SweepPlan, Verdict, any_session,
-    database_now, find_unconfirmed_teardowns, judge, load_known_sessions, plan,
+    ExpiryPolicy, KnownSession, Survey, SweepPlan, Verdict, database_now, judge, survey,
 };
 use execution_environment::{
     Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, forget_sightings,
-    install_id, load_environment, sight_orphan,
+    load_environment, sight_orphan,
 };
 use failure_classification::{Phase as SessionPhase, Signal, classify};
-use job_queue::enqueue;
 use serde_json::json;
 use session_identity::{Actor, ExamSessionId};
 use session_lifecycle::{
@@ -20,7 +18,7 @@ use session_lifecycle::{
 
 use super::SweepReport;
 use crate::{
-    DestroyEnvironment, StepError, Workshop,
+    StepError, Workshop,
     error::chain,
     follow_up::{after_end, signed},
     measure,
@@ -32,27 +30,12 @@ pub(super) async fn sweep(
     workshop: &Workshop,
     policy: &ExpiryPolicy,
 ) -> Result<SweepReport, StepError> {
-    let mut connection = workshop.pool.acquire().await?;
-    let install_id = install_id(&mut connection).await?;
-    drop(connection);
-    // The runtime is listed first and the rows are read after: a row is written before its
-    // environment is made, so what has no row by then was not just being created.
-    let listed = workshop.runtime.list(install_id).await?;
-    let mut connection = workshop.pool.acquire().await?;
-    let sessions: Vec<_> = listed
-        .iter()
-        .map(|listed| listed.labels.session_id)
-        .collect();
-    let known = load_known_sessions(&mut connection, &sessions).await?;
-    let stopped = stopped(&listed, &known);
-    let input = SweepInput {
-        install_id,
-        any_session: any_session(&mut connection).await?,
-        listed: listed.iter().map(ListedEnvironment::from).collect(),
+    let Survey {
+        listed,
         known,
-    };
-    drop(connection);
-    let plan = plan(&input, policy);
+        plan,
+    } = survey(&workshop.pool, &*workshop.runtime, policy).await?;
+    let stopped = stopped(&listed, &known);
     let mut report = SweepReport {
         refusal: plan.refusal.as_ref().map(|refusal| json!(refusal)),
         ..SweepReport::default()
@@ -69,21 +52,8 @@ pub(super) async fn sweep(
             }
         }
     }
-    let forgotten = forgotten(workshop, policy).await?;
-    let teardowns: HashSet<_> = plan.teardowns.iter().copied().chain(forgotten).collect();
-    report.teardowns = tear_down(workshop, &teardowns).await?;
     delete(workshop, &plan, policy, &mut report).await?;
     Ok(report)
-}
-
-/// Ended sessions whose environment is not confirmed gone although the runtime lists none: the job
-/// that should have confirmed it was parked or cancelled.
-async fn forgotten(
-    workshop: &Workshop,
-    policy: &ExpiryPolicy,
-) -> Result<Vec<ExamSessionId>, StepError> {
-    let mut connection = workshop.pool.acquire().await?;
-    Ok(find_unconfirmed_teardowns(&mut connection, policy.batch).await?)
 }
 
 /// Environments that have stopped although their session lives.
@@ -186,23 +156,6 @@ async fn fail(
     measure::session_failed(&classified);
     workshop.waker.wake();
     Ok(true)
-}
-
-async fn tear_down(
-    workshop: &Workshop,
-    sessions: &HashSet<ExamSessionId>,
-) -> Result<usize, StepError> {
-    let mut connection = workshop.pool.acquire().await?;
-    let mut enqueued = 0;
-    for session_id in sessions.iter().copied() {
-        let job = DestroyEnvironment { session_id };
-        let answer = enqueue(&mut connection, &job, &signed("system:sweep", None)).await?;
-        enqueued += usize::from(matches!(answer, job_queue::Enqueued::New(_)));
-    }
-    if enqueued > 0 {
-        workshop.waker.wake();
-    }
-    Ok(enqueued)
 }
 
 async fn delete(

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use cleanup_ttl::ExpiryPolicy;
-use job_queue::{Retention, record_tick, tick};
+use job_queue::{Retention, Schedule, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
 
-use super::{SweepReport, attachments, expired, history, runtime, stuck};
+use super::{SweepReport, attachments, expired, history, runtime, stuck, teardowns};
 use crate::{StepError, Workshop, measure};
 
 /// How often each sweep runs.
@@ -18,6 +18,8 @@ pub struct Sweeps {
     pub expired: Duration,
     /// Fails what did not become ready.
     pub stuck: Duration,
+    /// Has environments of ended sessions destroyed.
+    pub teardowns: Duration,
     /// Compares runtime and rows.
     pub runtime: Duration,
     /// Closes attaches whose process has died.
@@ -35,6 +37,7 @@ impl Default for Sweeps {
         Self {
             expired: Duration::from_secs(1),
             stuck: Duration::from_secs(5),
+            teardowns: Duration::from_secs(15),
             runtime: Duration::from_secs(15),
             attachments: Duration::from_secs(10),
             history: Duration::from_mins(1),
@@ -48,15 +51,17 @@ impl Default for Sweeps {
 enum Sweep {
     Expired,
     Stuck,
+    Teardowns,
     Runtime,
     Attachments,
     History,
 }
 
 impl Sweep {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Expired,
         Self::Stuck,
+        Self::Teardowns,
         Self::Runtime,
         Self::Attachments,
         Self::History,
@@ -66,6 +71,7 @@ impl Sweep {
         match self {
             Self::Expired => "sweep_expired",
             Self::Stuck => "sweep_stuck",
+            Self::Teardowns => "sweep_teardowns",
             Self::Runtime => "sweep_runtime",
             Self::Attachments => "sweep_attachments",
             Self::History => "sweep_history",
@@ -76,9 +82,23 @@ impl Sweep {
         match self {
             Self::Expired => sweeps.expired,
             Self::Stuck => sweeps.stuck,
+            Self::Teardowns => sweeps.teardowns,
             Self::Runtime => sweeps.runtime,
             Self::Attachments => sweeps.attachments,
             Self::History => sweeps.history,
+        }
+    }
+
+    /// An exam ends on time and nobody's environment stays, whatever an operator holds up.
+    const fn is_pausable(self) -> bool {
+        !matches!(self, Self::Expired | Self::Teardowns)
+    }
+
+    const fn schedule(self, sweeps: &Sweeps) -> Schedule {
+        Schedule {
+            name: self.name(),
+            every: self.every(sweeps),
+            is_pausable: self.is_pausable(),
         }
     }
 
@@ -86,6 +106,7 @@ impl Sweep {
         match self {
             Self::Expired => expired::sweep(workshop, &sweeps.policy).await,
             Self::Stuck => stuck::sweep(workshop, &sweeps.policy).await,
+            Self::Teardowns => teardowns::sweep(workshop, &sweeps.policy).await,
             Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
             Self::Attachments => attachments::sweep(workshop).await,
             Self::History => history::sweep(workshop, &sweeps.retention).await,
@@ -117,8 +138,8 @@ impl SweepLoop {
     pub async fn run(self, shutdown: CancellationToken) {
         measure::begin(Sweep::ALL.map(Sweep::name));
         let each = Sweep::ALL.map(|sweep| self.repeat(sweep, &shutdown));
-        let [expired, stuck, runtime, attachments, history] = each;
-        tokio::join!(expired, stuck, runtime, attachments, history);
+        let [expired, stuck, teardowns, runtime, attachments, history] = each;
+        tokio::join!(expired, stuck, teardowns, runtime, attachments, history);
     }
 
     async fn repeat(&self, sweep: Sweep, shutdown: &CancellationToken) {
@@ -139,8 +160,8 @@ impl SweepLoop {
 
     async fn once(&self, sweep: Sweep) -> Result<(), StepError> {
         let mut connection = self.workshop.pool.acquire().await?;
-        let every = sweep.every(&self.sweeps);
-        if !tick(&mut connection, sweep.name(), every, self.worker).await? {
+        let schedule = sweep.schedule(&self.sweeps);
+        if !tick(&mut connection, schedule, self.worker).await? {
             return Ok(());
         }
         drop(connection);
