@@ -12,7 +12,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
 pub use create::CreateArgs;
 pub use destroy::DestroyArgs;
-pub use exams::ExamsCommand;
+pub use exams::{ApplyOptions, ExamsCommand};
 pub use isolation::IsolationCommand;
 pub use status::{StatusArgs, View};
 

@@ -5,6 +5,8 @@ mod network;
 mod protection;
 mod waiver;
 
+use std::fmt::{self, Display};
+
 use carrel_keeper::VerifyReport;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -72,6 +74,13 @@ pub struct IsolationGap {
     pub expected: String,
     /// What was found instead.
     pub found: String,
+}
+
+impl Display for IsolationGap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (protection, expected, found) = (self.protection, &self.expected, &self.found);
+        write!(f, "{protection}: declared {expected}, found {found}")
+    }
 }
 
 impl IsolationReport {

@@ -2,6 +2,7 @@
 //!
 //! Functions take a connection, so the caller owns the transaction.
 
+mod applied;
 mod destruction;
 mod environments;
 mod exams;
@@ -11,20 +12,21 @@ mod record;
 #[cfg(feature = "cli")]
 mod sessions;
 mod sightings;
+mod trials;
 mod waivers;
 
+pub use applied::{Applied, apply_exam, find_applied};
 pub use destruction::{begin_destroy, record_gone, record_snapshot};
 pub use environments::{
     begin_attempt, count_not_gone, find_not_gone, insert_environment, load_environment,
     load_environments, record_created, record_signal, record_up,
 };
-pub use exams::{
-    Applied, ExamRecord, ExamSummary, apply_exam, list_exams, load_exam, load_latest_exams,
-};
+pub use exams::{ExamRecord, ExamSummary, list_exams, load_exam, load_latest_exams};
 pub use installation::install_id;
 pub use proofs::{Proof, find_newest_proof};
 pub use record::{EnvironmentRecord, EnvironmentState};
 #[cfg(feature = "cli")]
 pub(crate) use sessions::{SessionFacts, load_session_facts};
 pub use sightings::{Sighting, forget_sightings, sight_orphan, sightings};
+pub(crate) use trials::load_trial_facts;
 pub use waivers::{IsolationWaiver, find_valid_waiver, grant_waiver, list_waivers, revoke_waiver};

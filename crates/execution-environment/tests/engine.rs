@@ -1,8 +1,12 @@
 //! The engine runtime against a real engine: the conformance suite, and the proof of isolation
 //! with each protection removed in turn.
 
+#[path = "engine/commands.rs"]
+mod commands;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/trials.rs"]
+mod trials;
 
 use execution_environment::conformance::CHECKS;
 use execution_environment::engine::EngineHardening;

@@ -1,10 +1,11 @@
 //! The statements against a real database.
 
 use execution_environment::{
-    ApplyError, EnvironmentSpec, EnvironmentState, ExamDefinition, RuntimeKind, RuntimeUid,
-    apply_exam, begin_attempt, begin_destroy, count_not_gone, find_not_gone, forget_sightings,
-    insert_environment, install_id, list_exams, load_environment, load_environments, load_exam,
-    record_created, record_gone, record_signal, record_snapshot, record_up, sight_orphan,
+    ApplyError, EnvironmentSpec, EnvironmentState, ExamBasis, ExamDefinition, RuntimeKind,
+    RuntimeUid, TrialProof, apply_exam, begin_attempt, begin_destroy, count_not_gone, find_applied,
+    find_not_gone, forget_sightings, insert_environment, install_id, list_exams, load_environment,
+    load_environments, load_exam, record_created, record_gone, record_signal, record_snapshot,
+    record_up, sight_orphan,
 };
 use serde_json::json;
 use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId, UserId};
@@ -16,6 +17,11 @@ fn exam() -> ExamDefinition {
     ExamDefinition::parse(include_str!("exam.json")).expect("the sample is sound")
 }
 
+fn untried() -> ExamBasis {
+    let reason = "the statements alone are looked at".to_owned();
+    ExamBasis::Unproven { reason }
+}
+
 fn uid(text: &str) -> RuntimeUid {
     RuntimeUid::from_runtime(text)
 }
@@ -23,7 +29,7 @@ fn uid(text: &str) -> RuntimeUid {
 /// Writes a session with an absent environment and returns what its first attempt would be.
 async fn session(conn: &mut PgConnection) -> EnvironmentSpec {
     let exam = exam();
-    apply_exam(conn, &exam, &ACTOR)
+    apply_exam(conn, &exam, &untried(), &ACTOR)
         .await
         .expect("the fixture is written");
     let (session_id, environment_id) = (
@@ -78,8 +84,12 @@ async fn begin(conn: &mut PgConnection, spec: &EnvironmentSpec, from: i32) -> bo
 async fn the_same_definition_is_one_version_and_another_is_the_next(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let mut exam = exam();
-    let first = apply_exam(&mut conn, &exam, &ACTOR).await.unwrap();
-    let again = apply_exam(&mut conn, &exam, &ACTOR).await.unwrap();
+    let first = apply_exam(&mut conn, &exam, &untried(), &ACTOR)
+        .await
+        .unwrap();
+    let again = apply_exam(&mut conn, &exam, &untried(), &ACTOR)
+        .await
+        .unwrap();
     assert_eq!(
         (first.version, first.created, again.version, again.created),
         (1, true, 1, false)
@@ -87,7 +97,10 @@ async fn the_same_definition_is_one_version_and_another_is_the_next(pool: PgPool
     let original = exam.clone();
     exam.title = "Another".to_owned();
     assert_eq!(
-        apply_exam(&mut conn, &exam, &ACTOR).await.unwrap().version,
+        apply_exam(&mut conn, &exam, &untried(), &ACTOR)
+            .await
+            .unwrap()
+            .version,
         2
     );
     assert_eq!(
@@ -122,14 +135,76 @@ async fn the_same_definition_is_one_version_and_another_is_the_next(pool: PgPool
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_proof_is_the_version_s_and_stays_and_a_newer_one_takes_its_place(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (exam, on) = (exam(), |runtime| {
+        ExamBasis::Proven(TrialProof {
+            runtime,
+            image_digest: Some("sha256:1".to_owned()),
+            evidence: json!({ "gaps": [] }),
+        })
+    });
+    assert_eq!(find_applied(&mut conn, &exam).await.unwrap(), None);
+    let stored = apply_exam(&mut conn, &exam, &untried(), &ACTOR).await;
+    assert_eq!(stored.unwrap().proven_at, None);
+    for runtime in [RuntimeKind::Engine, RuntimeKind::Kubernetes] {
+        let proven = apply_exam(&mut conn, &exam, &on(runtime), &ACTOR).await;
+        let proven = proven.unwrap();
+        assert_eq!((proven.version, proven.created), (1, false));
+        assert_eq!(proven.proven_on, Some(runtime));
+        let again = apply_exam(&mut conn, &exam, &untried(), &ACTOR).await;
+        assert_eq!(again.unwrap(), proven, "it is no longer proven");
+        let found = find_applied(&mut conn, &exam).await.unwrap();
+        assert_eq!(found, Some(proven));
+    }
+    let stored = load_exam(&mut conn, &exam.name, None).await.unwrap();
+    let stored = stored.unwrap();
+    assert_eq!(stored.proof.unwrap()["runtime"], "kubernetes");
+    assert!(stored.unproven_reason.unwrap().contains("statements"));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_version_never_changes_and_never_loses_its_proof(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let basis = ExamBasis::Proven(TrialProof {
+        runtime: RuntimeKind::Engine,
+        image_digest: None,
+        evidence: json!({}),
+    });
+    let applied = apply_exam(&mut conn, &exam(), &basis, &ACTOR).await;
+    assert!(applied.unwrap().proven_at.is_some());
+    let refused = [
+        sqlx::query!("UPDATE exams SET proven_at = NULL, proof = NULL")
+            .execute(&mut *conn)
+            .await,
+        sqlx::query!("UPDATE exams SET title = 'Another', proven_at = now()")
+            .execute(&mut *conn)
+            .await,
+        sqlx::query!("UPDATE exams SET unproven_reason = 'none'")
+            .execute(&mut *conn)
+            .await,
+        sqlx::query!("DELETE FROM exams").execute(&mut *conn).await,
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("immutable"), "{error}");
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn racing_appliers_of_one_definition_make_one_version(pool: PgPool) {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let pool = pool.clone();
             tokio::spawn(async move {
-                apply_exam(&mut pool.acquire().await.unwrap(), &exam(), &ACTOR)
-                    .await
-                    .unwrap()
+                apply_exam(
+                    &mut pool.acquire().await.unwrap(),
+                    &exam(),
+                    &untried(),
+                    &ACTOR,
+                )
+                .await
+                .unwrap()
             })
         })
         .collect();
@@ -154,7 +229,7 @@ async fn a_faulty_definition_and_a_past_window_write_nothing(pool: PgPool) {
         ends_at,
     };
     for (exam, field) in [(faulty, "limits.pids"), (past, "clock.ends_at")] {
-        match apply_exam(&mut conn, &exam, &ACTOR).await {
+        match apply_exam(&mut conn, &exam, &untried(), &ACTOR).await {
             Err(ApplyError::Invalid(faults)) => assert_eq!(faults[0].field, field),
             other => panic!("{other:?}"),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, error::Result, value_parser};
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
-use execution_environment::cli::ExamsCommand;
+use execution_environment::cli::{ApplyOptions, ExamsCommand};
 
 /// The verbs that read a definition.
 const READERS: [&str; 2] = ["apply", "validate"];
@@ -20,7 +20,7 @@ impl FromArgMatches for Exams {
         };
         let reads = READERS.contains(&verb);
         match given.try_get_one::<PathBuf>("definition") {
-            Ok(Some(path)) if reads => Ok(Self(named(verb, path.clone(), given))),
+            Ok(Some(path)) if reads => named(verb, path.clone(), given).map(Self),
             _ => ExamsCommand::from_arg_matches(matches).map(Self),
         }
     }
@@ -32,19 +32,15 @@ impl FromArgMatches for Exams {
 }
 
 /// Builds the library's verb from a path that came without its flag.
-fn named(verb: &str, file: PathBuf, given: &ArgMatches) -> ExamsCommand {
-    let runtime = *given
-        .get_one("runtime")
-        .expect("the library gives it a default");
+fn named(verb: &str, file: PathBuf, given: &ArgMatches) -> Result<ExamsCommand> {
     if verb == "validate" {
-        return ExamsCommand::Validate { file, runtime };
+        let runtime = *given
+            .get_one("runtime")
+            .expect("the library gives it a default");
+        return Ok(ExamsCommand::Validate { file, runtime });
     }
-    ExamsCommand::Apply {
-        file,
-        image: given.get_one("image").cloned(),
-        by: given.get_one("by").cloned(),
-        runtime,
-    }
+    let options = Box::new(ApplyOptions::from_arg_matches(given)?);
+    Ok(ExamsCommand::Apply { file, options })
 }
 
 impl Subcommand for Exams {

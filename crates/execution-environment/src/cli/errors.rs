@@ -5,7 +5,10 @@ use std::error::Error as StdError;
 use command_line::CliError;
 use failure_classification::{Phase, Signal, classify};
 
-use crate::{ApplyError, FieldError, RuntimeConfigError, RuntimeError, StoreError};
+use crate::{
+    ApplyError, FieldError, RuntimeConfigError, RuntimeError, RuntimeFinding, StoreError,
+    TrialError,
+};
 
 /// Every fault is told; the first one names the field.
 pub(super) fn fields(faults: Vec<FieldError>) -> CliError {
@@ -52,6 +55,38 @@ pub fn runtime(error: &RuntimeError) -> CliError {
     verdict.code().as_str().clone_into(&mut answer.code);
     answer.causes = causes(error);
     answer
+}
+
+/// A trial that failed names the check, the field that is most likely at fault and the mend.
+pub(super) fn trial(error: TrialError) -> CliError {
+    let (message, mend) = (format!("failed to {error}"), error.mend());
+    let field = error.field();
+    let mut answer = match error {
+        TrialError::Unusable { first, others } => unusable(&first, &others),
+        TrialError::Failed { source, .. } => runtime(&source),
+        TrialError::Left { source, .. } => {
+            let source = source.as_ref().map(runtime);
+            let causes = source.map(|source| source.message);
+            let mut left = CliError::transient("").code("trial.left");
+            left.causes = causes.into_iter().collect();
+            left
+        }
+        TrialError::Interrupted => CliError::conflict("").code("trial.interrupted"),
+        TrialError::Store(error) => return store(error),
+    };
+    answer.message = message;
+    answer.field = field.map(str::to_owned);
+    answer.next(mend)
+}
+
+fn unusable(first: &RuntimeFinding, others: &[RuntimeFinding]) -> CliError {
+    let mut answer = if first.is_outage() {
+        CliError::transient("")
+    } else {
+        CliError::conflict("")
+    };
+    answer.causes = others.iter().map(ToString::to_string).collect();
+    answer.code(first.code)
 }
 
 fn causes(error: &dyn StdError) -> Vec<String> {

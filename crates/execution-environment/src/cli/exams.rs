@@ -1,33 +1,31 @@
 //! `exams`: definitions in, versions out.
 
+mod apply;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 use serde_json::json;
-use session_identity::{Actor, UserId};
+
+pub use apply::ApplyOptions;
 
 use super::errors;
-use crate::{ExamDefinition, FieldError, RuntimeChoice, apply_exam, list_exams, load_exam};
+use crate::{ExamDefinition, FieldError, RuntimeChoice, list_exams, load_exam};
 
 /// Applies and shows exam definitions.
 #[derive(Debug, Subcommand)]
 pub enum ExamsCommand {
-    /// Stores a definition as the next version of its exam, unless the latest is the same
+    /// Proves a definition on the runtime, then stores it as the next version of its exam, unless
+    /// the latest is the same
     Apply {
         /// The definition, a JSON file; - reads standard input
         #[arg(short, long, value_name = "FILE")]
         file: PathBuf,
-        /// Replaces the definition's image
-        #[arg(long, value_name = "REFERENCE")]
-        image: Option<String>,
-        /// Whose decision this is, for the record
-        #[arg(long, value_name = "USER", value_parser = staff)]
-        by: Option<UserId>,
-        /// The runtime that must be able to run it
-        #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t)]
-        runtime: RuntimeChoice,
+        /// What it is stored on, and whose decision that is.
+        #[command(flatten)]
+        options: Box<ApplyOptions>,
     },
     /// Checks a definition and writes nothing
     Validate {
@@ -38,9 +36,9 @@ pub enum ExamsCommand {
         #[arg(long, env = "CARREL_RUNTIME", value_enum, default_value_t)]
         runtime: RuntimeChoice,
     },
-    /// Lists the latest version of every exam
+    /// Lists the latest version of every exam, and whether it is proven
     List,
-    /// Shows one version of an exam
+    /// Shows one version of an exam, with what its trial found
     Show {
         /// The exam
         name: String,
@@ -50,22 +48,13 @@ pub enum ExamsCommand {
     },
 }
 
-fn staff(text: &str) -> Result<UserId, String> {
-    UserId::parse(text).map_err(|error| error.to_string())
-}
-
 impl RunCommand for ExamsCommand {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
-            Self::Apply {
-                file,
-                image,
-                by,
-                runtime,
-            } => {
-                let mut definition = read(&file)?;
-                definition.image = image.unwrap_or(definition.image);
-                apply(globals, &check(definition, runtime)?, by).await
+            Self::Apply { file, options } => {
+                let definition = options.named_in(read(&file)?);
+                let definition = check(definition, options.runtime.runtime)?;
+                Box::pin(apply::run(globals, definition, *options)).await
             }
             Self::Validate { file, runtime } => {
                 let definition = check(read(&file)?, runtime)?;
@@ -114,23 +103,6 @@ fn check(definition: ExamDefinition, runtime: RuntimeChoice) -> Result<ExamDefin
     } else {
         Err(errors::fields(faults))
     }
-}
-
-async fn apply(
-    globals: &GlobalArgs,
-    definition: &ExamDefinition,
-    by: Option<UserId>,
-) -> Result<Document, CliError> {
-    let actor = by.map_or(Actor::System("cli"), Actor::Staff);
-    let pool = globals.connect().await?;
-    let mut conn = pool.acquire().await?;
-    let applied = apply_exam(&mut conn, definition, &actor)
-        .await
-        .map_err(errors::apply)?;
-    Ok(Document::new(
-        "execution-environment/exams-apply.v1",
-        applied,
-    ))
 }
 
 async fn list(globals: &GlobalArgs) -> Result<Document, CliError> {

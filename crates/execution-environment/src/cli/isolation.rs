@@ -117,7 +117,7 @@ fn user(text: &str) -> Result<UserId, String> {
 /// As long as the table takes.
 const LONGEST_REASON: usize = 500;
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());

@@ -40,6 +40,7 @@ async fn take(runtime: &EngineRuntime, uid: &RuntimeUid) -> Result<Value, Runtim
         "phase": inspect::phase(&state),
         "started_at": state.started_at,
         "finished_at": state.finished_at,
+        "image_digest": found.image,
         "log_tail": log_tail(runtime, uid).await,
     }))
 }

@@ -52,6 +52,7 @@ async fn take(
         "node": pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()),
         "started_at": started_at,
         "finished_at": finished_at,
+        "image_digest": status::image_digest(&pod),
         "status": pod.status,
         "log_tail": log_tail,
         "events": events,

@@ -257,5 +257,11 @@ pub(super) fn times(pod: &Pod) -> (Option<&Time>, Option<&Time>) {
     }
 }
 
+/// The image that the environment's process runs from, as the node identifies it.
+pub(super) fn image_digest(pod: &Pod) -> Option<&str> {
+    let image = pod.status.as_ref().and_then(environment)?.image_id.as_str();
+    (!image.is_empty()).then_some(image)
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
     clippy::disallowed_methods,
     reason = "tests have no command line; the runner passes variables"
 )]
-fn setting(name: &str) -> String {
+pub(crate) fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set; run this suite with `cargo xtask test`, which starts an engine")
     })
@@ -28,7 +28,8 @@ fn config() -> EngineConfig {
     }
 }
 
-fn exam() -> ExamDefinition {
+/// A sound exam on this run's image.
+pub(crate) fn exam() -> ExamDefinition {
     let mut exam =
         ExamDefinition::parse(include_str!("../exam.json")).expect("the sample is sound");
     exam.image = setting("CARREL_TEST_IMAGE");

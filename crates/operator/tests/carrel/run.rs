@@ -137,9 +137,11 @@ impl Carrel {
         ended.data
     }
 
-    /// Applies the sample exam.
+    /// Applies the sample exam, of which no environment is made here.
     pub(crate) async fn apply_exam(&self) {
-        let applied = self.data(&["exams", "apply", EXAM]).await;
+        let untried = ["--unproven", "--reason", "no runtime here", "--by", "dana"];
+        let apply = [&["exams", "apply", EXAM][..], &untried].concat();
+        let applied = self.data(&apply).await;
         assert_eq!(applied["name"], "linux-fundamentals");
     }
 

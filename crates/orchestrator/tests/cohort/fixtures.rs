@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use execution_environment::{ExamDefinition, apply_exam};
+use execution_environment::{ExamBasis, ExamDefinition, apply_exam};
 use orchestrator::{
     Cohort, CohortError, CohortExtension, CohortOutcome, CohortReport, Consent, extend_cohort,
 };
@@ -25,7 +25,9 @@ pub(crate) async fn exam(conn: &mut PgConnection, name: &str, title: &str) -> i3
     let mut definition: ExamDefinition = serde_json::from_str(sample).unwrap();
     name.clone_into(&mut definition.name);
     title.clone_into(&mut definition.title);
-    let applied = apply_exam(conn, &definition, &Actor::System("test")).await;
+    let reason = "no environment is made here".to_owned();
+    let basis = ExamBasis::Unproven { reason };
+    let applied = apply_exam(conn, &definition, &basis, &Actor::System("test")).await;
     applied.unwrap().version
 }
 

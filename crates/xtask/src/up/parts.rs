@@ -92,8 +92,12 @@ impl Parts {
 
     /// The operator's CLI, set to this system.
     pub(crate) fn carrel(&self) -> Command {
+        self.carrel_as(Account::Operator)
+    }
+
+    fn carrel_as(&self, account: Account) -> Command {
         let mut carrel = Command::new(self.built.binaries.join("carrel"));
-        carrel.envs(self.settings_of(Account::Operator));
+        carrel.envs(self.settings_of(account));
         carrel
     }
 
@@ -126,10 +130,7 @@ impl Parts {
 
     /// Runs the CLI and returns the `data` of its one JSON document.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<Value> {
-        let output = shell::run_quietly(self.carrel().args(["--output", "json"]).args(arguments))?;
-        let mut document: Value =
-            serde_json::from_slice(&output.stdout).context("carrel printed no JSON document")?;
-        Ok(document["data"].take())
+        data_of(&mut self.carrel(), arguments)
     }
 
     /// What a shell needs to speak to this system.
@@ -161,12 +162,23 @@ impl Parts {
     fn apply_exam(&self, workspace: &Workspace, image: &str) -> Result<()> {
         let sample = workspace.root.join("deploy/exams/linux-fundamentals.json");
         let sample = sample.display().to_string();
-        let applied = self.ask(&["exams", "apply", "--file", &sample, "--image", image])?;
+        let step = Step::begin("the exam to be proven on the runtime");
+        // Proving makes an environment, which only the worker's account may.
+        let apply = ["exams", "apply", "--file", &sample, "--image", image];
+        let applied = data_of(&mut self.carrel_as(Account::Worker), &apply)?;
         let (name, version) = (&applied["name"], &applied["version"]);
         let name = name.as_str().unwrap_or("linux-fundamentals");
-        shell::done("exam", &format!("{name} v{version}"));
+        step.done("exam", &format!("{name} v{version}, proven"));
         Ok(())
     }
+}
+
+/// Runs the CLI and returns the `data` of its one JSON document.
+fn data_of(carrel: &mut Command, arguments: &[&str]) -> Result<Value> {
+    let output = shell::run_quietly(carrel.args(["--output", "json"]).args(arguments))?;
+    let mut document: Value =
+        serde_json::from_slice(&output.stdout).context("carrel printed no JSON document")?;
+    Ok(document["data"].take())
 }
 
 fn build(workspace: &Workspace) -> Result<Products> {

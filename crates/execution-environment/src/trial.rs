@@ -1,0 +1,156 @@
+//! The trial of an exam: an environment of it is made, proven and destroyed once, before its version
+//! is stored, so that what cannot work is found then and not on exam day.
+
+mod attempt;
+mod clearing;
+mod error;
+
+use serde::Serialize;
+use serde_json::Value;
+use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use uuid::Builder;
+
+use attempt::{Tried, attempt};
+pub use error::{TrialCheck, TrialError};
+
+use crate::store::load_trial_facts;
+use crate::{
+    EnvironmentRuntime, EnvironmentSpec, ExamDefinition, Purpose, RuntimeKind, StoreError,
+    find_valid_waiver, judge, needed_waiver,
+};
+
+/// Says on what a version of an exam is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExamBasis {
+    /// An environment of it was made and proven.
+    Proven(TrialProof),
+    /// Nobody has tried it: its faults will show in a candidate's session.
+    Unproven {
+        /// Why it is stored all the same, 1–500 characters.
+        reason: String,
+    },
+}
+
+/// Tells what a trial found.
+///
+/// Shape: `{"runtime", "image_digest", "evidence"}`, the `proof` of an exam's version; `evidence` as
+/// [`IsolationReport::evidence`](crate::IsolationReport::evidence) writes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrialProof {
+    /// Where the environment was made.
+    pub runtime: RuntimeKind,
+    /// The image that ran, as the runtime identifies it; `None` when it does not tell.
+    pub image_digest: Option<String>,
+    /// What was found inside and admitted outside, against the declaration.
+    pub evidence: Value,
+}
+
+/// Makes an environment of an exam, proves its isolation and destroys it, within the exam's startup
+/// budget.
+///
+/// It bears an install id of its own, which no sweep and no count of this database's environments
+/// looks for; what a killed trial leaves is removed by the next one. Once `stop` is over, the trial
+/// is broken off. Dropped, it leaves its environment to the next trial.
+///
+/// # Errors
+/// [`TrialError`], which names the check that failed. The environment is destroyed in any case.
+pub async fn prove_exam(
+    pool: &PgPool,
+    runtime: &dyn EnvironmentRuntime,
+    exam: &ExamDefinition,
+    stop: impl Future<Output = ()>,
+) -> Result<TrialProof, TrialError> {
+    must_be_usable(runtime, exam).await?;
+    let spec = describe(pool, exam).await?;
+    let tried = attempt(runtime, &spec, stop).await;
+    let cleared = clearing::clear(runtime, &spec).await;
+    let tried = tried?;
+    cleared?;
+    judged(pool, runtime.kind(), exam, tried).await
+}
+
+async fn must_be_usable(
+    runtime: &dyn EnvironmentRuntime,
+    exam: &ExamDefinition,
+) -> Result<(), TrialError> {
+    let mut findings = runtime.check(Purpose::Create).await;
+    if findings.is_empty() {
+        findings = runtime.check_exam(exam).await;
+    }
+    let mut findings = findings.into_iter();
+    match findings.next() {
+        None => Ok(()),
+        Some(first) => Err(TrialError::Unusable {
+            first,
+            others: findings.collect(),
+        }),
+    }
+}
+
+async fn describe(pool: &PgPool, exam: &ExamDefinition) -> Result<EnvironmentSpec, TrialError> {
+    let mut conn = pool.acquire().await.map_err(StoreError::from)?;
+    let facts = load_trial_facts(&mut conn, exam).await?;
+    Ok(EnvironmentSpec {
+        install_id: trials_of(facts.install_id),
+        session_id: ExamSessionId::generate(),
+        user_id: UserId::parse(TRIED_BY).expect("the name is well-formed"),
+        environment_id: ExecutionEnvironmentId::generate(),
+        attempt: 1,
+        exam: exam.clone(),
+        deadline: Some(facts.deadline),
+        avoid: Vec::new(),
+    })
+}
+
+/// Whoever looks at the runtime sees whose environment it is not.
+const TRIED_BY: &str = "trial@carrel";
+
+/// Gives the install id that environments of a database's trials bear.
+///
+/// Derived and not chosen, so that the next trial of the same database knows its predecessors.
+pub fn trials_of(install_id: InstallId) -> InstallId {
+    let digest = Sha256::digest(format!("trials of {install_id}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    InstallId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// As with a candidate's environment, a recorded waiver covers the network.
+async fn judged(
+    pool: &PgPool,
+    runtime: RuntimeKind,
+    exam: &ExamDefinition,
+    tried: Tried,
+) -> Result<TrialProof, TrialError> {
+    let gaps = judge(&tried.report, exam);
+    let waiver = match needed_waiver(&gaps) {
+        Some(protection) => {
+            let mut conn = pool.acquire().await.map_err(StoreError::from)?;
+            find_valid_waiver(&mut conn, protection).await?
+        }
+        None => None,
+    };
+    if !gaps.is_empty() && waiver.is_none() {
+        return Err(TrialError::not_isolated(&gaps, tried.place));
+    }
+    Ok(TrialProof {
+        runtime,
+        image_digest: tried.image_digest,
+        evidence: tried.report.evidence(exam, waiver.as_ref()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_one_database_bear_one_id_that_is_nobody_s_environments() {
+        let [ours, other] = [InstallId::generate(), InstallId::generate()];
+        assert_eq!(trials_of(ours), trials_of(ours));
+        assert_ne!(trials_of(ours), ours);
+        assert_ne!(trials_of(ours), trials_of(other));
+    }
+}

@@ -1,0 +1,159 @@
+//! Which check of a trial failed, and what to do about it.
+
+use std::fmt;
+
+use failure_classification::{Phase, Signal, classify};
+
+use crate::{IsolationGap, RuntimeError, RuntimeFinding, RuntimeName, StoreError};
+
+/// Names what a trial proves, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrialCheck {
+    /// The image is found.
+    Image,
+    /// The runtime takes the environment.
+    Creation,
+    /// The keeper starts within the budget.
+    Start,
+    /// What is found inside and admitted outside is as declared.
+    Isolation,
+}
+
+impl fmt::Display for TrialCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "its image can be resolved",
+            Self::Creation => "its environment can be created",
+            Self::Start => "its environment starts",
+            Self::Isolation => "its environment is isolated",
+        })
+    }
+}
+
+/// Says why an exam was not proven. Reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The runtime cannot be used, or refuses environments of this exam.
+    #[error("use the runtime: {}", .first.message)]
+    Unusable {
+        /// What is wrong.
+        first: RuntimeFinding,
+        /// What else is.
+        others: Vec<RuntimeFinding>,
+    },
+    /// One check failed.
+    #[error("prove that {check}: {}", classify(&.source.signal, Phase::BeforeReady).operator_text)]
+    Failed {
+        /// Which.
+        check: TrialCheck,
+        /// What the runtime reported.
+        source: RuntimeError,
+    },
+    /// It was asked to stop.
+    #[error("finish the trial, which was interrupted")]
+    Interrupted,
+    /// The exam is proven, but its environment could not be removed.
+    #[error("remove the trial's environment {name}")]
+    Left {
+        /// Its name in the runtime.
+        name: RuntimeName,
+        /// What the runtime reported last, other than that it is still there.
+        source: Option<RuntimeError>,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl TrialError {
+    pub(super) fn failed(check: TrialCheck, mut source: RuntimeError) -> Self {
+        // A keeper that cannot be started is the environment's fault: nobody wants to attach.
+        if let Signal::ShellUnavailable { message, .. } = source.signal {
+            source.signal = Signal::StartFailed { message };
+        }
+        let check = match &source.signal {
+            Signal::ImageNameInvalid { .. }
+            | Signal::ImageMissing { .. }
+            | Signal::ImageDenied { .. }
+            | Signal::ImageSourceUnavailable { .. }
+            | Signal::ImageNotPreloaded { .. }
+            | Signal::ImageRejected { .. } => TrialCheck::Image,
+            Signal::StartFailed { .. } | Signal::Exited { .. } | Signal::NotReady { .. } => {
+                TrialCheck::Start
+            }
+            _ => check,
+        };
+        Self::Failed { check, source }
+    }
+
+    pub(super) fn not_isolated(gaps: &[IsolationGap], place: Option<String>) -> Self {
+        let gaps = gaps.iter().map(ToString::to_string).collect();
+        let signal = Signal::IsolationUnproven { gaps, place };
+        Self::failed(TrialCheck::Isolation, RuntimeError::new("verify", signal))
+    }
+
+    /// Names the check that failed; `None` when it did not come to one.
+    pub fn check(&self) -> Option<TrialCheck> {
+        match self {
+            Self::Failed { check, .. } => Some(*check),
+            Self::Unusable { .. } | Self::Interrupted | Self::Left { .. } | Self::Store(_) => None,
+        }
+    }
+
+    /// Names the definition's field that most likely is at fault.
+    pub fn field(&self) -> Option<&'static str> {
+        let Self::Failed { check, source } = self else {
+            return None;
+        };
+        match (check, &source.signal) {
+            (TrialCheck::Image, _) => Some("image"),
+            (_, Signal::StartFailed { .. } | Signal::Exited { .. }) => Some("shell"),
+            (_, Signal::NotReady { .. }) => Some("startup_budget_seconds"),
+            (_, Signal::QuotaExceeded { .. } | Signal::Unschedulable { .. }) => Some("limits"),
+            _ => None,
+        }
+    }
+
+    /// Says what to do about it.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Unusable { first, .. } => first.mend.clone(),
+            Self::Failed { source, .. } => of_signal(&source.signal).to_owned(),
+            Self::Interrupted => "run it again".to_owned(),
+            Self::Left { name, .. } => format!("remove {name} from the runtime, and run it again"),
+            Self::Store(_) => "run it again once the database answers".to_owned(),
+        }
+    }
+}
+
+fn of_signal(signal: &Signal) -> &'static str {
+    match signal {
+        Signal::ImageDenied { .. } => "give the runtime credentials that may read the image",
+        Signal::ImageMissing { .. }
+        | Signal::ImageNameInvalid { .. }
+        | Signal::ImageNotPreloaded { .. }
+        | Signal::ImageRejected { .. } => {
+            "place the image where the runtime finds it, or name another in `image`"
+        }
+        Signal::StartFailed { .. } | Signal::Exited { .. } => {
+            "correct `shell`, `user`, `workdir` or `limits`, or the image"
+        }
+        Signal::NotReady { .. } => "raise `startup_budget_seconds`, or make the start lighter",
+        Signal::IsolationUnproven { .. } => {
+            "mend what the causes name; the network's proof alone can be waived: `isolation waive`"
+        }
+        Signal::QuotaExceeded { .. } | Signal::Unschedulable { .. } => {
+            "make room, or lower `limits`"
+        }
+        Signal::SpecInvalid { .. } | Signal::ConfigInvalid { .. } => {
+            "correct the definition as the message says"
+        }
+        Signal::PolicyDenied { .. } | Signal::RuntimeUnauthorized { .. } => {
+            "run it with the rights of a worker, which may make environments"
+        }
+        Signal::RuntimeUnavailable { .. } | Signal::ImageSourceUnavailable { .. } => {
+            "run it again once that answers"
+        }
+        _ => "read the runbook of this code: `failure-classification codes`",
+    }
+}
