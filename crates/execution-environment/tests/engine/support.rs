@@ -59,6 +59,11 @@ pub(crate) fn bench_without_keeper() -> Bench {
     )
 }
 
+/// A runtime with a client of its own.
+pub(crate) fn runtime() -> EngineRuntime {
+    EngineRuntime::connect(&config()).expect("connect")
+}
+
 /// A runtime at another address.
 pub(crate) fn runtime_at(docker_host: &str) -> EngineRuntime {
     EngineRuntime::connect(&EngineConfig {
