@@ -12,7 +12,10 @@ const CONTRACT: [(&str, &[&str]); 9] = [
         "session-lifecycle",
         &["transition", "show", "history", "table"],
     ),
-    ("execution-environment", &["create", "status", "destroy"]),
+    (
+        "execution-environment",
+        &["create", "status", "verify", "logs", "destroy"],
+    ),
     ("environment-access", &["authorize", "deny"]),
     ("session-status", &["get"]),
     ("failure-classification", &["classify", "codes"]),

@@ -178,6 +178,15 @@ impl EnvironmentRuntime for FaultyRuntime {
         self.call("snapshot", self.real.snapshot(name, uid)).await
     }
 
+    async fn log(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+        lines: u32,
+    ) -> Result<String, RuntimeError> {
+        self.real.log(name, uid, lines).await
+    }
+
     async fn destroy(
         &self,
         name: &RuntimeName,

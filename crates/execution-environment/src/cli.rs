@@ -5,7 +5,11 @@ mod destroy;
 pub mod errors;
 mod exams;
 mod isolation;
+mod logs;
+mod meant;
+mod plain;
 mod status;
+mod verify;
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
@@ -14,15 +18,21 @@ pub use create::CreateArgs;
 pub use destroy::DestroyArgs;
 pub use exams::{ApplyOptions, ExamsCommand};
 pub use isolation::IsolationCommand;
+pub use logs::LogsArgs;
 pub use status::{StatusArgs, View};
+pub use verify::VerifyArgs;
 
 /// Works on the environment of one session.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Creates the environment of a session, or adopts the one that is there
     Create(CreateArgs),
-    /// Shows the environment of a session as the database or the runtime sees it
+    /// Shows the environment of a session as the database or the runtime sees it, or compares both
     Status(StatusArgs),
+    /// Proves the isolation of a session's environment once more, found against declared
+    Verify(VerifyArgs),
+    /// Shows the end of the log of a session's environment: what the keeper remarked
+    Logs(LogsArgs),
     /// Destroys the environment of a session and confirms that it is gone
     Destroy(DestroyArgs),
     /// Applies and shows exam definitions
@@ -38,6 +48,8 @@ impl RunCommand for Command {
         match self {
             Self::Create(args) => create::run(args, globals).await,
             Self::Status(args) => status::run(args, globals).await,
+            Self::Verify(args) => Box::pin(verify::run(args, globals)).await,
+            Self::Logs(args) => Box::pin(logs::run(args, globals)).await,
             Self::Destroy(args) => destroy::run(args, globals).await,
             Self::Exams(command) => command.run(globals).await,
             Self::Isolation(command) => command.run(globals).await,

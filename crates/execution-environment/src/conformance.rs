@@ -17,7 +17,7 @@ pub use bench::Bench;
 pub type Check = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Every check by name, in no order that matters; each is independent of all others.
-pub const CHECKS: [(&str, Check); 14] = [
+pub const CHECKS: [(&str, Check); 15] = [
     ("creating_twice_is_one_environment", |bench| {
         Box::pin(checks::creating_twice_is_one_environment(bench))
     }),
@@ -56,6 +56,9 @@ pub const CHECKS: [(&str, Check); 14] = [
     }),
     ("a_stopped_environment_stays_stopped", |bench| {
         Box::pin(faults::a_stopped_environment_stays_stopped(bench))
+    }),
+    ("what_has_stopped_can_still_be_read", |bench| {
+        Box::pin(faults::what_has_stopped_can_still_be_read(bench))
     }),
     ("a_terminal_echoes_through_keeper_frames", |bench| {
         Box::pin(terminal::a_terminal_echoes_through_keeper_frames(bench))

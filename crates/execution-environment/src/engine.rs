@@ -12,6 +12,7 @@ mod destroy;
 mod exec;
 mod hardening;
 mod inspect;
+mod log;
 mod snapshot;
 mod streams;
 
@@ -95,6 +96,15 @@ impl EnvironmentRuntime for EngineRuntime {
 
     async fn snapshot(&self, _name: &RuntimeName, uid: &RuntimeUid) -> Result<Value, RuntimeError> {
         snapshot::snapshot(self, uid).await
+    }
+
+    async fn log(
+        &self,
+        _name: &RuntimeName,
+        uid: &RuntimeUid,
+        lines: u32,
+    ) -> Result<String, RuntimeError> {
+        log::log(self, uid, lines).await
     }
 
     async fn destroy(

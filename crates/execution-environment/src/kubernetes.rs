@@ -156,6 +156,15 @@ impl EnvironmentRuntime for KubernetesRuntime {
         snapshot::snapshot(self, name, uid).await
     }
 
+    async fn log(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+        lines: u32,
+    ) -> Result<String, RuntimeError> {
+        log::log(self, name, uid, lines).await
+    }
+
     async fn destroy(
         &self,
         name: &RuntimeName,

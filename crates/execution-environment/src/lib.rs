@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod agreement;
 mod error;
 mod exam;
 #[cfg(any(feature = "engine", feature = "kubernetes"))]
@@ -26,6 +27,7 @@ pub mod engine;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 
+pub use agreement::{Difference, differences};
 pub use error::{ApplyError, RuntimeError, StoreError};
 pub use exam::{ClockPolicy, ExamDefinition, ExamUser, FieldError, Limits, Recording};
 pub use finding::{Purpose, RuntimeFinding};

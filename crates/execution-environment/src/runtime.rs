@@ -75,6 +75,17 @@ pub trait EnvironmentRuntime: Send + Sync + Debug {
     /// Takes status and the end of the log as evidence, within 5 s.
     async fn snapshot(&self, name: &RuntimeName, uid: &RuntimeUid) -> Result<Value, RuntimeError>;
 
+    /// Reads the last lines of the log, within 5 s and some hundred kilobytes: what the keeper
+    /// remarked. Terminal output never goes there.
+    ///
+    /// Errors: `vanished` when the uid is not there.
+    async fn log(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+        lines: u32,
+    ) -> Result<String, RuntimeError>;
+
     /// Destroys and confirms by an uncached read. What is absent is [`Destroyed::Gone`].
     ///
     /// With a uid, only exactly that one is destroyed: another under the same name is

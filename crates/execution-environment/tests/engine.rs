@@ -3,6 +3,10 @@
 
 #[path = "engine/commands.rs"]
 mod commands;
+#[path = "store/fixtures.rs"]
+mod fixtures;
+#[path = "engine/live.rs"]
+mod live;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/trials.rs"]
@@ -45,6 +49,7 @@ conformance!(
     a_missing_image_is_named,
     what_cannot_start_never_becomes_proven,
     a_stopped_environment_stays_stopped,
+    what_has_stopped_can_still_be_read,
     a_terminal_echoes_through_keeper_frames,
 );
 

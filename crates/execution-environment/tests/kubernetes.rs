@@ -43,5 +43,6 @@ conformance!(
     a_missing_image_is_named,
     what_cannot_start_never_becomes_proven,
     a_stopped_environment_stays_stopped,
+    what_has_stopped_can_still_be_read,
     a_terminal_echoes_through_keeper_frames,
 );

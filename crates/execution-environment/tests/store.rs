@@ -1,15 +1,19 @@
 //! The statements against a real database.
 
+#[path = "store/fixtures.rs"]
+mod fixtures;
+
 use execution_environment::{
     ApplyError, EnvironmentSpec, EnvironmentState, ExamBasis, ExamDefinition, RuntimeKind,
-    RuntimeUid, TrialProof, apply_exam, begin_attempt, begin_destroy, count_not_gone, find_applied,
-    find_not_gone, forget_sightings, insert_environment, install_id, list_exams, load_environment,
-    load_environments, load_exam, record_created, record_gone, record_signal, record_snapshot,
-    record_up, sight_orphan,
+    RuntimeUid, TrialProof, apply_exam, begin_destroy, count_not_gone, find_applied, find_not_gone,
+    forget_sightings, list_exams, load_environment, load_environments, load_exam, record_created,
+    record_gone, record_signal, record_snapshot, record_up, sight_orphan,
 };
 use serde_json::json;
-use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId, UserId};
-use sqlx::{PgConnection, PgPool};
+use session_identity::{Actor, ExamSessionId};
+use sqlx::PgPool;
+
+use fixtures::{begin, session, untried};
 
 const ACTOR: Actor = Actor::System("test");
 
@@ -17,67 +21,8 @@ fn exam() -> ExamDefinition {
     ExamDefinition::parse(include_str!("exam.json")).expect("the sample is sound")
 }
 
-fn untried() -> ExamBasis {
-    let reason = "the statements alone are looked at".to_owned();
-    ExamBasis::Unproven { reason }
-}
-
 fn uid(text: &str) -> RuntimeUid {
     RuntimeUid::from_runtime(text)
-}
-
-/// Writes a session with an absent environment and returns what its first attempt would be.
-async fn session(conn: &mut PgConnection) -> EnvironmentSpec {
-    let exam = exam();
-    apply_exam(conn, &exam, &untried(), &ACTOR)
-        .await
-        .expect("the fixture is written");
-    let (session_id, environment_id) = (
-        ExamSessionId::generate(),
-        ExecutionEnvironmentId::generate(),
-    );
-    let user_id = format!("u-{session_id}");
-    sqlx::query!(
-        "INSERT INTO exam_sessions (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
-         VALUES ($1, $2, $3, $4, 1, now() + interval '60 s', now() + interval '1 h')",
-        session_id.as_uuid(),
-        user_id,
-        environment_id.as_uuid(),
-        exam.name
-    )
-    .execute(&mut *conn)
-    .await
-    .expect("the fixture is written");
-    insert_environment(conn, environment_id, session_id)
-        .await
-        .expect("the fixture is written");
-    let install_id = install_id(conn).await.expect("the fixture is written");
-    let user_id = UserId::parse(&user_id).expect("the fixture is written");
-    EnvironmentSpec {
-        install_id,
-        session_id,
-        user_id,
-        environment_id,
-        attempt: 1,
-        exam,
-        deadline: None,
-        avoid: Vec::new(),
-    }
-}
-
-async fn begin(conn: &mut PgConnection, spec: &EnvironmentSpec, from: i32) -> bool {
-    let name = spec.runtime_name();
-    begin_attempt(
-        conn,
-        spec.session_id,
-        from,
-        RuntimeKind::Engine,
-        &name,
-        spec,
-    )
-    .await
-    .expect("the fixture is written")
-    .is_some()
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -240,7 +185,7 @@ async fn a_faulty_definition_and_a_past_window_write_nothing(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_environment_lives_from_absent_to_gone(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let spec = session(&mut conn).await;
+    let spec = session(&mut conn, exam()).await;
     let id = spec.session_id;
     assert_eq!(
         load_environment(&mut conn, id)
@@ -319,7 +264,7 @@ async fn an_environment_lives_from_absent_to_gone(pool: PgPool) {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn of_racing_attempts_one_begins(pool: PgPool) {
-    let spec = session(&mut pool.acquire().await.unwrap()).await;
+    let spec = session(&mut pool.acquire().await.unwrap(), exam()).await;
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let (pool, spec) = (pool.clone(), spec.clone());
@@ -336,7 +281,7 @@ async fn of_racing_attempts_one_begins(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_older_attempt_and_another_uid_write_nothing(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let spec = session(&mut conn).await;
+    let spec = session(&mut conn, exam()).await;
     let id = spec.session_id;
     assert!(begin(&mut conn, &spec, 0).await);
     assert!(
@@ -393,7 +338,7 @@ async fn an_older_attempt_and_another_uid_write_nothing(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn what_was_never_created_is_gone_at_once(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let spec = session(&mut conn).await;
+    let spec = session(&mut conn, exam()).await;
     let gone = begin_destroy(&mut conn, spec.session_id)
         .await
         .unwrap()

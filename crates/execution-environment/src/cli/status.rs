@@ -1,12 +1,12 @@
-//! `status`: one view at a time, and it says whose.
+//! `status`: one view, and it says whose; or both, and where they differ.
 
 use clap::{Args, ValueEnum};
-use command_line::{CliError, Document, GlobalArgs};
+use command_line::{CliError, Document, Exit, GlobalArgs};
 use serde::Serialize;
 use session_identity::ExamSessionId;
 
-use super::errors;
-use crate::{EnvironmentRecord, Observation, Purpose, RuntimeArgs, load_environment};
+use super::{errors, meant};
+use crate::{Difference, EnvironmentRecord, Observation, Purpose, RuntimeArgs, differences};
 
 /// Names the session and the view.
 #[derive(Args, Debug)]
@@ -30,6 +30,8 @@ pub enum View {
     Database,
     /// What an uncached read of the runtime says.
     Runtime,
+    /// Both, with what they say differently; 9 where they do.
+    Both,
 }
 
 #[derive(Serialize)]
@@ -38,35 +40,49 @@ struct Answer {
     environment: EnvironmentRecord,
     /// Null in the database's view.
     observation: Option<Observation>,
+    /// Whether both views agree; null where only one was asked for.
+    agrees: Option<bool>,
+    /// What they say differently.
+    differences: Vec<Difference>,
 }
 
 pub(super) async fn run(args: StatusArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let pool = globals.connect().await?;
-    let mut conn = pool.acquire().await?;
-    let environment = load_environment(&mut conn, args.session_id)
-        .await
-        .map_err(errors::store)?
-        .ok_or_else(|| {
-            CliError::not_found(format!("session {} has no environment", args.session_id))
-        })?;
-    let observation = match (args.from, &environment.runtime_name) {
-        (View::Database, _) => None,
-        (View::Runtime, None) => Some(Observation::Absent),
-        (View::Runtime, Some(name)) => {
-            let runtime = args.runtime.connect(Purpose::Read);
-            let runtime = runtime.await.map_err(|error| errors::settings(&error))?;
-            Some(
-                runtime
-                    .observe(name)
-                    .await
-                    .map_err(|error| errors::runtime(&error))?,
-            )
-        }
+    let environment = meant::environment(&mut *pool.acquire().await?, args.session_id).await?;
+    let kind = args.runtime.runtime.into();
+    let observation = match args.from {
+        View::Database => None,
+        View::Runtime | View::Both => Some(observe(&environment, args.runtime).await?),
     };
+    let differences = match &observation {
+        Some(seen) if args.from == View::Both => Some(differences(&environment, kind, seen)),
+        Some(_) | None => None,
+    };
+    let agrees = differences.as_ref().map(Vec::is_empty);
     let answer = Answer {
         from: args.from,
         environment,
         observation,
+        agrees,
+        differences: differences.unwrap_or_default(),
     };
-    Ok(Document::new("execution-environment/status.v1", answer))
+    let exit = if agrees == Some(false) {
+        Exit::Unhealthy
+    } else {
+        Exit::Ok
+    };
+    Ok(Document::new("execution-environment/status.v1", answer).with_exit(exit))
+}
+
+async fn observe(
+    environment: &EnvironmentRecord,
+    runtime: RuntimeArgs,
+) -> Result<Observation, CliError> {
+    let Some(name) = &environment.runtime_name else {
+        return Ok(Observation::Absent);
+    };
+    let runtime = runtime.connect(Purpose::Read).await;
+    let runtime = runtime.map_err(|error| errors::settings(&error))?;
+    let seen = runtime.observe(name).await;
+    seen.map_err(|error| errors::runtime(&error))
 }

@@ -3,7 +3,7 @@
 use session_identity::InstallId;
 
 use super::Bench;
-use crate::{Destroyed, Phase};
+use crate::{Destroyed, Phase, RuntimeUid};
 
 pub(super) async fn foreign_labels_are_a_name_conflict(bench: &Bench) {
     let spec = bench.spec();
@@ -100,4 +100,23 @@ pub(super) async fn a_stopped_environment_stays_stopped(bench: &Bench) {
             .expect("destroy"),
         Destroyed::Gone
     );
+}
+
+pub(super) async fn what_has_stopped_can_still_be_read(bench: &Bench) {
+    const LINES: u32 = 3;
+    let mut spec = bench.spec();
+    spec.exam.shell = vec!["/no/such/shell".to_owned()];
+    let Ok(created) = bench.runtime.create(&spec).await else {
+        return;
+    };
+    let stopped = |phase: &Phase| matches!(phase, Phase::Stopped { .. });
+    bench.until(&created.name, stopped).await;
+    let log = bench.runtime.log(&created.name, &created.uid, LINES).await;
+    let log = log.expect("log");
+    assert!(log.contains("carrel-keeper"), "{log:?}");
+    assert!(log.lines().count() <= 3, "{log:?}");
+    let other = RuntimeUid::from_runtime("0".repeat(created.uid.as_str().len()));
+    let unknown = bench.runtime.log(&created.name, &other, LINES).await;
+    let unknown = unknown.expect_err("read the log of a foreign uid");
+    assert_eq!(unknown.signal.kind(), "vanished");
 }

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use bollard::query_parameters::LogsOptionsBuilder;
 use failure_classification::Signal;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::{EngineRuntime, inspect};
+use super::{EngineRuntime, inspect, log};
 use crate::{RuntimeError, RuntimeUid};
 
 const OPERATION: &str = "snapshot";
 /// Evidence must not hold up a destruction.
 const LIMIT: Duration = Duration::from_secs(5);
-const LINES: &str = "50";
+const LINES: u32 = 50;
 const BYTES: usize = 16 * 1024;
 
 pub(super) async fn snapshot(
@@ -45,28 +43,11 @@ async fn take(runtime: &EngineRuntime, uid: &RuntimeUid) -> Result<Value, Runtim
     }))
 }
 
-/// The keeper's diagnostics; terminal output never goes there. A log that cannot be read is part
-/// of the evidence, not a failure.
+/// A log that cannot be read is part of the evidence, not a failure.
 async fn log_tail(runtime: &EngineRuntime, uid: &RuntimeUid) -> String {
-    let options = LogsOptionsBuilder::default()
-        .stdout(true)
-        .stderr(true)
-        .tail(LINES)
-        .build();
-    let mut pieces = runtime.docker.logs(uid.as_str(), Some(options));
-    let mut tail = String::new();
-    while let Some(piece) = pieces.next().await {
-        match piece {
-            Ok(piece) => tail.push_str(&piece.to_string()),
-            Err(error) => {
-                tail.extend(["(log not readable: ", &error.to_string(), ")"]);
-                break;
-            }
-        }
+    let (mut tail, error) = log::tail(runtime, uid, LINES, BYTES).await;
+    if let Some(error) = error {
+        tail.extend(["(log not readable: ", &error.to_string(), ")"]);
     }
-    let surplus = tail.len().saturating_sub(BYTES);
-    let start = (surplus..=tail.len())
-        .find(|at| tail.is_char_boundary(*at))
-        .unwrap_or(tail.len());
-    tail.split_off(start)
+    tail
 }

@@ -1,5 +1,8 @@
 //! What a pod wrote, read within bounds.
 
+use std::time::Duration;
+
+use failure_classification::Signal;
 use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
@@ -7,13 +10,41 @@ use kube::client::Body;
 
 use super::call::{Fault, open};
 use super::{CONTAINER, KubernetesRuntime, objects};
-use crate::RuntimeName;
+use crate::{RuntimeError, RuntimeName, RuntimeUid};
+
+const OPERATION: &str = "log";
+const LIMIT: Duration = Duration::from_secs(5);
+/// A thousand lines of diagnostics have less.
+const BYTES: usize = 256 * 1024;
 
 /// Reads a log line by line as it is written.
 pub(super) struct Lines {
     body: Body,
     unread: Vec<u8>,
     left: usize,
+}
+
+/// Reads the end of the log of one pod, and of no other that has its name by now.
+pub(super) async fn log(
+    runtime: &KubernetesRuntime,
+    name: &RuntimeName,
+    uid: &RuntimeUid,
+    lines: u32,
+) -> Result<String, RuntimeError> {
+    let read = async {
+        objects::get_uid::<Pod>(runtime, OPERATION, name, uid).await?;
+        let tail = tail(runtime, OPERATION, name, lines.into(), BYTES).await;
+        tail.map_err(|fault| fault.into_error(name.as_str()))
+    };
+    tokio::time::timeout(LIMIT, read).await.unwrap_or_else(|_| {
+        let signal = Signal::RuntimeUnavailable {
+            operation: OPERATION.to_owned(),
+            status: None,
+            message: format!("no log within {} s", LIMIT.as_secs()),
+            retry_after_ms: None,
+        };
+        Err(RuntimeError::new(OPERATION, signal))
+    })
 }
 
 /// Opens the environment's log from its beginning and follows it. Bounded in time by the caller.

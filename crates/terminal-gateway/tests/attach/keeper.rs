@@ -228,6 +228,10 @@ impl EnvironmentRuntime for TestRuntime {
         Err(unexpected("snapshot"))
     }
 
+    async fn log(&self, _: &RuntimeName, _: &RuntimeUid, _: u32) -> Result<String, RuntimeError> {
+        Err(unexpected("log"))
+    }
+
     async fn destroy(
         &self,
         _: &RuntimeName,
