@@ -165,7 +165,12 @@ impl Parts {
         let step = Step::begin("the exam to be proven on the runtime");
         // Proving makes an environment, which only the worker's account may.
         let apply = ["exams", "apply", "--file", &sample, "--image", image];
-        let applied = data_of(&mut self.carrel_as(Account::Worker), &apply)?;
+        let applied = data_of(&mut self.carrel_as(Account::Worker), &apply);
+        let applied = applied.map_err(|error| {
+            Failure::new("the sample exam could not be proven on the runtime")
+                .because(Failure::reason_of(&error))
+                .mend("mend what it names: environments of sessions would fail by it, too")
+        })?;
         let (name, version) = (&applied["name"], &applied["version"]);
         let name = name.as_str().unwrap_or("linux-fundamentals");
         step.done("exam", &format!("{name} v{version}, proven"));
