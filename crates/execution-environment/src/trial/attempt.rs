@@ -159,7 +159,23 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
+    use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
+
     use super::*;
+    use crate::{ExamDefinition, RuntimeUid};
+
+    fn spec() -> EnvironmentSpec {
+        EnvironmentSpec {
+            install_id: InstallId::generate(),
+            session_id: ExamSessionId::generate(),
+            user_id: UserId::parse("trial@carrel").unwrap(),
+            environment_id: ExecutionEnvironmentId::generate(),
+            attempt: 1,
+            exam: ExamDefinition::parse(include_str!("../../tests/exam.json")).unwrap(),
+            deadline: None,
+            avoid: Vec::new(),
+        }
+    }
 
     fn missing() -> (TrialCheck, RuntimeError) {
         let signal = Signal::ImageMissing {
@@ -177,5 +193,35 @@ mod tests {
         patience.bear(Some(missing())).unwrap();
         let error = patience.bear(Some(missing())).unwrap_err();
         assert_eq!(error.check(), Some(TrialCheck::Image));
+    }
+
+    #[test]
+    fn a_spent_budget_is_blamed_on_the_last_setback_and_else_on_itself() {
+        let mut patience = Patience::default();
+        let error = patience.spent(&spec());
+        assert_eq!(error.field(), Some("startup_budget_seconds"));
+        assert!(error.to_string().contains("startup_budget_seconds of 60"));
+        patience.bear(Some(missing())).unwrap();
+        assert_eq!(patience.spent(&spec()).field(), Some("image"));
+    }
+
+    #[test]
+    fn whatever_bears_another_uid_is_not_what_was_made() {
+        let spec = spec();
+        let created = Created {
+            name: spec.runtime_name(),
+            uid: RuntimeUid::from_runtime("a"),
+            adopted: false,
+        };
+        for (uid, is_running) in [("a", true), ("b", false)] {
+            let found = Observation::Present(Observed {
+                uid: RuntimeUid::from_runtime(uid),
+                labels: spec.labels(),
+                phase: Phase::Running,
+                place: None,
+            });
+            let seen = seen(found, &created);
+            assert_eq!(matches!(seen, Seen::Running(_)), is_running, "{uid}");
+        }
     }
 }

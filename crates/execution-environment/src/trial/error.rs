@@ -157,3 +157,42 @@ fn of_signal(signal: &Signal) -> &'static str {
         _ => "read the runbook of this code: `failure-classification codes`",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protection;
+
+    fn failed(check: TrialCheck, signal: Signal) -> TrialError {
+        TrialError::failed(check, RuntimeError::new("verify", signal))
+    }
+
+    #[test]
+    fn a_keeper_that_cannot_be_run_is_a_start_that_failed() {
+        let message = "exec format error".to_owned();
+        let signal = Signal::ShellUnavailable {
+            exit_code: Some(126),
+            message,
+        };
+        let error = failed(TrialCheck::Isolation, signal);
+        assert_eq!(error.check(), Some(TrialCheck::Start));
+        assert_eq!(error.field(), Some("shell"));
+    }
+
+    #[test]
+    fn gaps_are_told_as_declared_and_found() {
+        let gap = IsolationGap {
+            protection: Protection::NoNetwork,
+            expected: "only lo".to_owned(),
+            found: "eth0".to_owned(),
+        };
+        let error = TrialError::not_isolated(&[gap], None);
+        let told = error.to_string();
+        assert!(told.starts_with("prove that its environment is isolated"));
+        assert!(
+            told.contains("no_network: declared only lo, found eth0"),
+            "{told}"
+        );
+        assert!(error.mend().contains("isolation waive"));
+    }
+}
