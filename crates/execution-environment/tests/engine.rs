@@ -7,19 +7,17 @@ mod commands;
 mod fixtures;
 #[path = "engine/live.rs"]
 mod live;
+#[path = "engine/racing.rs"]
+mod racing;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/trials.rs"]
 mod trials;
 
-use std::sync::Arc;
-
 use execution_environment::conformance::CHECKS;
 use execution_environment::engine::EngineHardening;
 use execution_environment::{EnvironmentRuntime, Protection, judge};
-use futures_util::future::join_all;
 use support::{bench, bench_without, on_bench};
-use tokio::sync::Barrier;
 
 macro_rules! conformance {
     ($($check:ident),+ $(,)?) => {
@@ -52,34 +50,6 @@ conformance!(
     what_has_stopped_can_still_be_read,
     a_terminal_echoes_through_keeper_frames,
 );
-
-/// As many as no installation has workers; each stands for a process of its own, with its own client.
-const CREATORS: usize = 64;
-
-#[tokio::test]
-async fn of_sixty_four_racing_creators_of_one_session_one_creates() {
-    let bench = bench();
-    let spec = bench.spec();
-    let start = Arc::new(Barrier::new(CREATORS));
-    let creators = (0..CREATORS).map(|_| {
-        let (runtime, spec, start) = (support::runtime(), spec.clone(), Arc::clone(&start));
-        tokio::spawn(async move {
-            start.wait().await;
-            runtime.create(&spec).await
-        })
-    });
-    let ended = join_all(creators.collect::<Vec<_>>()).await;
-    let listed = bench.runtime.list(bench.install_id).await;
-    bench.clear().await;
-    let created: Vec<_> = ended
-        .into_iter()
-        .map(|task| task.expect("no panic").expect("create"))
-        .collect();
-    let listed = listed.expect("list");
-    assert_eq!(listed.len(), 1, "{listed:?}");
-    assert_eq!(created.iter().filter(|one| !one.adopted).count(), 1);
-    assert!(created.iter().all(|one| one.uid == listed[0].uid));
-}
 
 /// What the engine can leave out and is seen to have left out. Of the other three, a container
 /// engine gives neither user namespaces nor platform tokens, and Podman does not tell whether a

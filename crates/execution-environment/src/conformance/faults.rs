@@ -113,7 +113,8 @@ pub(super) async fn what_has_stopped_can_still_be_read(bench: &Bench) {
     bench.until(&created.name, stopped).await;
     let log = bench.runtime.log(&created.name, &created.uid, LINES).await;
     let log = log.expect("log");
-    assert!(log.contains("carrel-keeper"), "{log:?}");
+    // Podman may lose the beginning of a line that was written in pieces.
+    assert!(log.contains("/no/such/shell"), "{log:?}");
     assert!(log.lines().count() <= 3, "{log:?}");
     let other = RuntimeUid::from_runtime("0".repeat(created.uid.as_str().len()));
     let unknown = bench.runtime.log(&created.name, &other, LINES).await;

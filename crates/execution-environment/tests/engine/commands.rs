@@ -112,6 +112,14 @@ async fn without_a_trial_somebody_says_why_and_it_stays_on_record(pool: PgPool) 
         "{next}"
     );
 
+    let silence = ("DOCKER_HOST", OsString::from("tcp://127.0.0.1:9"));
+    let unreachable = [engine()[1].clone(), silence];
+    let lost = call(&pool, &apply, &unreachable, &text).await;
+    assert_eq!(lost.exit, Some(5), "{lost:?}");
+    assert_eq!(lost.error["code"], "engine.unreachable");
+    let next = lost.error["next"].as_str().unwrap_or_default();
+    assert!(next.contains("--unproven"), "{next}");
+
     let silent = [&apply[..], &["--unproven"]].concat();
     assert_eq!(call(&pool, &silent, &[], &text).await.exit, Some(2));
     let said = ["--reason", "no engine here", "--by", "dana"];

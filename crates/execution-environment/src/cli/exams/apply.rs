@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{errors, isolation::reason};
 use crate::{
-    Applied, EnvironmentRuntime, ExamBasis, ExamDefinition, Purpose, RuntimeArgs, apply_exam,
-    find_applied, prove_exam,
+    Applied, EnvironmentRuntime, ExamBasis, ExamDefinition, Purpose, RuntimeArgs, TrialError,
+    apply_exam, find_applied, prove_exam,
 };
 
 /// Says what a definition is stored on.
@@ -78,6 +78,14 @@ fn or_unproven(mut error: CliError) -> CliError {
     error.next(next)
 }
 
+fn untried(error: TrialError) -> CliError {
+    if matches!(error, TrialError::Unusable { .. }) {
+        or_unproven(errors::trial(error))
+    } else {
+        errors::trial(error)
+    }
+}
+
 /// Nothing is tried twice: what is proven on a runtime of this kind stays so.
 async fn proven(
     pool: &PgPool,
@@ -103,7 +111,7 @@ async fn proven(
         }
     };
     let proof = prove_exam(pool, runtime, definition, stop).await;
-    let basis = ExamBasis::Proven(proof.map_err(errors::trial)?);
+    let basis = ExamBasis::Proven(proof.map_err(untried)?);
     store(pool, definition, &basis, actor).await
 }
 
