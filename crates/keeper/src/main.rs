@@ -79,8 +79,10 @@ impl Failure {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
+    // In one write: a log may keep what comes in pieces as pieces, and lose some.
+    let line = format!("carrel-keeper: {}\n", failure.message);
     // Nobody is left to tell when standard error is closed.
-    writeln!(std::io::stderr(), "carrel-keeper: {}", failure.message).ok();
+    std::io::stderr().write_all(line.as_bytes()).ok();
     ExitCode::from(failure.exit)
 }
 

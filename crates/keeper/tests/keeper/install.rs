@@ -1,6 +1,8 @@
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::{Command, Output};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Output, Stdio};
 
 use crate::fixture::BINARY;
 
@@ -39,4 +41,22 @@ fn a_place_that_is_not_there_is_named() {
     let output = install(BINARY, "/nonexistent/keeper".as_ref());
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/keeper"));
+}
+
+#[test]
+fn a_failure_is_told_in_one_write_and_so_stays_one_line_in_any_log() {
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    let status = Command::new(BINARY)
+        .args(["install", "/nonexistent/keeper"])
+        .stderr(Stdio::from(OwnedFd::from(theirs)))
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    let mut first = [0; 1024];
+    let length = ours.recv(&mut first).unwrap();
+    let first = std::str::from_utf8(&first[..length]).unwrap();
+    assert!(
+        first.starts_with("carrel-keeper: ") && first.ends_with('\n'),
+        "{first:?}"
+    );
 }
