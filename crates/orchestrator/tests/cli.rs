@@ -10,5 +10,7 @@ fn every_level_explains_itself() {
 
 #[test]
 fn every_wrong_call_is_told_which_argument_and_where_to_read_on() {
-    trycmd::TestCases::new().case("tests/cli/usage.trycmd");
+    trycmd::TestCases::new()
+        .case("tests/cli/usage.trycmd")
+        .case("README.md");
 }
