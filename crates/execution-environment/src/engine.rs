@@ -13,6 +13,8 @@ mod exec;
 mod hardening;
 mod inspect;
 mod log;
+#[cfg(test)]
+mod recorded;
 mod snapshot;
 mod streams;
 

@@ -104,7 +104,7 @@ async fn created_or_adopted(
     }
 }
 
-fn is_name_taken(fault: &Fault) -> bool {
+pub(super) fn is_name_taken(fault: &Fault) -> bool {
     fault.status() == Some(409) || fault.message().contains("already in use")
 }
 
@@ -131,21 +131,17 @@ fn was_started(found: &ContainerInspectResponse) -> bool {
 }
 
 /// An image is never pulled here: it is placed on the machine before exam day, so 404 means it
-/// was not.
-fn refused(spec: &EnvironmentSpec, fault: Fault) -> RuntimeError {
-    let name = spec.runtime_name();
-    if fault.status() == Some(404) {
-        let image = spec.exam.image.clone();
-        let signal = match from_pull_message(&image, &fault.message()) {
-            found @ (Signal::ImageDenied { .. } | Signal::ImageNameInvalid { .. }) => found,
-            _ => Signal::ImageMissing {
-                image,
-                message: fault.message(),
-            },
-        };
-        return fault.into_error_with(signal);
+/// was not. A name that is none Podman refuses with 500 and in words.
+pub(super) fn refused(spec: &EnvironmentSpec, fault: Fault) -> RuntimeError {
+    let image = spec.exam.image.clone();
+    let message = fault.message();
+    let told = from_pull_message(&image, &message);
+    match (fault.status(), told) {
+        (Some(400 | 404 | 500), found @ Signal::ImageNameInvalid { .. })
+        | (Some(404), found @ Signal::ImageDenied { .. }) => fault.into_error_with(found),
+        (Some(404), _) => fault.into_error_with(Signal::ImageMissing { image, message }),
+        _ => fault.into_error(spec.runtime_name().as_str()),
     }
-    fault.into_error(name.as_str())
 }
 
 /// Starting what runs already is fine: two callers of one attempt may both arrive here.
@@ -162,7 +158,7 @@ async fn start(runtime: &EngineRuntime, uid: &str) -> Result<(), RuntimeError> {
 
 /// Engines report a command that cannot run as 400, 404 or 500 with the OCI runtime's words. A
 /// container that is not there any more is told apart by its words too.
-fn start_failed(uid: &str, fault: Fault) -> RuntimeError {
+pub(super) fn start_failed(uid: &str, fault: Fault) -> RuntimeError {
     let message = fault.message();
     match fault.status() {
         Some(404) if message.to_lowercase().contains("no such container") => {

@@ -171,12 +171,16 @@ pub(super) async fn start(
     Ok((exec.id, started))
 }
 
-/// 404 is a container that is gone, 409 one that does not run.
-fn refused(operation: &'static str, uid: &RuntimeUid, fault: Fault) -> RuntimeError {
+/// 404 is a container that is gone, 409 one that does not run; Podman says the latter with 500 and in
+/// words.
+pub(super) fn refused(operation: &'static str, uid: &RuntimeUid, fault: Fault) -> RuntimeError {
     let message = fault.message();
     match fault.status() {
         Some(404) => inspect::vanished(operation, uid, None),
         Some(409) => fault.into_error_with(Signal::ExecTargetMissing { message }),
+        Some(500) if message.contains("container state improper") => {
+            fault.into_error_with(Signal::ExecTargetMissing { message })
+        }
         Some(400 | 500) => fault.into_error_with(Signal::ShellUnavailable {
             exit_code: None,
             message,
