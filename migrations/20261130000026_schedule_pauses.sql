@@ -4,3 +4,5 @@ ALTER TABLE schedules
     ADD COLUMN disabled_until timestamptz,
     ADD COLUMN disabled_reason text,
     ADD COLUMN is_pausable boolean NOT NULL DEFAULT true;
+
+UPDATE schedules SET is_pausable = false WHERE name IN ('sweep_expired', 'sweep_teardowns');

@@ -23,7 +23,7 @@ pub enum Command {
     Check(CheckArgs),
     /// End every session whose time is over. Environments are torn down by the worker.
     Sweep(SweepArgs),
-    /// Say what every sweep would do now, and do nothing.
+    /// Say what every sweep would do now if it is not paused, and do nothing.
     ///
     /// Exit code 9 when what the runtime has and what the rows say look like a wrong database.
     Plan(Box<plan::PlanArgs>),

@@ -154,8 +154,6 @@ pub struct SweepPlan {
     pub orphans: Vec<Orphan>,
     /// Environments of an attempt that a later one replaced; delete at once.
     pub stale: Vec<Deletion>,
-    /// Ended sessions whose environment is still there: enqueue its destruction.
-    pub teardowns: Vec<ExamSessionId>,
     /// Live sessions whose environment has another uid than recorded, or is not listed: read
     /// uncached before concluding anything.
     pub recheck: Vec<ExamSessionId>,
@@ -266,7 +264,7 @@ fn sort(plan: &mut SweepPlan, listed: &ListedEnvironment, row: Option<&KnownSess
         plan.orphans
             .push(orphan(listed, OrphanCause::ConfirmedGone));
     } else if row.state.is_terminal() {
-        plan.teardowns.push(row.session_id);
+        // Its destruction is the business of the rows alone: `find_unconfirmed_teardowns`.
     } else if listed.attempt < row.attempt && !same_uid {
         plan.stale.push(Deletion {
             name: listed.name.clone(),
@@ -308,10 +306,8 @@ fn vanished(input: &SweepInput) -> impl Iterator<Item = ExamSessionId> {
 fn order(plan: &mut SweepPlan) {
     plan.orphans.sort_by(|left, right| left.uid.cmp(&right.uid));
     plan.stale.sort_by(|left, right| left.uid.cmp(&right.uid));
-    for sessions in [&mut plan.teardowns, &mut plan.recheck] {
-        sessions.sort_unstable();
-        sessions.dedup();
-    }
+    plan.recheck.sort_unstable();
+    plan.recheck.dedup();
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod workers;
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
-pub use args::{ActionArgs, PageArgs};
+pub use args::{ActionArgs, PageArgs, ReasonedActionArgs};
 pub use bench::BenchArgs;
 pub use bulk::BulkArgs;
 pub use dlq::DlqCommand;

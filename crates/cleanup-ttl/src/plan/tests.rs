@@ -78,13 +78,12 @@ fn an_orphan_is_deleted_on_its_second_sighting_a_period_later_by_its_uid() {
 }
 
 #[test]
-fn an_ended_session_with_an_environment_is_torn_down_and_not_an_orphan() {
+fn the_environment_of_an_ended_session_is_no_orphan_and_nobody_looks_for_it() {
     for state in SessionState::TERMINAL {
         let mut input = world(2);
         input.known[0].state = state;
         let plan = planned(&input);
-        assert_eq!(plan.teardowns, [input.known[0].session_id]);
-        assert!(plan.orphans.is_empty() && plan.recheck.is_empty());
+        assert!(plan.orphans.is_empty() && plan.recheck.is_empty() && plan.stale.is_empty());
     }
 }
 
@@ -221,11 +220,10 @@ proptest! {
             !row.state.is_terminal() && row.environment_state != EnvironmentState::Gone
         }) {
             prop_assert!(deletions.iter().all(|deletion| Some(&deletion.uid) != row.runtime_uid.as_ref()));
-            prop_assert!(!plan.teardowns.contains(&row.session_id));
         }
         prop_assert!(plan.orphans.len() <= policy.orphan_limit(input.listed.len()));
         if plan.refusal.is_some() {
-            prop_assert!(deletions.is_empty() && plan.teardowns.is_empty() && plan.recheck.is_empty());
+            prop_assert!(deletions.is_empty() && plan.recheck.is_empty());
         }
         let mut reversed = input.clone();
         reversed.listed.reverse();

@@ -1,7 +1,6 @@
 //! Arguments the verbs share.
 
 use clap::Args;
-use command_line::CliError;
 use session_identity::{Actor, JobId, UserId};
 
 use crate::JobAction;
@@ -29,20 +28,6 @@ pub struct ActionArgs {
 }
 
 impl ActionArgs {
-    /// The same where a reason is not optional.
-    pub(super) fn with_reason(&self) -> Result<JobAction, CliError> {
-        let action = self.action();
-        let is_given = action
-            .reason
-            .as_deref()
-            .is_some_and(|why| !why.trim().is_empty());
-        if is_given {
-            return Ok(action);
-        }
-        let message = "whoever does this says why";
-        Err(CliError::usage("reason", message).next("--reason TEXT"))
-    }
-
     pub(super) fn action(&self) -> JobAction {
         let actor = Actor::Staff(self.actor.clone()).to_string();
         JobAction {
@@ -50,6 +35,33 @@ impl ActionArgs {
             reason: self.reason.clone(),
         }
     }
+}
+
+/// Who and why, where nobody acts without a reason.
+#[derive(Args, Debug)]
+pub struct ReasonedActionArgs {
+    /// The operator's user id; kept as `staff:<user id>`.
+    #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = parse_user)]
+    actor: UserId,
+    /// Why, for whoever reads the log.
+    #[arg(long, value_parser = parse_reason)]
+    reason: String,
+}
+
+impl ReasonedActionArgs {
+    pub(super) fn action(&self) -> JobAction {
+        JobAction {
+            actor: Actor::Staff(self.actor.clone()).to_string(),
+            reason: Some(self.reason.clone()),
+        }
+    }
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn parse_user(text: &str) -> Result<UserId, String> {

@@ -1,7 +1,6 @@
 //! `schedules …`.
 
 use std::fmt::Write as _;
-
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,8 +8,8 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::ActionArgs;
 use super::errors::cli_error;
+use super::{ActionArgs, ReasonedActionArgs};
 use crate::{ScheduleRecord, list_schedules, pause_schedule, resume_schedule, run_schedule};
 
 /// Shows recurring work, pauses and resumes it, and has it run now.
@@ -46,7 +45,7 @@ pub struct PauseArgs {
     lasts: Duration,
     /// Who and why.
     #[command(flatten)]
-    action: ActionArgs,
+    action: ReasonedActionArgs,
 }
 
 impl RunCommand for SchedulesCommand {
@@ -61,8 +60,7 @@ impl RunCommand for SchedulesCommand {
                 lasts,
                 action,
             }) => {
-                let action = action.with_reason()?;
-                let changed = pause_schedule(connection, &schedule, lasts, &action).await;
+                let changed = pause_schedule(connection, &schedule, lasts, &action.action()).await;
                 ("job-queue/schedules-pause.v1", schedule, changed)
             }
             Self::Resume(ScheduleArgs { schedule, action }) => {
