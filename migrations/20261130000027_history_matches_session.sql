@@ -27,13 +27,24 @@ CREATE CONSTRAINT TRIGGER session_transitions_proof AFTER INSERT ON session_tran
 
 CREATE FUNCTION prove_session_extension() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    before timestamptz;
     after  timestamptz;
     now_at record;
 BEGIN
     SELECT ends_at, version INTO now_at FROM exam_sessions WHERE id = NEW.session_id;
     SELECT previous_end INTO after FROM session_extensions
         WHERE session_id = NEW.session_id AND version > NEW.version ORDER BY version LIMIT 1;
-    IF NEW.version > now_at.version OR NEW.new_end IS DISTINCT FROM coalesce(after, now_at.ends_at) THEN
+    SELECT new_end INTO before FROM session_extensions
+        WHERE session_id = NEW.session_id AND version < NEW.version ORDER BY version DESC LIMIT 1;
+    -- Each version of the row is one change: what was a transition, or another extension, was not this.
+    IF NEW.version > now_at.version
+        OR NEW.new_end <> NEW.previous_end + make_interval(secs => NEW.by_seconds)
+        OR NEW.previous_end IS DISTINCT FROM coalesce(before, NEW.previous_end)
+        OR NEW.new_end IS DISTINCT FROM coalesce(after, now_at.ends_at)
+        OR EXISTS (SELECT FROM session_transitions
+                   WHERE session_id = NEW.session_id AND version = NEW.version)
+        OR EXISTS (SELECT FROM session_extensions
+                   WHERE session_id = NEW.session_id AND version = NEW.version AND id <> NEW.id) THEN
         RAISE EXCEPTION 'exam session % was not extended to % at version %',
             NEW.session_id, NEW.new_end, NEW.version USING ERRCODE = 'check_violation';
     END IF;

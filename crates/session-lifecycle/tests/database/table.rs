@@ -189,18 +189,28 @@ async fn raw_sql_cannot_add_what_never_happened(pool: PgPool) {
         let refused = forged.commit().await;
         assert!(refused.is_err(), "{version}: {from:?} to {to}");
     }
+    // Also one that fits the session's end, where a transition or an extension took the version.
     for version in [session.version, session.version + 1, session.version + 90] {
-        let mut forged = conn.begin().await.unwrap();
-        sqlx::query!(
-            "INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
-                                             actor, reason, idempotency_key)
-             VALUES ($1, $2, 600, now(), now() + interval '9 hours', 'staff:eve', 'r', 'forged')",
-            id,
-            version,
-        )
-        .execute(&mut *forged)
-        .await
-        .unwrap();
-        assert!(forged.commit().await.is_err(), "{version}");
+        for (by_seconds, off) in [(600, 0.0), (600, 32_400.0), (77, 0.0)] {
+            let mut forged = conn.begin().await.unwrap();
+            sqlx::query!(
+                "INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
+                                                 actor, reason, idempotency_key)
+                 SELECT id, $2, $3, ends_at - interval '600 s', ends_at + make_interval(secs => $4),
+                        'staff:eve', 'r', 'forged'
+                 FROM exam_sessions WHERE id = $1",
+                id,
+                version,
+                by_seconds,
+                off,
+            )
+            .execute(&mut *forged)
+            .await
+            .unwrap();
+            assert!(
+                forged.commit().await.is_err(),
+                "{version} by {by_seconds}, off {off}"
+            );
+        }
     }
 }
