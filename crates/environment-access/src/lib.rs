@@ -28,8 +28,7 @@ pub use interruption::{
 };
 pub use origin::{OriginError, Origins, PageOrigin};
 pub use outage::{
-    Outage, OutageCause, OutageRecord, Span, beat_process, delete_stale_processes, downtimes,
-    outages, record_outage,
+    Outage, OutageCause, OutageRecord, Span, beat_process, downtimes, outages, record_outage,
 };
 pub use terminal::{TerminalAuthority, current_epochs, take_epoch};
 pub use ticket::{

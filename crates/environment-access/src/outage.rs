@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use session_identity::{ExamSessionId, TerminalProcessId};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Processes say that they live every 10 s; the last word of one that lives is no older than this.
 const HEARD_OF: Duration = Duration::from_secs(20);
@@ -34,6 +35,8 @@ impl OutageCause {
 /// An outage that is over, by a clock that only counts: the database knows the time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
+    /// Names it, so that it is kept once however often it is written.
+    pub id: Uuid,
     /// Why.
     pub cause: OutageCause,
     /// How long it took.
@@ -74,17 +77,18 @@ pub async fn record_outage(
     outage: Outage,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO terminal_outages (session_id, epoch, began_at, ended_at, cause)
-         SELECT a.session_id, a.epoch, over - make_interval(secs => $4), over, $5
+        "INSERT INTO terminal_outages (id, session_id, epoch, began_at, ended_at, cause)
+         SELECT $6, a.session_id, a.epoch, over - make_interval(secs => $4), over, $5
          FROM terminal_attachments a,
               LATERAL (SELECT clock_timestamp() - make_interval(secs => $3) AS over) AS at
          WHERE a.session_id = $1 AND a.epoch = $2
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (id) DO NOTHING",
         session_id.as_uuid(),
         epoch,
         outage.ended_ago.as_secs_f64(),
         outage.lasted.as_secs_f64(),
         outage.cause.as_str(),
+        outage.id,
     )
     .execute(conn)
     .await
@@ -109,7 +113,8 @@ pub async fn outages(
     .await
 }
 
-/// Says that a terminal process lives.
+/// Says that a terminal process lives and reaches the database. After a silence a new stretch of its
+/// life begins: meanwhile it could admit nobody.
 ///
 /// # Errors
 /// Errors of the database.
@@ -118,9 +123,14 @@ pub async fn beat_process(
     process: TerminalProcessId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO terminal_processes AS p (id) VALUES ($1)
-         ON CONFLICT (id) DO UPDATE SET seen_at = greatest(p.seen_at, clock_timestamp())",
+        "WITH heard AS (
+             UPDATE terminal_processes SET seen_at = greatest(seen_at, clock_timestamp())
+             WHERE id = $1 AND seen_at >= clock_timestamp() - make_interval(secs => $2)
+             RETURNING id
+         )
+         INSERT INTO terminal_processes (id) SELECT $1 WHERE NOT EXISTS (SELECT FROM heard)",
         process.as_uuid(),
+        HEARD_OF.as_secs_f64(),
     )
     .execute(conn)
     .await
@@ -157,21 +167,4 @@ pub async fn downtimes(conn: &mut PgConnection, span: Span) -> Result<Vec<Span>,
     )
     .fetch_all(conn)
     .await
-}
-
-/// Deletes what is known of processes that were last heard of longer ago than `kept`.
-///
-/// # Errors
-/// Errors of the database.
-pub async fn delete_stale_processes(
-    conn: &mut PgConnection,
-    kept: Duration,
-) -> Result<u64, sqlx::Error> {
-    sqlx::query!(
-        "DELETE FROM terminal_processes WHERE seen_at < clock_timestamp() - make_interval(secs => $1)",
-        kept.as_secs_f64(),
-    )
-    .execute(conn)
-    .await
-    .map(|done| done.rows_affected())
 }

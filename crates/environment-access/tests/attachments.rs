@@ -8,11 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use environment_access::wire::CloseCode;
 use environment_access::{
     Outage, OutageCause, Span, attachments, beat_attachments, beat_process, close_attachment,
-    close_silent_attachments, delete_stale_processes, downtimes, load_interruptions,
-    open_attachment, outages, record_outage, take_epoch,
+    close_silent_attachments, downtimes, load_interruptions, open_attachment, outages,
+    record_outage, take_epoch,
 };
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, LoginId, TerminalProcessId};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 const NOW: Duration = Duration::ZERO;
 const SILENT: Duration = Duration::from_secs(45);
@@ -175,17 +176,18 @@ async fn an_outage_is_kept_with_the_time_it_happened_at(pool: PgPool) {
     let session = running(&mut conn).await;
     let epoch = attach(&mut conn, session, TerminalProcessId::generate()).await;
     let outage = Outage {
+        id: Uuid::now_v7(),
         cause: OutageCause::LegLost,
         lasted: Duration::from_secs(30),
         ended_ago: Duration::from_secs(60),
     };
-    for known in [epoch, epoch + 1] {
+    for known in [epoch, epoch, epoch + 1] {
         record_outage(&mut conn, (session, known), outage)
             .await
             .unwrap();
     }
     let known = outages(&mut conn, session).await.unwrap();
-    assert_eq!(known.len(), 1, "nobody attached a second time");
+    assert_eq!(known.len(), 1, "once, and for an attach that there was");
     assert_eq!(
         known[0].ended_at - known[0].began_at,
         TimeDelta::seconds(30)
@@ -231,23 +233,34 @@ async fn downtimes_are_where_no_process_lived(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_process_that_beats_lives_and_old_ones_go(pool: PgPool) {
+async fn a_process_that_reaches_the_database_again_was_not_there_meanwhile(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let process = TerminalProcessId::generate();
     for _ in 0..2 {
         beat_process(&mut conn, process).await.unwrap();
     }
+    // Four minutes without a word, as when the database is away.
     sqlx::query!(
-        "INSERT INTO terminal_processes (id, started_at, seen_at)
-         VALUES (gen_random_uuid(), now() - interval '40 days', now() - interval '32 days')"
+        "UPDATE terminal_processes SET started_at = started_at - interval '5 minutes',
+                                       seen_at = seen_at - interval '4 minutes'"
     )
     .execute(&mut *conn)
     .await
     .unwrap();
-    let kept = Duration::from_hours(31 * 24);
-    assert_eq!(delete_stale_processes(&mut conn, kept).await.unwrap(), 1);
-    let left = sqlx::query_scalar!("SELECT count(*) AS \"count!\" FROM terminal_processes");
-    assert_eq!(left.fetch_one(&mut *conn).await.unwrap(), 1);
+    beat_process(&mut conn, process).await.unwrap();
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#);
+    let now = now.fetch_one(&mut *conn).await.unwrap();
+    let span = Span {
+        from: now - TimeDelta::minutes(5),
+        until: now,
+    };
+    let down = downtimes(&mut conn, span).await.unwrap();
+    let lasted: Vec<_> = down
+        .iter()
+        .map(|it| (it.until - it.from).num_seconds())
+        .collect();
+    assert_eq!(lasted.len(), 1, "one life in two stretches");
+    assert!((215..=225).contains(&lasted[0]), "{lasted:?}");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

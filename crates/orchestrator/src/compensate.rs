@@ -5,15 +5,30 @@ use std::time::Duration;
 use environment_access::{ChargedTo, Interruption, load_interruptions, platform_time};
 use serde::Serialize;
 use session_identity::{Actor, ExamSessionId};
-use session_lifecycle::{Extension, ExtensionRecord, extensions, lock_session};
+use session_lifecycle::{ExtendError, Extension, ExtensionRecord, extensions, lock_session};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 
 use crate::cohort::grant;
 use crate::{CohortOutcome, StepError};
 
-/// How the key of every compensation begins: their sum is what was given back before.
+/// How the key of every compensation begins, and no other extension's: their sum is what was given back
+/// before.
 const KEY_PREFIX: &str = "interruptions:";
+
+/// Refuses a key that would pass an extension off as a compensation.
+///
+/// # Errors
+/// [`ExtendError::Invalid`].
+pub(crate) fn check_key(key: &str) -> Result<(), ExtendError> {
+    if key.starts_with(KEY_PREFIX) {
+        return Err(ExtendError::Invalid {
+            field: "idempotency_key",
+            problem: "must not begin with `interruptions:`, as the keys of compensations do",
+        });
+    }
+    Ok(())
+}
 
 /// What the platform owes a session: proposed, and decided by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,9 +86,10 @@ impl Debt {
         }
     }
 
-    /// Names what is owed: the same interruptions are paid for once, whoever asks.
+    /// Names what is owed and what of it was given before: each part is paid for once, whoever asks.
     fn key(&self) -> String {
         let mut hash = Sha256::new();
+        hash.update(self.given_seconds.to_be_bytes());
         for it in self.charged() {
             hash.update(it.from.timestamp_micros().to_be_bytes());
             hash.update(it.until.map_or(0, |at| at.timestamp_micros()).to_be_bytes());

@@ -37,8 +37,6 @@ pub struct SweepReport {
     pub removed_workers: u64,
     /// Tickets for terminals that nobody can use any more.
     pub removed_tickets: u64,
-    /// Terminal processes that ended long ago.
-    pub removed_processes: u64,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

@@ -23,7 +23,6 @@ pub(crate) use pace::ScreenSize;
 
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
-use crate::evidence::Evidence;
 use crate::gate::Gate;
 use crate::leg::LegSpec;
 use crate::registry::Attached;
@@ -64,12 +63,11 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     Metric::TerminalCloses.increment(1, &[("code", code.as_str())]);
     tracing::info!(session.id = %session_id, user.id = %caller.login.principal.user_id,
         epoch = outcome.epoch, code = code.number(), reason = code.as_str(), "terminal closed");
+    if let Some(epoch) = outcome.epoch {
+        state.recorder.of(session_id, epoch).closed(code);
+    }
     browser.close(code).await;
     drop(place);
-    if let Some(epoch) = outcome.epoch {
-        let evidence = Evidence::of(state.pool.clone(), session_id, epoch);
-        evidence.closed(code).await;
-    }
 }
 
 /// How a connection ended, and which epoch it held if it got that far.
@@ -139,7 +137,7 @@ async fn serve(
         Ok(opened) => opened,
         Err(code) => return code,
     };
-    let evidence = Evidence::of(state.pool.clone(), attached.session_id, attached.epoch);
+    let evidence = state.recorder.of(attached.session_id, attached.epoch);
     evidence.opened();
     let terminal =
         terminal::Terminal::new(browser, state, attached, opened, login_ends_at, evidence);

@@ -9,7 +9,10 @@ use environment_access::wire::CloseCode;
 use environment_access::{Outage, OutageCause, close_attachment, open_attachment, record_outage};
 use session_identity::ExamSessionId;
 use sqlx::{PgConnection, PgPool};
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 /// A statement that takes longer has failed.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
@@ -19,11 +22,54 @@ const PAUSE: Duration = Duration::from_secs(2);
 const GIVE_UP_AFTER: Duration = Duration::from_mins(5);
 /// Shorter outages are nobody's business.
 const NOTICEABLE: Duration = Duration::from_secs(1);
+/// What is not written so long after the last terminal has left stays unwritten.
+const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+
+/// Writes for every attach of a process, on the process's own runtime: those of single connections end
+/// before it.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pool: PgPool,
+    runtime: Handle,
+    writing: TaskTracker,
+}
+
+impl Recorder {
+    /// Makes one that writes on the runtime it is made on.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            runtime: Handle::current(),
+            writing: TaskTracker::new(),
+        }
+    }
+
+    pub(crate) fn of(&self, session_id: ExamSessionId, epoch: i64) -> Evidence {
+        Evidence {
+            pool: self.pool.clone(),
+            runtime: self.runtime.clone(),
+            writing: self.writing.clone(),
+            session_id,
+            epoch,
+        }
+    }
+
+    /// Waits, for a while, until all is written. Call it when nothing is attached any more.
+    pub(crate) async fn flush(&self) {
+        self.writing.close();
+        if timeout(FLUSH_WITHIN, self.writing.wait()).await.is_err() {
+            let left = self.writing.len();
+            tracing::warn!(left, "what some attaches went through was not recorded");
+        }
+    }
+}
 
 /// Writes down what one attach goes through.
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence {
     pool: PgPool,
+    runtime: Handle,
+    writing: TaskTracker,
     session_id: ExamSessionId,
     epoch: i64,
 }
@@ -31,19 +77,11 @@ pub(crate) struct Evidence {
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Opened,
-    Outage(OutageCause, Duration),
+    Outage(OutageCause, Duration, Uuid),
     Closed(CloseCode),
 }
 
 impl Evidence {
-    pub(crate) const fn of(pool: PgPool, session_id: ExamSessionId, epoch: i64) -> Self {
-        Self {
-            pool,
-            session_id,
-            epoch,
-        }
-    }
-
     /// The shell has answered.
     pub(crate) fn opened(&self) {
         self.spawn(Event::Opened);
@@ -53,22 +91,22 @@ impl Evidence {
     pub(crate) fn outage(&self, cause: OutageCause, since: Instant) {
         let lasted = since.elapsed();
         if lasted >= NOTICEABLE {
-            self.spawn(Event::Outage(cause, lasted));
+            self.spawn(Event::Outage(cause, lasted, Uuid::now_v7()));
         }
     }
 
-    /// The attach is over. Waits until it is written.
-    pub(crate) async fn closed(&self, code: CloseCode) {
-        self.write(Event::Closed(code)).await;
+    /// The attach is over.
+    pub(crate) fn closed(&self, code: CloseCode) {
+        self.spawn(Event::Closed(code));
     }
 
     fn spawn(&self, event: Event) {
-        let this = self.clone();
-        tokio::spawn(async move { this.write(event).await });
+        let (this, happened) = (self.clone(), Instant::now());
+        let writing = async move { this.write(event, happened).await };
+        self.writing.spawn_on(writing, &self.runtime);
     }
 
-    async fn write(&self, event: Event) {
-        let happened = Instant::now();
+    async fn write(&self, event: Event, happened: Instant) {
         loop {
             let failure = match timeout(WRITE_WITHIN, self.try_write(event, happened)).await {
                 Ok(Ok(())) => return,
@@ -98,8 +136,9 @@ impl Evidence {
         let (session_id, epoch) = (self.session_id, self.epoch);
         match event {
             Event::Opened => open_attachment(conn, session_id, epoch, ago).await,
-            Event::Outage(cause, lasted) => {
+            Event::Outage(cause, lasted, id) => {
                 let outage = Outage {
+                    id,
                     cause,
                     lasted,
                     ended_ago: ago,

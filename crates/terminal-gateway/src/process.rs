@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::GatewayConfig;
+use crate::evidence::Recorder;
 use crate::registry::Registry;
 use crate::socket::keep_duplicate;
 use crate::state::GatewayState;
@@ -156,6 +157,7 @@ impl Gateway {
         }
         stopped.cancel();
         let ((), ended) = tokio::join!(handle.stop(true), server);
+        state.recorder.flush().await;
         parts.join_all().await;
         tracing::info!("the terminal process has stopped");
         outcome.and(ended.map_err(RunError::Server))
@@ -209,6 +211,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
     Ok(GatewayState {
         process_id: TerminalProcessId::generate(),
         waker: Waker::new(config.pool.clone()),
+        recorder: Recorder::new(config.pool.clone()),
         pool: config.pool,
         listening: config.listening,
         verifier: TokenVerifier::new(&config.tokens)?,

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::evidence::Recorder;
 use crate::registry::Registry;
 use crate::waiting::WaitingRoom;
 
@@ -34,6 +35,8 @@ pub(crate) struct GatewayState {
     pub(crate) health: RuntimeHealth,
     /// The attached terminals.
     pub(crate) registry: Registry,
+    /// Writes down what attaches go through.
+    pub(crate) recorder: Recorder,
     /// One permit for each terminal this process serves.
     pub(crate) places: Arc<Semaphore>,
     /// Sockets that have not said HELLO yet.

@@ -97,37 +97,45 @@ async fn apply(
         .map_err(failure::load)?
         .ok_or_else(|| failure::no_session(id))?;
     let debt = Debt::of(&mut connection, id).await.map_err(failure::step)?;
-    let text = match &outcome {
-        CohortOutcome::Granted {
-            previous_end,
-            new_end,
-        } => format!("{id} ends {new_end} instead of {previous_end}"),
-        CohortOutcome::Capped { new_end, .. } => {
-            format!(
-                "{id} ends {new_end}, its cap: {} s stay owed",
-                debt.due_seconds
-            )
-        }
-        CohortOutcome::Refused { code, reason } => {
-            return Err(CliError::conflict(reason.clone())
-                .code(*code)
-                .next(format!("carrel sessions show {id}")));
-        }
-        CohortOutcome::AlreadyEnded { state } => {
-            return Err(
-                CliError::conflict(format!("{id} is {state}: no time can be given back"))
-                    .code("session.ended")
-                    .next(format!("carrel sessions show {id}")),
-            );
-        }
-        _ => format!("{id} is owed nothing"),
-    };
+    let text = told(id, &outcome, &debt)?;
     let data = json!({ "result": outcome, "debt": debt, "session": session });
     let document = Document::new("orchestrator/sessions-compensate.v1", data).with_text(text);
     if outcome.is_as_asked() {
         return Ok(document);
     }
     Ok(document.with_exit(Exit::Partial))
+}
+
+/// What became of it in words.
+///
+/// # Errors
+/// Conflict, where the rules say no.
+fn told(id: ExamSessionId, outcome: &CohortOutcome, debt: &Debt) -> Result<String, CliError> {
+    let refused = |message: String, code: &str| {
+        CliError::conflict(message)
+            .code(code)
+            .next(format!("carrel sessions show {id}"))
+    };
+    Ok(match outcome {
+        CohortOutcome::Granted {
+            previous_end,
+            new_end,
+        } => format!("{id} ends {new_end} instead of {previous_end}"),
+        CohortOutcome::Capped { new_end, .. } => {
+            let due = debt.due_seconds;
+            format!("{id} ends {new_end}, its cap: {due} s stay owed")
+        }
+        CohortOutcome::AlreadyGranted { new_end } => format!("{id} ends {new_end} already"),
+        CohortOutcome::NothingOwed => format!("{id} is owed nothing"),
+        CohortOutcome::Refused { code, reason } => return Err(refused(reason.clone(), code)),
+        CohortOutcome::AlreadyEnded { state } => {
+            let message = format!("{id} is {state}: no time can be given back");
+            return Err(refused(message, "session.ended"));
+        }
+        CohortOutcome::Requested | CohortOutcome::AlreadyRequested => {
+            return Err(CliError::conflict("a compensation ends no session"));
+        }
+    })
 }
 
 fn line(interruption: &environment_access::Interruption) -> String {

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use super::visit::visit_each;
 use super::{Cohort, CohortError, CohortOutcome, CohortVisit, Consent, members};
 use crate::StepError;
+use crate::compensate::check_key;
 
 /// Asks for more time for every live session of an exam.
 #[derive(Debug, Clone)]
@@ -57,7 +58,9 @@ pub async fn extend_cohort(
     consent: Consent,
     tell: impl FnMut(CohortVisit),
 ) -> Result<(), CohortError> {
-    check_extension(&extension.of(ExamSessionId::generate())).map_err(CohortError::Invalid)?;
+    let sample = extension.of(ExamSessionId::generate());
+    check_extension(&sample).map_err(CohortError::Invalid)?;
+    check_key(&sample.idempotency_key).map_err(CohortError::Invalid)?;
     let mut connection = pool.acquire().await?;
     let members = members::find(&mut connection, &extension.cohort, consent).await?;
     for member in &members {

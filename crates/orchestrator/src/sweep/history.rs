@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use environment_access::{delete_stale_processes, delete_stale_tickets};
+use environment_access::delete_stale_tickets;
 use job_queue::{Retention, apply_retention};
 
 use super::SweepReport;
@@ -13,9 +13,6 @@ const TICKETS_KEPT: Duration = Duration::from_hours(24);
 /// More than all candidates of a large exam ask for between two passes.
 const TICKETS_AT_ONCE: i64 = 50_000;
 
-/// Longer than any exam is argued about while it runs: the ledger of a live session needs them.
-const PROCESSES_KEPT: Duration = Duration::from_hours(31 * 24);
-
 /// One pass over the queue's own tables and the tickets. What sessions and environments leave
 /// behind stays: it is the record of an exam.
 pub(super) async fn sweep(
@@ -25,9 +22,7 @@ pub(super) async fn sweep(
     let mut connection = workshop.pool.acquire().await?;
     let removed = apply_retention(&mut connection, retention).await?;
     let tickets = delete_stale_tickets(&mut connection, TICKETS_KEPT, TICKETS_AT_ONCE).await?;
-    let processes = delete_stale_processes(&mut connection, PROCESSES_KEPT).await?;
     Ok(SweepReport {
-        removed_processes: processes,
         removed_tickets: tickets,
         removed_jobs: removed.jobs,
         removed_days: removed.days,

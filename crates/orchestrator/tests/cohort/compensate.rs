@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use environment_access::{close_attachment, open_attachment, take_epoch, wire::CloseCode};
-use orchestrator::{CohortOutcome, Compensation, Debt, compensate_session};
+use orchestrator::{CohortError, CohortOutcome, Compensation, Consent, Debt, compensate_session};
 use session_identity::{Actor, ExamSessionId, LoginId, TerminalProcessId, UserId};
-use session_lifecycle::{Extension, extensions};
+use session_lifecycle::{ExtendError, Extension, extensions};
 use sqlx::{PgConnection, PgPool};
 
-use crate::fixtures::{end, ends_at, running};
+use crate::fixtures::{end, ends_at, extend, quarter, running};
 
 fn dana() -> Compensation {
     Compensation {
@@ -62,7 +62,7 @@ async fn at(conn: &mut PgConnection, id: ExamSessionId, second: i64) -> DateTime
 
 async fn hour_old(conn: &mut PgConnection, id: ExamSessionId) {
     sqlx::query!(
-"UPDATE exam_sessions SET running_at = running_at - interval '1 hour', version = version + 1
+        "UPDATE exam_sessions SET running_at = running_at - interval '1 hour', version = version + 1
          WHERE id = $1",
         id.as_uuid(),
     )
@@ -172,6 +172,17 @@ async fn a_cap_leaves_the_rest_owed_and_an_end_leaves_all_of_it(pool: PgPool) {
     let given = compensate_session(&pool, capped, &dana()).await.unwrap();
     assert!(matches!(given, CohortOutcome::Capped { .. }), "{given:?}");
     assert!((17..=18).contains(&due(&mut conn, capped).await));
+    let again = compensate_session(&pool, capped, &dana()).await.unwrap();
+    assert!(
+        matches!(
+            again,
+            CohortOutcome::Refused {
+                code: "extension.beyond_cap",
+                ..
+            }
+        ),
+        "nothing is left to give: {again:?}"
+    );
 
     end(&mut conn, over).await;
     let late = compensate_session(&pool, over, &dana()).await.unwrap();
@@ -180,4 +191,27 @@ async fn a_cap_leaves_the_rest_owed_and_an_end_leaves_all_of_it(pool: PgPool) {
         "{late:?}"
     );
     assert_eq!(due(&mut conn, over).await, 30, "and it stays on record");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn nobody_passes_an_extension_off_as_a_compensation(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let id = running(&mut conn, 1).await[0].id;
+    let forged = Extension {
+        session_id: id,
+        by: std::time::Duration::from_mins(15),
+        actor: dana().actor,
+        reason: "INC-7".to_owned(),
+        idempotency_key: "interruptions:1".to_owned(),
+    };
+    let refused = orchestrator::extend_session(&pool, &forged).await;
+    assert!(matches!(
+        refused,
+        Err(ExtendError::Invalid {
+            field: "idempotency_key",
+            ..
+        })
+    ));
+    let refused = extend(&pool, &quarter("interruptions"), Consent::Sessions(1)).await;
+    assert!(matches!(refused, Err(CohortError::Invalid(_))));
 }

@@ -27,10 +27,7 @@ pub(super) enum AfterLoss {
         worth_telling: bool,
     },
     /// End the connection.
-    GiveUp {
-        /// Since when the leg has been down.
-        down_since: Instant,
-    },
+    GiveUp,
 }
 
 /// A leg that is open again.
@@ -46,6 +43,11 @@ impl Link {
     /// Whether commands can be sent.
     pub(super) const fn is_up(&self) -> bool {
         self.down_since.is_none()
+    }
+
+    /// Since when the leg has been down, if it is.
+    pub(super) const fn down_since(&self) -> Option<Instant> {
+        self.down_since
     }
 
     /// Notes that the leg is open, and says what that mends.
@@ -64,7 +66,7 @@ impl Link {
     pub(super) fn lost(&mut self, now: Instant, jitter: f64) -> AfterLoss {
         let since = *self.down_since.get_or_insert(now);
         if now.saturating_duration_since(since) >= GIVE_UP_AFTER {
-            return AfterLoss::GiveUp { down_since: since };
+            return AfterLoss::GiveUp;
         }
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
         self.failures += 1;
@@ -97,15 +99,12 @@ mod tests {
                     longest = pause;
                     told += u32::from(worth_telling);
                 }
-                AfterLoss::GiveUp { .. } => panic!("too early, at {second}"),
+                AfterLoss::GiveUp => panic!("too early, at {second}"),
             }
         }
         assert_eq!((longest, told), (LONGEST_PAUSE, 1));
-        let down_since = start;
-        assert_eq!(
-            link.lost(start + GIVE_UP_AFTER, 1.0),
-            AfterLoss::GiveUp { down_since }
-        );
+        assert_eq!(link.lost(start + GIVE_UP_AFTER, 1.0), AfterLoss::GiveUp);
+        assert_eq!(link.down_since(), Some(start));
     }
 
     #[test]

@@ -129,6 +129,20 @@ impl<'a> Terminal<'a> {
 
     /// Serves until something ends it, and says what.
     pub(super) async fn serve(mut self) -> CloseCode {
+        let code = self.run().await;
+        // Whatever ended it: what did not work until then was an outage.
+        for (cause, since) in [
+            (OutageCause::LegLost, self.link.down_since()),
+            (OutageCause::InputFrozen, self.frozen_since),
+        ] {
+            if let Some(since) = since {
+                self.evidence.outage(cause, since);
+            }
+        }
+        code
+    }
+
+    async fn run(&mut self) -> CloseCode {
         let attached = self.attached;
         let mut shut = std::pin::pin!(attached.gate.wait_shut());
         let draining = self.draining.clone();

@@ -1,5 +1,6 @@
 //! A keeper and the runtime that leads to it: one shell that echoes what it is given.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -41,6 +42,8 @@ pub(crate) struct TestKeeper {
     /// Counts up when the shell's state changes or every leg is to break.
     changed: watch::Sender<u64>,
     breaks: watch::Sender<u64>,
+    /// Whether it can be reached.
+    pub(crate) is_away: Arc<AtomicBool>,
 }
 
 impl TestKeeper {
@@ -50,6 +53,7 @@ impl TestKeeper {
             shell: Arc::default(),
             changed,
             breaks,
+            is_away: Arc::default(),
         }
     }
 
@@ -250,6 +254,13 @@ impl EnvironmentRuntime for TestRuntime {
         _: &RuntimeUid,
         _: &AttachRequest,
     ) -> Result<AttachStreams, RuntimeError> {
+        if self.0.is_away.load(Ordering::SeqCst) {
+            let message = "no such process".to_owned();
+            return Err(RuntimeError::new(
+                "attach",
+                Signal::ExecTargetMissing { message },
+            ));
+        }
         let (ours, theirs) = duplex(PIPE);
         let keeper = self.0.clone();
         let stream = Stream {

@@ -5,6 +5,7 @@
 mod bench;
 mod browser;
 mod cut_off;
+mod evidence;
 mod keeper;
 mod refusals;
 mod streams;

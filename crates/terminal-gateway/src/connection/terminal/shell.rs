@@ -140,10 +140,7 @@ impl Terminal<'_> {
     /// Opens the leg anew, at the same epoch and offsets, while the browser stays.
     fn reopen(&mut self) -> Result<(), CloseCode> {
         match self.link.lost(Instant::now(), rand::random()) {
-            AfterLoss::GiveUp { down_since } => {
-                self.evidence.outage(OutageCause::LegLost, down_since);
-                Err(CloseCode::ExecFailed)
-            }
+            AfterLoss::GiveUp => Err(CloseCode::ExecFailed),
             AfterLoss::Reopen {
                 pause,
                 worth_telling,

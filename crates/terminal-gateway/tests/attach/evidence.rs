@@ -1,0 +1,105 @@
+//! What an attach went through is on record, whatever ended it.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use environment_access::{AttachmentRecord, OutageRecord, attachments, outages};
+use sqlx::PgPool;
+
+use crate::bench::Bench;
+use crate::browser::{Browser, PATIENCE};
+
+/// Longer than what nobody notices.
+const AWAY: Duration = Duration::from_millis(2_500);
+
+async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap()
+}
+
+async fn attachment(bench: &Bench, fits: fn(&AttachmentRecord) -> bool) -> AttachmentRecord {
+    until(async || {
+        let mut conn = bench.pool.acquire().await.unwrap();
+        let all = attachments(&mut conn, bench.session_id).await.unwrap();
+        all.into_iter().find(fits)
+    })
+    .await
+}
+
+async fn outage(bench: &Bench) -> OutageRecord {
+    until(async || {
+        let mut conn = bench.pool.acquire().await.unwrap();
+        outages(&mut conn, bench.session_id).await.unwrap().pop()
+    })
+    .await
+}
+
+fn assert_lasted(outage: &OutageRecord) {
+    assert_eq!(outage.cause, "leg_lost");
+    let lasted = (outage.ended_at - outage.began_at).to_std().unwrap();
+    assert!(lasted >= AWAY / 2, "{lasted:?}");
+}
+
+/// The leg breaks and cannot be opened anew for a while.
+async fn lose_leg(bench: &Bench) {
+    bench.keeper.is_away.store(true, Ordering::SeqCst);
+    bench.keeper.break_legs();
+    tokio::time::sleep(AWAY).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_attach_is_opened_seen_and_closed_and_its_process_lives(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (browser, _) = Browser::attach(&bench, None).await;
+    let opened = attachment(&bench, |it| it.opened_at.is_some()).await;
+    assert_eq!((opened.epoch, opened.detached_at), (1, None));
+    drop(browser);
+    let closed = attachment(&bench, |it| it.detached_at.is_some()).await;
+    assert_eq!(closed.close_code, Some(1001));
+    let lives = sqlx::query_scalar!(r#"SELECT count(*) AS "lives!" FROM terminal_processes"#);
+    assert_eq!(lives.fetch_one(&bench.pool).await.unwrap(), 1);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_leg_that_was_lost_and_opened_anew_is_an_outage(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    lose_leg(&bench).await;
+    bench.keeper.is_away.store(false, Ordering::SeqCst);
+    browser.type_at(0, b"abc").await;
+    browser.output(0, 3).await;
+    assert_lasted(&outage(&bench).await);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn so_is_one_that_whoever_waited_for_it_did_not_see_the_end_of(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (browser, _) = Browser::attach(&bench, None).await;
+    lose_leg(&bench).await;
+    drop(browser);
+    assert_lasted(&outage(&bench).await);
+    let closed = attachment(&bench, |it| it.detached_at.is_some()).await;
+    assert_eq!(closed.close_code, Some(1001));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_process_that_stops_has_written_how_its_attaches_ended(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.stop.cancel();
+    assert_eq!(browser.closed().await, 1012);
+    tokio::time::timeout(PATIENCE, &mut bench.ended)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut conn = bench.pool.acquire().await.unwrap();
+    let all = attachments(&mut conn, bench.session_id).await.unwrap();
+    assert_eq!(all[0].close_code, Some(1012), "{all:?}");
+}
