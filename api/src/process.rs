@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use environment_access::{KeyError, Origins, TokenVerifier};
 use job_queue::Waker;
-use sqlx::PgPool;
+use telemetry::metrics::Metric;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -124,7 +124,11 @@ impl Api {
         parts.spawn(serve_admin(
             admin,
             metrics,
-            state.pool.clone(),
+            state.clone().into_inner(),
+            stopping.clone(),
+        ));
+        parts.spawn(keep_keys_fresh(
+            state.clone().into_inner(),
             stopping.clone(),
         ));
         parts.spawn(state.hints.clone().run(
@@ -226,21 +230,41 @@ fn serve(listener: TcpListener, state: &Data<ApiState>) -> std::io::Result<Serve
     Ok(server.run())
 }
 
+/// An outage of the issuer ends nothing: the last keys stay in use, and the first ones are waited for.
+async fn keep_keys_fresh(state: Arc<ApiState>, stopping: CancellationToken) {
+    stopping
+        .run_until_cancelled(state.verifier.keep_keys_fresh())
+        .await;
+}
+
+fn show_key_freshness(verifier: &TokenVerifier) {
+    let Some(keys) = verifier.key_freshness() else {
+        return;
+    };
+    Metric::TokenKeyFetchFailures.set(keys.failures.into(), &[]);
+    if let Some(age) = keys.age {
+        Metric::TokenKeysAgeSeconds.set(age.as_secs_f64(), &[]);
+    }
+}
+
 async fn serve_admin(
     admin: AdminServer,
     metrics: MetricsHandle,
-    pool: PgPool,
+    state: Arc<ApiState>,
     stopping: CancellationToken,
 ) {
     let gauges = Arc::new(ServiceGauges::default());
-    let scraped = pool.clone();
+    let scraped = Arc::clone(&state);
     let refresh = move || -> BoxFuture<()> {
-        let (gauges, pool) = (Arc::clone(&gauges), scraped.clone());
-        Box::pin(async move { gauges.refresh(&pool).await })
+        let (gauges, state) = (Arc::clone(&gauges), Arc::clone(&scraped));
+        Box::pin(async move {
+            show_key_freshness(&state.verifier);
+            gauges.refresh(&state.pool).await;
+        })
     };
     let ready = move || -> BoxFuture<telemetry::Readiness> {
-        let pool = pool.clone();
-        Box::pin(async move { readiness::check(&pool).await })
+        let state = Arc::clone(&state);
+        Box::pin(async move { readiness::check(&state).await })
     };
     admin
         .before_scrape(refresh)

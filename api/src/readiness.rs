@@ -2,19 +2,38 @@
 
 use std::time::Duration;
 
+use environment_access::TokenVerifier;
 use sqlx::PgPool;
 use sqlx::migrate::{Migrate, MigrateError};
 use telemetry::Readiness;
 
+use crate::state::ApiState;
+
 /// Probes have deadlines of their own; a pool that waits longer is not ready.
 const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Looks for keys to verify logins with, then at the database.
+pub(crate) async fn check(state: &ApiState) -> Readiness {
+    match of_keys(&state.verifier) {
+        Readiness::Ready => of_database(&state.pool).await,
+        not_ready @ Readiness::NotReady { .. } => not_ready,
+    }
+}
+
+/// Keys that were fetched once stay in use, so an issuer's outage makes nobody unready.
+fn of_keys(verifier: &TokenVerifier) -> Readiness {
+    if verifier.has_keys() {
+        return Readiness::Ready;
+    }
+    not_ready("the keys for logins have not been fetched yet (--token-jwks-url); the log says why")
+}
 
 /// Asks the database which migrations it holds and compares them with this build's.
 ///
 /// A newer schema is compatible, since migrations only expand before they contract; an older one,
 /// or one that another build wrote differently, is not. The answer names no host and no error text:
 /// the port is public.
-pub(crate) async fn check(pool: &PgPool) -> Readiness {
+async fn of_database(pool: &PgPool) -> Readiness {
     match tokio::time::timeout(DEADLINE, missing_migration(pool)).await {
         Ok(Ok(None)) => Readiness::Ready,
         Ok(Ok(Some(version))) => not_ready(&format!(

@@ -1,6 +1,5 @@
 //! Who is asking.
 
-use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::cookie::Cookie;
@@ -8,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 use environment_access::{LOGIN_COOKIE, TokenError};
+use futures_util::future::LocalBoxFuture;
 use session_identity::Principal;
 
 use super::{single_header, state};
@@ -26,20 +26,21 @@ pub(crate) struct Authenticated {
 
 impl FromRequest for Authenticated {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request))
+        let request = request.clone();
+        Box::pin(async move { authenticate(&request).await })
     }
 }
 
-fn authenticate(request: &HttpRequest) -> Result<Authenticated, ApiError> {
+async fn authenticate(request: &HttpRequest) -> Result<Authenticated, ApiError> {
     let state = state(request)?;
     if request.headers().contains_key(header::AUTHORIZATION) {
-        return verify(state, bearer(request));
+        return verify(state, bearer(request)).await;
     }
     let cookie = request.cookie(LOGIN_COOKIE);
-    let authenticated = verify(state, cookie.as_ref().map(Cookie::value))?;
+    let authenticated = verify(state, cookie.as_ref().map(Cookie::value)).await?;
     require_origin(state, request)?;
     Ok(authenticated)
 }
@@ -53,11 +54,12 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn verify(state: &ApiState, token: Option<&str>) -> Result<Authenticated, ApiError> {
+async fn verify(state: &ApiState, token: Option<&str>) -> Result<Authenticated, ApiError> {
     let token = token.unwrap_or_default();
     let login = state
         .verifier
         .verify_login(token)
+        .await
         .map_err(|error| refused(&error))?;
     Ok(Authenticated {
         principal: login.principal,
@@ -65,9 +67,13 @@ fn verify(state: &ApiState, token: Option<&str>) -> Result<Authenticated, ApiErr
     })
 }
 
-/// Answers every refused token alike; which check failed is for the log alone.
+/// Answers every refused token alike; which check failed is for the log alone. While there are no
+/// keys to check any with, that is our side's fault and is told so.
 pub(crate) fn refused(error: &TokenError) -> ApiError {
     tracing::info!(reason = error.code(), "a login was refused");
+    if *error == TokenError::KeysUnavailable {
+        return ApiError::unavailable(error.clone());
+    }
     ApiError::new(ProblemCode::LoginRequired, TokenError::PUBLIC_MESSAGE)
         .next("send Authorization: Bearer <token>, or log in again from the exam platform")
 }

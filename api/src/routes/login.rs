@@ -53,6 +53,8 @@ impl FromFields for Login {
          content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or not valid.", body = Problem,
          content_type = "application/problem+json"),
+        (status = 503, description = "Logins cannot be verified for a moment.", body = Problem,
+         content_type = "application/problem+json"),
     )
 )]
 #[post("/v1/login")]
@@ -67,6 +69,7 @@ pub(crate) async fn login(
     let login = state
         .verifier
         .verify_login(token)
+        .await
         .map_err(|error| refused(&error))?;
     let seconds = i64::try_from(login.expires_in.as_secs()).unwrap_or(i64::MAX);
     let cookie = cookie(&request, token)

@@ -34,7 +34,8 @@ pub(crate) async fn livez() -> HttpResponse {
 
 /// Can the process do its work?
 ///
-/// The database is reachable and its schema is one this build understands.
+/// The database is reachable, its schema is one this build understands, and there are keys to
+/// verify logins with.
 #[utoipa::path(
     tag = "probes",
     operation_id = "readyz",
@@ -46,7 +47,7 @@ pub(crate) async fn livez() -> HttpResponse {
 )]
 #[get("/readyz")]
 pub(crate) async fn readyz(state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    match readiness::check(&state.pool).await {
+    match readiness::check(&state).await {
         Readiness::Ready => Ok(answer("ready")),
         Readiness::NotReady { reason } => Err(ApiError::new(ProblemCode::Unavailable, reason)),
     }

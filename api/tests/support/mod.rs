@@ -41,12 +41,22 @@ impl TestApi {
 
     /// Starts an API that also serves a page.
     pub(crate) async fn start_with_page(pool: &PgPool, page_dir: Option<PathBuf>) -> Self {
+        let tokens = TokenConfig::development(tokens::SECRET.into());
+        Self::start_with(pool, tokens, page_dir).await
+    }
+
+    /// Starts an API whose logins are signed by whoever is named.
+    pub(crate) async fn start_with_tokens(pool: &PgPool, tokens: TokenConfig) -> Self {
+        Self::start_with(pool, tokens, None).await
+    }
+
+    async fn start_with(pool: &PgPool, tokens: TokenConfig, page_dir: Option<PathBuf>) -> Self {
         let config = ApiConfig {
             pool: pool.clone(),
             listening: PgPoolOptions::new()
                 .max_connections(1)
                 .connect_lazy_with(PgConnectOptions::clone(&pool.connect_options())),
-            tokens: TokenConfig::development(tokens::SECRET.into()),
+            tokens,
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: ([127, 0, 0, 1], 0).into(),
             page_dir,

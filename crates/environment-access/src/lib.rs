@@ -36,8 +36,8 @@ pub use ticket::{
     TicketError, TicketGrant, delete_stale_tickets, issue_ticket, redeem_ticket, revoke_tickets,
 };
 pub use token::{
-    Claims, IssuedToken, KeyError, KeySource, Login, MintError, TokenArgs, TokenConfig, TokenError,
-    TokenRequest, TokenVerifier, issue_token,
+    Claims, FetchPace, IssuedToken, JwksUrl, JwksUrlError, KeyError, KeyFreshness, KeySource,
+    Login, MintError, TokenArgs, TokenConfig, TokenError, TokenRequest, TokenVerifier, issue_token,
 };
 
 /// Name of the cookie that carries a login, kept from scripts and from other sites.

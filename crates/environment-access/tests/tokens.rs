@@ -151,10 +151,11 @@ fn a_login_without_a_name_is_named_by_its_token() {
     assert_ne!(first, verifier.verify(&other).unwrap().login_id);
 }
 
-#[test]
-fn a_login_says_how_long_it_lasts() {
+#[tokio::test]
+async fn a_login_says_how_long_it_lasts() {
     let token = sign(Algorithm::EdDSA, None, &claims(), &ed25519());
-    let login = verifier("ed25519.public.pem").verify_login(&token).unwrap();
+    let verifier = verifier("ed25519.public.pem");
+    let login = verifier.verify_login(&token).await.unwrap();
     assert!(
         (58..=60).contains(&login.expires_in.as_secs()),
         "{:?}",
@@ -357,6 +358,10 @@ fn key_files_that_cannot_be_used_say_why() {
     let private = write("private", &key_text("ed25519.private.pem"));
     assert!(unusable(private).contains("private key"));
     assert!(unusable(write("p384", &key_text("p384.public.pem"))).contains("P-256"));
+    let short =
+        json!({"keys": [{"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([0xff; 128]), "e": "AQAB"}]});
+    let short = write("short.json", short.to_string().as_bytes());
+    assert!(unusable(short).contains("2048 bits"));
     let secret = br#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#;
     assert!(unusable(write("oct.json", secret)).contains("shared secret"));
     let cut = write("cut", b"-----BEGIN PUBLIC KEY-----\nAAAA\n");
@@ -369,21 +374,48 @@ fn key_files_that_cannot_be_used_say_why() {
 }
 
 #[test]
-fn a_key_file_and_a_development_secret_exclude_each_other() {
-    let args = |keys: Option<&str>, secret: Option<&str>| TokenArgs {
+fn exactly_one_source_of_keys_is_given() {
+    let args = |keys: Option<&str>, url: Option<&str>, secret: Option<&str>| TokenArgs {
         keys: keys.map(PathBuf::from),
+        jwks_url: url.map(|url| url.parse().unwrap()),
+        jwks_refresh_seconds: 300,
         development_secret: secret.map(SecretString::from),
         issuer: "exam-platform".to_owned(),
         audience: "carrel".to_owned(),
     };
-    let made = |args| TokenConfig::try_from(args);
-    assert!(matches!(made(args(None, None)), Err(KeyError::NoneGiven)));
+    let made = |keys, url, secret| TokenConfig::try_from(args(keys, url, secret));
+    let (file, url, secret) = (Some("k"), Some("https://exam.example/jwks"), Some(SECRET));
     assert!(matches!(
-        made(args(Some("k"), Some(SECRET))),
-        Err(KeyError::BothGiven)
+        made(file, None, None).unwrap().keys,
+        KeySource::File(_)
     ));
-    assert!(made(args(Some("k"), None)).is_ok());
-    assert!(made(args(None, Some(SECRET))).is_ok());
+    assert!(matches!(
+        made(None, url, None).unwrap().keys,
+        KeySource::Jwks { .. }
+    ));
+    assert!(made(None, None, secret).is_ok());
+    let none = made(None, None, None).unwrap_err().to_string();
+    assert!(
+        none.contains("--token-keys") && none.contains("--token-jwks-url"),
+        "{none}"
+    );
+    for (several, flags) in [
+        (made(file, url, None), "--token-keys and --token-jwks-url"),
+        (
+            made(file, None, secret),
+            "--token-keys and --token-hs256-secret",
+        ),
+        (
+            made(None, url, secret),
+            "--token-jwks-url and --token-hs256-secret",
+        ),
+    ] {
+        let several = several.unwrap_err().to_string();
+        assert!(
+            several.contains(flags) && !several.contains(SECRET),
+            "{several}"
+        );
+    }
 }
 
 #[test]

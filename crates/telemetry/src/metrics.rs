@@ -63,6 +63,10 @@ metric_table! {
         "HTTP requests answered, by route pattern and status.";
     HttpRequestSeconds: Histogram "carrel_http_request_seconds" Seconds ["route"]
         "Time from a request's head to its response's head, by route pattern.";
+    TokenKeysAgeSeconds: Gauge "carrel_token_keys_age_seconds" Seconds []
+        "Time since this process fetched the keys that it verifies logins with; absent where they come from a file.";
+    TokenKeyFetchFailures: Gauge "carrel_token_key_fetch_failures" Count []
+        "Fetches of those keys that failed since the last that succeeded.";
     StatusStreams: Gauge "carrel_status_streams" Count []
         "Status event streams that are open on this process.";
 

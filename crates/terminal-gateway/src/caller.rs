@@ -23,7 +23,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Verifies both proofs: an exact origin first, which is cheaper, and then the login.
-    pub(crate) fn of(request: &HttpRequest, state: &GatewayState) -> Result<Self, Problem> {
+    pub(crate) async fn of(request: &HttpRequest, state: &GatewayState) -> Result<Self, Problem> {
         let header = request
             .headers()
             .get(header::ORIGIN)
@@ -33,6 +33,7 @@ impl Caller {
         let login = state
             .verifier
             .verify_login(&token)
+            .await
             .map_err(Problem::Login)?;
         Ok(Self {
             login,

@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// Why a request was refused or failed.
 #[derive(Debug, ThisError)]
 pub(crate) enum Problem {
-    /// 401: the login is missing or not valid; which, is for the log.
+    /// 401: the login is missing or not valid; which, is for the log. 503 while there are no keys
+    /// to tell.
     #[error("accept a login")]
     Login(#[source] TokenError),
     /// 403: the page's origin is not on the list.
@@ -50,6 +51,11 @@ impl Problem {
     /// Status, code and sentence, as the caller is told them.
     fn answer(&self) -> (u16, &'static str, &'static str) {
         match self {
+            Self::Login(TokenError::KeysUnavailable) | Self::Database(_) => (
+                503,
+                "service.unavailable",
+                "The exam service is briefly unavailable.",
+            ),
             Self::Login(_) => (401, TokenError::PUBLIC_CODE, TokenError::PUBLIC_MESSAGE),
             Self::Origin => (
                 403,
@@ -74,11 +80,6 @@ impl Problem {
                 "terminal.busy",
                 "No terminal can be opened here for a moment.",
             ),
-            Self::Database(_) => (
-                503,
-                "service.unavailable",
-                "The exam service is briefly unavailable.",
-            ),
         }
     }
 
@@ -86,7 +87,7 @@ impl Problem {
         match self {
             Self::TooManyTickets { retry_after } => Some(retry_after.as_secs() + 1),
             Self::Busy => Some(2),
-            Self::Database(_) => Some(1),
+            Self::Login(TokenError::KeysUnavailable) | Self::Database(_) => Some(1),
             _ => None,
         }
     }
@@ -126,7 +127,7 @@ impl ResponseError for Problem {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         match self {
-            Self::Login(_) => {
+            Self::Login(_) if status == 401 => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             Self::Subprotocol => {
@@ -191,5 +192,16 @@ mod tests {
         ] {
             assert_eq!(told(Problem::Login(error)).await, expected);
         }
+    }
+
+    #[actix_web::test]
+    async fn a_login_that_cannot_be_verified_may_be_tried_again() {
+        let problem = Problem::Login(TokenError::KeysUnavailable);
+        let response = problem.error_response();
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+        assert!(!response.headers().contains_key(header::WWW_AUTHENTICATE));
+        let (status, document) = told(problem).await;
+        assert_eq!(status, 503);
+        assert_eq!(document["code"], "service.unavailable");
     }
 }

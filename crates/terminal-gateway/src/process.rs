@@ -11,6 +11,7 @@ use environment_access::{KeyError, TokenVerifier};
 use execution_environment::{Purpose, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
+use telemetry::metrics::Metric;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
@@ -137,6 +138,7 @@ impl Gateway {
         let mut parts = JoinSet::new();
         parts.spawn(authority::run(state.clone().into_inner(), stopped.clone()));
         parts.spawn(watch_runtime(state.clone().into_inner(), stopped.clone()));
+        parts.spawn(keep_keys_fresh(state.clone().into_inner(), stopped.clone()));
         parts.spawn(serve_admin(
             admin,
             metrics,
@@ -257,15 +259,40 @@ async fn watch_runtime(state: Arc<GatewayState>, stopped: CancellationToken) {
     stopped.run_until_cancelled(watch).await;
 }
 
+/// An outage of the issuer ends nothing: the last keys stay in use, and the first ones are waited for.
+async fn keep_keys_fresh(state: Arc<GatewayState>, stopped: CancellationToken) {
+    stopped
+        .run_until_cancelled(state.verifier.keep_keys_fresh())
+        .await;
+}
+
+fn show_key_freshness(verifier: &TokenVerifier) {
+    let Some(keys) = verifier.key_freshness() else {
+        return;
+    };
+    Metric::TokenKeyFetchFailures.set(keys.failures.into(), &[]);
+    if let Some(age) = keys.age {
+        Metric::TokenKeysAgeSeconds.set(age.as_secs_f64(), &[]);
+    }
+}
+
 async fn serve_admin(
     admin: AdminServer,
     metrics: MetricsHandle,
     state: Arc<GatewayState>,
     stopped: CancellationToken,
 ) {
+    let scraped = Arc::clone(&state);
+    let refresh = move || -> BoxFuture<()> {
+        let state = Arc::clone(&scraped);
+        Box::pin(async move { show_key_freshness(&state.verifier) })
+    };
     let ready = move || -> BoxFuture<Readiness> {
         let state = state.clone();
         Box::pin(async move { readiness::check(&state).await })
     };
-    admin.run(metrics, ready, stopped.cancelled()).await;
+    admin
+        .before_scrape(refresh)
+        .run(metrics, ready, stopped.cancelled())
+        .await;
 }

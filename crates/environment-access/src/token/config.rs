@@ -1,11 +1,12 @@
 //! Settings for verifying login tokens.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
 
-use super::KeyError;
+use super::{JwksUrl, KeyError};
 
 /// Shortest accepted development secret, in bytes: as long as the digest it keys.
 const SHORTEST_SECRET: usize = 32;
@@ -16,6 +17,23 @@ pub struct TokenArgs {
     /// File with the exam platform's public keys: PEM blocks or a JWKS document.
     #[arg(long = "token-keys", env = "CARREL_TOKEN_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
+    /// Address of the exam platform's JWKS document, instead of a file: https, or http on loopback.
+    #[arg(
+        long = "token-jwks-url",
+        env = "CARREL_TOKEN_JWKS_URL",
+        value_name = "URL"
+    )]
+    pub jwks_url: Option<JwksUrl>,
+    /// How often that document is fetched, in seconds: 10 to 86400. A token that names an unknown
+    /// key has it fetched at once.
+    #[arg(
+        long = "token-jwks-refresh-seconds",
+        env = "CARREL_TOKEN_JWKS_REFRESH_SECONDS",
+        default_value_t = 300,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(10..=86400)
+    )]
+    pub jwks_refresh_seconds: u32,
     /// Shared HS256 secret of at least 32 bytes, for development only.
     #[arg(
         long = "token-hs256-secret",
@@ -51,14 +69,43 @@ pub struct TokenConfig {
     pub audience: String,
 }
 
-/// Where verifying keys come from: never both, so that nobody signs with a development secret
+/// Where verifying keys come from: one place only, so that nobody signs with a development secret
 /// where the platform's keys are in force.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// Public keys in a file.
     File(PathBuf),
+    /// Public keys at an address, fetched again and again.
+    Jwks {
+        /// The address.
+        url: JwksUrl,
+        /// How often, and how patiently.
+        pace: FetchPace,
+    },
     /// A shared secret, for development.
     DevelopmentSecret(SecretString),
+}
+
+/// How often keys are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchPace {
+    /// Between two fetches that succeed, give or take a tenth.
+    pub every: Duration,
+    /// From the beginning of a fetch to the next one for a token that names an unknown key: any
+    /// caller can write such tokens, and the issuer is not to feel it.
+    pub at_most_every: Duration,
+    /// From asking to the last byte of the answer. Callers may have to wait for it.
+    pub within: Duration,
+}
+
+impl Default for FetchPace {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_mins(5),
+            at_most_every: Duration::from_secs(10),
+            within: Duration::from_secs(5),
+        }
+    }
 }
 
 impl TokenConfig {
@@ -76,18 +123,46 @@ impl TryFrom<TokenArgs> for TokenConfig {
     type Error = KeyError;
 
     fn try_from(args: TokenArgs) -> Result<Self, KeyError> {
-        let keys = match (args.keys, args.development_secret) {
-            (Some(path), None) => KeySource::File(path),
-            (None, Some(secret)) => KeySource::DevelopmentSecret(secret),
-            (Some(_), Some(_)) => return Err(KeyError::BothGiven),
-            (None, None) => return Err(KeyError::NoneGiven),
-        };
+        let keys = key_source(&args)?;
         Ok(Self {
             keys,
             issuer: args.issuer,
             audience: args.audience,
         })
     }
+}
+
+/// Takes the one source that was given.
+fn key_source(args: &TokenArgs) -> Result<KeySource, KeyError> {
+    let pace = FetchPace {
+        every: Duration::from_secs(args.jwks_refresh_seconds.into()),
+        ..FetchPace::default()
+    };
+    let file = args.keys.clone().map(KeySource::File);
+    let jwks = args.jwks_url.clone();
+    let secret = args.development_secret.clone();
+    let mut given: Vec<_> = [
+        ("--token-keys", file),
+        (
+            "--token-jwks-url",
+            jwks.map(|url| KeySource::Jwks { url, pace }),
+        ),
+        (
+            "--token-hs256-secret",
+            secret.map(KeySource::DevelopmentSecret),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(flag, source)| Some((flag, source?)))
+    .collect();
+    if given.len() > 1 {
+        let given = given.into_iter().map(|(flag, _)| flag).collect();
+        return Err(KeyError::SeveralGiven { given });
+    }
+    given
+        .pop()
+        .map(|(_, source)| source)
+        .ok_or(KeyError::NoneGiven)
 }
 
 /// Refuses a development secret that is too short to key SHA-256.

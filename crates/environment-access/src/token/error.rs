@@ -5,16 +5,36 @@ use std::path::PathBuf;
 use session_identity::UserIdError;
 use thiserror::Error;
 
+use super::JwksUrl;
+
 /// Why the keys for verifying tokens cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Neither a key file nor a development secret was given.
-    #[error("find token keys: give --token-keys (CARREL_TOKEN_KEYS)")]
+    /// No source of keys was given.
+    #[error(
+        "find token keys: give --token-keys (CARREL_TOKEN_KEYS) or --token-jwks-url \
+         (CARREL_TOKEN_JWKS_URL)"
+    )]
     NoneGiven,
-    /// A key file and a development secret were given.
-    #[error("choose between --token-keys and --token-hs256-secret: both are given")]
-    BothGiven,
+    /// More than one source of keys was given.
+    #[error("choose between {}: more than one is given", given.join(" and "))]
+    SeveralGiven {
+        /// The flags of those that were.
+        given: Vec<&'static str>,
+    },
+    /// This machine trusts nobody to say whose server answers.
+    #[error(
+        "find certificate authorities to know {url} by (--token-jwks-url): install \
+         ca-certificates, or name a file of them in SSL_CERT_FILE"
+    )]
+    NoAuthorities {
+        /// The address that keys are to be fetched from.
+        url: JwksUrl,
+        /// What was looked at.
+        #[source]
+        source: std::io::Error,
+    },
     /// The development secret is too short.
     #[error("use a token secret of {length} bytes: at least {shortest} are needed")]
     SecretTooShort {
@@ -59,7 +79,8 @@ pub enum KeyError {
     },
 }
 
-/// Why a token was refused. Internal: every caller gets the same public answer.
+/// Why a token was refused. Internal: every caller gets the same public answer, unless the keys
+/// are what is missing: then the token may be good, and the caller is to come back.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -87,6 +108,9 @@ pub enum TokenError {
         /// The key named, shortened.
         kid: String,
     },
+    /// The issuer's keys were never fetched, so nothing can be said of the token.
+    #[error("find the issuer's keys: they have not been fetched yet (--token-jwks-url)")]
+    KeysUnavailable,
     /// No key of ours made its signature.
     #[error("verify the signature of a login token")]
     SignatureInvalid,
@@ -140,6 +164,7 @@ impl TokenError {
             Self::AlgorithmNone => "token.algorithm_none",
             Self::AlgorithmNotAccepted { .. } => "token.algorithm_not_accepted",
             Self::UnknownKey { .. } => "token.unknown_key",
+            Self::KeysUnavailable => "token.keys_unavailable",
             Self::SignatureInvalid => "token.signature_invalid",
             Self::Expired => "token.expired",
             Self::NotYetValid => "token.not_yet_valid",

@@ -1,7 +1,10 @@
 //! Reading verifying keys from a file.
 
+use std::fmt;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
@@ -9,10 +12,11 @@ use super::KeyError;
 
 /// An uncompressed point of P-256: a tag and two coordinates of 32 bytes.
 const P256_POINT: usize = 65;
+/// Shortest accepted RSA modulus.
+const RSA_BITS: usize = 2048;
 const END_OF_BLOCK: &str = "-----END ";
 
 /// A key that can verify signatures of one algorithm.
-#[derive(Clone)]
 pub(super) struct VerifyingKey {
     /// Name of the key, where its file gave one.
     pub(super) kid: Option<String>,
@@ -20,6 +24,15 @@ pub(super) struct VerifyingKey {
     pub(super) algorithm: Algorithm,
     /// The key itself.
     pub(super) key: DecodingKey,
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads every key of a file of PEM blocks or of a JWKS document.
@@ -50,32 +63,76 @@ fn parse_jwks(path: &Path, text: &str) -> Result<Vec<VerifyingKey>, KeyError> {
         .iter()
         .enumerate()
         .filter(|(_, jwk)| jwk.common.public_key_use != Some(PublicKeyUse::Encryption))
-        .map(|(index, jwk)| jwk_key(jwk).map_err(|detail| unusable(path, index, detail)))
+        .map(|(index, jwk)| jwk_key(jwk).map_err(|fault| unusable(path, index, fault.detail())))
         .collect()
 }
 
-fn jwk_key(jwk: &Jwk) -> Result<VerifyingKey, &'static str> {
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
-            Algorithm::ES256
+/// What is wrong with one key of a JWKS document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JwkFault {
+    /// Whoever reads it can sign with it.
+    SharedSecret,
+    /// Its type or curve is not accepted.
+    OtherKind,
+    /// It says that it is for another algorithm.
+    OtherAlgorithm,
+    /// It is an RSA key that can be broken.
+    ShortModulus,
+    /// Its numbers do not fit its type.
+    NotAKey,
+}
+
+impl JwkFault {
+    pub(super) const fn detail(self) -> &'static str {
+        match self {
+            Self::SharedSecret => "it is a shared secret, not a public key",
+            Self::OtherKind => "only RSA, P-256 and Ed25519 keys are accepted",
+            Self::OtherAlgorithm => "its alg is not RS256, ES256 or EdDSA",
+            Self::ShortModulus => "its RSA modulus is shorter than 2048 bits",
+            Self::NotAKey => "its numbers are not a key",
         }
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
-            Algorithm::EdDSA
-        }
-        AlgorithmParameters::OctetKey(_) => return Err("it is a shared secret, not a public key"),
-        _ => return Err("only RSA, P-256 and Ed25519 keys are accepted"),
-    };
+    }
+}
+
+pub(super) fn jwk_key(jwk: &Jwk) -> Result<VerifyingKey, JwkFault> {
+    let algorithm = jwk_algorithm(jwk)?;
     let named = jwk.common.key_algorithm.map(|named| named.to_string());
     if named.is_some_and(|named| named != format!("{algorithm:?}")) {
-        return Err("its alg is not RS256, ES256 or EdDSA");
+        return Err(JwkFault::OtherAlgorithm);
     }
-    let key = DecodingKey::from_jwk(jwk).map_err(|_| "its numbers are not a key")?;
+    let key = DecodingKey::from_jwk(jwk).map_err(|_| JwkFault::NotAKey)?;
     Ok(VerifyingKey {
         kid: jwk.common.key_id.clone(),
         algorithm,
         key,
     })
+}
+
+fn jwk_algorithm(jwk: &Jwk) -> Result<Algorithm, JwkFault> {
+    match &jwk.algorithm {
+        AlgorithmParameters::RSA(numbers) if modulus_bits(&numbers.n)? < RSA_BITS => {
+            Err(JwkFault::ShortModulus)
+        }
+        AlgorithmParameters::RSA(_) => Ok(Algorithm::RS256),
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            Ok(Algorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            Ok(Algorithm::EdDSA)
+        }
+        AlgorithmParameters::OctetKey(_) => Err(JwkFault::SharedSecret),
+        _ => Err(JwkFault::OtherKind),
+    }
+}
+
+/// Bits of a modulus, without the zeros before it.
+fn modulus_bits(n: &str) -> Result<usize, JwkFault> {
+    let bytes = URL_SAFE_NO_PAD.decode(n).map_err(|_| JwkFault::NotAKey)?;
+    let significant = bytes.iter().position(|byte| *byte != 0);
+    Ok(significant.map_or(0, |first| {
+        let zeros = usize::try_from(bytes[first].leading_zeros()).unwrap_or(0);
+        (bytes.len() - first) * 8 - zeros
+    }))
 }
 
 fn parse_pem(path: &Path, text: &str) -> Result<Vec<VerifyingKey>, KeyError> {

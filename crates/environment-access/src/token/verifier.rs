@@ -1,33 +1,48 @@
 //! Verifying login tokens.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, get_current_timestamp};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use session_identity::{LoginId, Principal, Role, UserId};
 use sha2::{Digest, Sha256};
 
 use super::config::{KeySource, TokenConfig, check_secret};
+use super::header::{Header, names, read_header, shorten};
 use super::keys::{VerifyingKey, read_keys};
+use super::remote::{KeyFreshness, RemoteKeys};
 use super::{Claims, KeyError, TokenError};
 
-/// Longest token that is looked at, in bytes.
-const LONGEST_TOKEN: usize = 8 * 1024;
 /// Longest login name taken from a token, in bytes.
 const LONGEST_JTI: usize = 128;
 /// How far the platform's clock may be from ours, in seconds.
 const CLOCK_SKEW_SECONDS: u64 = 5;
 
-/// Verifies login tokens against fixed keys, issuer and audience.
+/// Verifies login tokens against an issuer's keys, its name and an audience.
 pub struct TokenVerifier {
-    keys: Vec<VerifyingKey>,
+    keys: Keys,
     issuer: String,
     audience: String,
+}
+
+/// The keys that may have signed a token.
+enum Keys {
+    /// Read once.
+    Fixed(Arc<[VerifyingKey]>),
+    /// Fetched again and again.
+    Remote(Box<RemoteKeys>),
+}
+
+impl Keys {
+    fn at_hand(&self) -> Result<Arc<[VerifyingKey]>, TokenError> {
+        match self {
+            Self::Fixed(keys) => Ok(Arc::clone(keys)),
+            Self::Remote(keys) => keys.at_hand().ok_or(TokenError::KeysUnavailable),
+        }
+    }
 }
 
 /// A verified login.
@@ -39,31 +54,27 @@ pub struct Login {
     pub expires_in: Duration,
 }
 
-/// The parts of a token's header that choose the key.
-#[derive(Deserialize)]
-struct Header {
-    alg: Option<String>,
-    kid: Option<String>,
-    crit: Option<serde_json::Value>,
-}
-
 impl TokenVerifier {
-    /// Makes a verifier, reading the key file where one is named.
+    /// Makes a verifier, reading the key file where one is named. Where an address is, nothing is
+    /// fetched before [`TokenVerifier::keep_keys_fresh`] runs.
     ///
     /// # Errors
     /// [`KeyError`] names the file and the key in it that cannot be used.
     pub fn new(config: &TokenConfig) -> Result<Self, KeyError> {
         let keys = match &config.keys {
-            KeySource::File(path) => read_keys(path)?,
+            KeySource::File(path) => Keys::Fixed(read_keys(path)?.into()),
+            KeySource::Jwks { url, pace } => {
+                Keys::Remote(Box::new(RemoteKeys::new(url.clone(), *pace)?))
+            }
             KeySource::DevelopmentSecret(secret) => {
                 let secret = secret.expose_secret().as_bytes();
                 check_secret(secret)?;
                 let key = DecodingKey::from_secret(secret);
-                vec![VerifyingKey {
+                Keys::Fixed(Arc::new([VerifyingKey {
                     kid: None,
                     algorithm: Algorithm::HS256,
                     key,
-                }]
+                }]))
             }
         };
         Ok(Self {
@@ -73,56 +84,69 @@ impl TokenVerifier {
         })
     }
 
-    /// Verifies a token and says who it is.
+    /// Keeps the keys of an address fresh; never returns. Dropping it ends that.
+    pub async fn keep_keys_fresh(&self) {
+        match &self.keys {
+            Keys::Fixed(_) => std::future::pending().await,
+            Keys::Remote(keys) => keys.keep_fresh().await,
+        }
+    }
+
+    /// How fetching the keys stands; `None` for keys that are not fetched.
+    pub fn key_freshness(&self) -> Option<KeyFreshness> {
+        match &self.keys {
+            Keys::Fixed(_) => None,
+            Keys::Remote(keys) => Some(keys.freshness()),
+        }
+    }
+
+    /// Whether there are keys to verify a token with: always, unless they were never fetched.
+    pub fn has_keys(&self) -> bool {
+        self.key_freshness().is_none_or(|keys| keys.age.is_some())
+    }
+
+    /// Verifies a token with the keys at hand and says who it is.
     ///
     /// # Errors
     /// [`TokenError`] says which check failed; callers answer all of them alike.
     pub fn verify(&self, token: &str) -> Result<Principal, TokenError> {
-        self.verify_login(token).map(|login| login.principal)
+        let header = read_header(token)?;
+        let login = self.verify_with(&self.keys.at_hand()?, &header, token);
+        login.map(|login| login.principal)
     }
 
-    /// Verifies a token and says who it is and for how long.
+    /// Verifies a token and says who it is and for how long. A token that names a key which is
+    /// not at hand has the keys fetched first, as often as the issuer can bear.
     ///
     /// # Errors
-    /// As [`TokenVerifier::verify`].
-    pub fn verify_login(&self, token: &str) -> Result<Login, TokenError> {
+    /// As [`TokenVerifier::verify`], and [`TokenError::KeysUnavailable`] while no keys were ever
+    /// fetched.
+    pub async fn verify_login(&self, token: &str) -> Result<Login, TokenError> {
         let header = read_header(token)?;
-        let candidates = self.candidate_keys(&header)?;
+        let keys = self.keys.at_hand()?;
+        let login = self.verify_with(&keys, &header, token);
+        let (Keys::Remote(remote), Some(kid), Err(_)) = (&self.keys, &header.kid, &login) else {
+            return login;
+        };
+        if !header.names_public_key_algorithm() || !remote.find(kid, &keys).await {
+            return login;
+        }
+        self.verify_with(&self.keys.at_hand()?, &header, token)
+    }
+
+    fn verify_with(
+        &self,
+        keys: &[VerifyingKey],
+        header: &Header,
+        token: &str,
+    ) -> Result<Login, TokenError> {
+        let candidates = candidate_keys(keys, header)?;
         let claims = self.verified_claims(token, &candidates)?;
         let expires_in = claims.exp.saturating_sub(get_current_timestamp());
         Ok(Login {
             principal: principal_of(claims, token)?,
             expires_in: Duration::from_secs(expires_in),
         })
-    }
-
-    fn candidate_keys(&self, header: &Header) -> Result<Vec<&VerifyingKey>, TokenError> {
-        let algorithm = header.alg.as_deref().unwrap_or_default();
-        if algorithm.eq_ignore_ascii_case("none") {
-            return Err(TokenError::AlgorithmNone);
-        }
-        let of_algorithm = self
-            .keys
-            .iter()
-            .filter(|key| names(key.algorithm) == algorithm);
-        let of_algorithm: Vec<_> = of_algorithm.collect();
-        if of_algorithm.is_empty() {
-            return Err(TokenError::AlgorithmNotAccepted {
-                algorithm: shorten(algorithm),
-            });
-        }
-        let Some(kid) = &header.kid else {
-            return Ok(of_algorithm);
-        };
-        // A key without a name may be any; a named key is only the one it names.
-        let of_kid = of_algorithm
-            .into_iter()
-            .filter(|key| key.kid.as_ref().is_none_or(|k| k == kid));
-        let of_kid: Vec<_> = of_kid.collect();
-        if of_kid.is_empty() {
-            return Err(TokenError::UnknownKey { kid: shorten(kid) });
-        }
-        Ok(of_kid)
     }
 
     fn verified_claims(&self, token: &str, keys: &[&VerifyingKey]) -> Result<Claims, TokenError> {
@@ -147,37 +171,45 @@ impl TokenVerifier {
     }
 }
 
+/// The keys that may have made a token's signature, going by its header.
+fn candidate_keys<'a>(
+    keys: &'a [VerifyingKey],
+    header: &Header,
+) -> Result<Vec<&'a VerifyingKey>, TokenError> {
+    let algorithm = header.alg.as_deref().unwrap_or_default();
+    if algorithm.eq_ignore_ascii_case("none") {
+        return Err(TokenError::AlgorithmNone);
+    }
+    let of_algorithm = keys.iter().filter(|key| names(key.algorithm) == algorithm);
+    let of_algorithm: Vec<_> = of_algorithm.collect();
+    if of_algorithm.is_empty() {
+        return Err(TokenError::AlgorithmNotAccepted {
+            algorithm: shorten(algorithm),
+        });
+    }
+    let Some(kid) = &header.kid else {
+        return Ok(of_algorithm);
+    };
+    // A key without a name may be any; a named key is only the one it names.
+    let of_kid = of_algorithm
+        .into_iter()
+        .filter(|key| key.kid.as_ref().is_none_or(|k| k == kid));
+    let of_kid: Vec<_> = of_kid.collect();
+    if of_kid.is_empty() {
+        return Err(TokenError::UnknownKey { kid: shorten(kid) });
+    }
+    Ok(of_kid)
+}
+
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.at_hand().map_or(0, |keys| keys.len());
         f.debug_struct("TokenVerifier")
-            .field("keys", &self.keys.len())
+            .field("keys", &keys)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
             .finish()
     }
-}
-
-fn read_header(token: &str) -> Result<Header, TokenError> {
-    let malformed = |detail| TokenError::Malformed { detail };
-    if token.is_empty() {
-        return Err(TokenError::Missing);
-    }
-    if token.len() > LONGEST_TOKEN {
-        return Err(malformed("it is longer than 8 KiB"));
-    }
-    if token.split('.').count() != 3 {
-        return Err(malformed("it has not three parts"));
-    }
-    let (header, _) = token.split_once('.').expect("it has three parts");
-    let header = URL_SAFE_NO_PAD
-        .decode(header)
-        .map_err(|_| malformed("its header is not base64"))?;
-    let header: Header =
-        serde_json::from_slice(&header).map_err(|_| malformed("its header is not JSON"))?;
-    if header.crit.is_some() {
-        return Err(malformed("it demands extensions that are not known here"));
-    }
-    Ok(header)
 }
 
 fn principal_of(claims: Claims, token: &str) -> Result<Principal, TokenError> {
@@ -228,23 +260,4 @@ fn token_error(error: &Error) -> TokenError {
             detail: "it cannot be read",
         },
     }
-}
-
-/// The name of an algorithm in a token's header.
-const fn names(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::HS256 => "HS256",
-        Algorithm::ES256 => "ES256",
-        Algorithm::RS256 => "RS256",
-        Algorithm::EdDSA => "EdDSA",
-        _ => "",
-    }
-}
-
-/// Keeps what a stranger wrote short and printable before it goes into an error.
-fn shorten(text: &str) -> String {
-    text.chars()
-        .filter(char::is_ascii_graphic)
-        .take(64)
-        .collect()
 }

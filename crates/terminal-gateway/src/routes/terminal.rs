@@ -43,7 +43,7 @@ async fn entrance(request: &HttpRequest, state: Arc<GatewayState>) -> Result<Ent
     if state.draining.is_cancelled() {
         return Err(Problem::Busy);
     }
-    let caller = Caller::of(request, &state)?;
+    let caller = Caller::of(request, &state).await?;
     let session_id = session_id(request)?;
     check_protocol(request)?;
     check_session(&state, session_id, &caller).await?;

@@ -26,7 +26,7 @@ pub(super) async fn issue(
     if state.draining.is_cancelled() {
         return Err(Problem::Busy);
     }
-    let caller = Caller::of(&request, &state)?;
+    let caller = Caller::of(&request, &state).await?;
     let session_id = session_id(&request)?;
     let mut tx = state.pool.begin().await?;
     let issued = decide_and_issue(&mut tx, session_id, &caller).await;

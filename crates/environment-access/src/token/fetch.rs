@@ -1,0 +1,138 @@
+//! Asking an issuer for its keys.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+
+use super::key_set::{KeySetError, parse_key_set};
+use super::keys::VerifyingKey;
+use super::{JwksUrl, KeyError};
+
+/// Largest document that is read: 64 RSA keys with their certificates fit.
+const LARGEST_DOCUMENT: usize = 256 * 1024;
+
+/// Why the keys could not be fetched.
+#[derive(Debug, Error)]
+pub(super) enum FetchError {
+    /// Nobody answers, or not whom the certificate should name.
+    #[error("reach the issuer")]
+    Unreachable(#[source] ClientError),
+    /// The answer took too long.
+    #[error("have the issuer's answer within {}s", within.as_secs_f32())]
+    TooSlow {
+        /// How long it may take.
+        within: Duration,
+    },
+    /// The issuer sends us elsewhere.
+    #[error("follow the issuer's redirect ({status}): give the address that it leads to")]
+    Redirected {
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// The issuer answered something else than 200.
+    #[error("have the issuer's keys: it answered {status}")]
+    Status {
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// The answer broke off, or is too large.
+    #[error("read the issuer's answer: at most {LARGEST_DOCUMENT} bytes are read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is not what can be used.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+}
+
+/// Fetches the keys of one address. It follows no redirect, uses no proxy and keeps no connection.
+#[derive(Debug)]
+pub(super) struct KeyClient {
+    url: JwksUrl,
+    within: Duration,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+}
+
+impl KeyClient {
+    /// Makes a client that trusts whom this machine trusts.
+    pub(super) fn new(url: JwksUrl, within: Duration) -> Result<Self, KeyError> {
+        let tls = tls(&url).map_err(|source| KeyError::NoAuthorities {
+            url: url.clone(),
+            source,
+        })?;
+        Ok(Self::trusting(tls, url, within))
+    }
+
+    fn trusting(tls: ClientConfig, url: JwksUrl, within: Duration) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(connector);
+        Self {
+            url,
+            within,
+            client,
+        }
+    }
+
+    pub(super) fn url(&self) -> &JwksUrl {
+        &self.url
+    }
+
+    /// Fetches the keys. Dropping the future gives the fetch up.
+    pub(super) async fn fetch(&self) -> Result<Vec<VerifyingKey>, FetchError> {
+        let within = self.within;
+        let document = tokio::time::timeout(within, self.document()).await;
+        let document = document.map_err(|_| FetchError::TooSlow { within })??;
+        Ok(parse_key_set(&document)?)
+    }
+
+    async fn document(&self) -> Result<Bytes, FetchError> {
+        let request = Request::get(self.url.uri().clone())
+            .header(header::ACCEPT, "application/jwk-set+json, application/json")
+            .header(header::USER_AGENT, "carrel")
+            .body(Empty::new())
+            .expect("the address was checked and the headers are fixed");
+        let answer = self.client.request(request).await;
+        let answer = answer.map_err(FetchError::Unreachable)?;
+        let status = answer.status();
+        if status.is_redirection() {
+            return Err(FetchError::Redirected { status });
+        }
+        if status != StatusCode::OK {
+            return Err(FetchError::Status { status });
+        }
+        let body = Limited::new(answer.into_body(), LARGEST_DOCUMENT);
+        let body = body.collect().await.map_err(FetchError::Body)?;
+        Ok(body.to_bytes())
+    }
+}
+
+/// Settings of TLS; without any authority where no certificate will be looked at.
+fn tls(url: &JwksUrl) -> std::io::Result<ClientConfig> {
+    use hyper_rustls::ConfigBuilderExt as _;
+
+    let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?;
+    let builder = if url.is_https() {
+        builder.with_native_roots()?
+    } else {
+        builder.with_root_certificates(RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests;
