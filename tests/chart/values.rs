@@ -9,7 +9,7 @@ const SAMPLES: [&str; 3] = [
 ];
 
 /// A setting that cannot be, and what the refusal must name.
-const REFUSED: [(&str, &[&str]); 31] = [
+const REFUSED: [(&str, &[&str]); 36] = [
     ("databse.existingSecret=x", &["databse", "not allowed"]),
     (
         "database.url=postgres://x",
@@ -51,9 +51,29 @@ const REFUSED: [(&str, &[&str]); 31] = [
     ),
     (
         "tokens.developmentSecret.existingSecret=",
-        &["tokens.existingSecret is needed"],
+        &["tokens.existingSecret is needed", "tokens.jwksUrl"],
     ),
     ("tokens.existingSecret=keys", &["both set", "unset one"]),
+    (
+        "tokens.jwksUrl=https://exam.example/jwks",
+        &["both set", "shared secret"],
+    ),
+    (
+        "tokens.jwksUrl=https://exam.example/jwks,tokens.existingSecret=keys,tokens.developmentSecret.existingSecret=",
+        &["keys come from one place"],
+    ),
+    (
+        "tokens.jwksUrl=http://exam.example/jwks",
+        &["/tokens/jwksUrl", "https://"],
+    ),
+    (
+        "tokens.jwksUrl=https://exam.example/jwks,tokens.developmentSecret.existingSecret=",
+        &["networkPolicy.issuer is needed", "203.0.113.7/32"],
+    ),
+    (
+        "networkPolicy.issuer.cidrs={203.0.113.7}",
+        &["networkPolicy.issuer.cidrs", "10.1.2.3/32"],
+    ),
     ("api.replicas=0", &["/api/replicas", "want 1"]),
     ("api.replicas=two", &["/api/replicas", "want integer"]),
     (

@@ -137,19 +137,28 @@ readinessProbe:
   value: json
 {{- end -}}
 
-{{/* How logins are verified: the platform's public keys, or a shared secret for development. */}}
+{{/* How logins are verified: the platform's public keys, from a Secret or an address, or a shared secret for development. */}}
 {{- define "carrel.tokenEnv" -}}
 {{- $tokens := .Values.tokens -}}
 {{- $development := $tokens.developmentSecret.existingSecret -}}
-{{- if and $tokens.existingSecret $development -}}
-{{- fail "tokens.existingSecret and tokens.developmentSecret.existingSecret are both set: nobody may sign with a shared secret where the platform's keys are in force; unset one" -}}
+{{- $fetched := $tokens.jwksUrl -}}
+{{- if or (and $tokens.existingSecret $development) (and $fetched $development) -}}
+{{- fail "tokens.developmentSecret.existingSecret and tokens.existingSecret or tokens.jwksUrl are both set: nobody may sign with a shared secret where the platform's keys are in force; unset one" -}}
 {{- end -}}
-{{- if not (or $tokens.existingSecret $development) -}}
-{{- fail "tokens.existingSecret is needed: the Secret with the exam platform's public keys (or tokens.developmentSecret.existingSecret for a trial)" -}}
+{{- if and $tokens.existingSecret $fetched -}}
+{{- fail "tokens.existingSecret and tokens.jwksUrl are both set: keys come from one place; unset one" -}}
+{{- end -}}
+{{- if not (or $tokens.existingSecret $fetched $development) -}}
+{{- fail "tokens.existingSecret is needed: the Secret with the exam platform's public keys (or tokens.jwksUrl, the address of its JWKS document, or tokens.developmentSecret.existingSecret for a trial)" -}}
 {{- end -}}
 {{- if $tokens.existingSecret -}}
 - name: CARREL_TOKEN_KEYS
   value: /etc/carrel/tokens/{{ $tokens.key }}
+{{- else if $fetched -}}
+- name: CARREL_TOKEN_JWKS_URL
+  value: {{ $fetched | quote }}
+- name: CARREL_TOKEN_JWKS_REFRESH_SECONDS
+  value: {{ $tokens.jwksRefreshSeconds | quote }}
 {{- else -}}
 - name: CARREL_TOKEN_HS256_SECRET
   valueFrom:
