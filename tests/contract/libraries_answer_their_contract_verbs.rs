@@ -16,10 +16,10 @@ const CONTRACT: [(&str, &[&str]); 9] = [
         "execution-environment",
         &["create", "status", "verify", "logs", "destroy"],
     ),
-    ("environment-access", &["authorize", "deny"]),
+    ("environment-access", &["authorize", "explain", "deny"]),
     ("session-status", &["get"]),
     ("failure-classification", &["classify", "codes"]),
-    ("cleanup-ttl", &["check", "sweep"]),
+    ("cleanup-ttl", &["check", "sweep", "plan"]),
     ("job-queue", &["list", "show", "retry", "cancel"]),
     ("orchestrator", &["sessions"]),
 ];

@@ -140,7 +140,7 @@ impl Denial {
 /// a session they may not know of.
 pub fn authorize(facts: Option<&SessionFacts>, principal: &Principal, action: Action) -> Decision {
     let Some(facts) = facts else {
-        return denied(DenialCode::Denied, "the session does not exist");
+        return no_such_session();
     };
     let owner = principal.role == Role::Candidate && facts.user_id == principal.user_id;
     let knows = match (principal.role, action) {
@@ -155,6 +155,11 @@ pub fn authorize(facts: Option<&SessionFacts>, principal: &Principal, action: Ac
         return denied(DenialCode::Denied, not_theirs(principal.role, owner));
     }
     decide_by_standing(facts.standing, action)
+}
+
+/// The decision about a session that does not exist, whoever asks.
+pub(crate) const fn no_such_session() -> Decision {
+    denied(DenialCode::Denied, "the session does not exist")
 }
 
 fn decide_by_standing(standing: Standing, action: Action) -> Decision {

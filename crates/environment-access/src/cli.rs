@@ -2,6 +2,7 @@
 
 mod authorize;
 mod deny;
+mod explain;
 mod token;
 
 use clap::Subcommand;
@@ -16,6 +17,8 @@ pub enum Command {
     Authorize(authorize::AuthorizeArgs),
     /// Show what a denied caller is told, and record a denial if a session is named.
     Deny(deny::DenyArgs),
+    /// Show why a candidate gets into a session or not: each fact, the answer, who came before.
+    Explain(explain::ExplainArgs),
     /// Login tokens for development.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -26,6 +29,7 @@ impl RunCommand for Command {
         match self {
             Self::Authorize(args) => authorize::run(args, globals).await,
             Self::Deny(args) => deny::run(args, globals).await,
+            Self::Explain(args) => explain::run(args, globals).await,
             Self::Token(token::TokenCommand::Issue(args)) => token::issue(&args),
         }
     }

@@ -32,6 +32,27 @@ pub struct AccessRun {
     pub epoch: Option<i64>,
 }
 
+/// One line of the access log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessLine {
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub user_id: String,
+    /// In which role.
+    pub role: String,
+    /// What they wanted, as [`crate::Action::as_str`] writes it.
+    pub action: String,
+    /// Whether they were let.
+    pub allowed: bool,
+    /// The code of a denial.
+    pub code: Option<String>,
+    /// The true reason of a denial.
+    pub detail: Option<String>,
+    /// The epoch taken by an attach.
+    pub epoch: Option<i64>,
+}
+
 /// Lists a session's attaches and denials, oldest first: the newest `limit` runs of equal ones.
 /// The session need not exist.
 ///
@@ -66,4 +87,25 @@ pub async fn access_runs(
     .await?;
     runs.reverse();
     Ok(runs)
+}
+
+/// Lists the newest `limit` lines about a session, newest first. The session need not exist.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn latest_access(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    limit: i64,
+) -> Result<Vec<AccessLine>, sqlx::Error> {
+    // Lines are numbered as they are written, and the index has the numbers of each session.
+    sqlx::query_as!(
+        AccessLine,
+        "SELECT at, user_id, role, action, allowed, code, detail, epoch FROM access_log
+         WHERE session_id = $1 ORDER BY id DESC LIMIT $2",
+        session_id.as_uuid(),
+        limit,
+    )
+    .fetch_all(conn)
+    .await
 }

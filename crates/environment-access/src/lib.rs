@@ -3,6 +3,7 @@
 mod access_log;
 mod attachment;
 mod authorize;
+mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod facts;
@@ -21,8 +22,9 @@ pub use attachment::{
     open_attachment,
 };
 pub use authorize::{Action, Decision, Denial, DenialCode, PublicAnswer, authorize};
+pub use checks::{Check, attach_checks};
 pub use facts::{SessionFacts, Standing, load_facts};
-pub use history::{AccessRun, access_runs};
+pub use history::{AccessLine, AccessRun, access_runs, latest_access};
 pub use interruption::{
     AccessEvidence, ChargedTo, Interruption, find_interruptions, load_interruptions, platform_time,
 };

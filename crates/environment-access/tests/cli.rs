@@ -169,11 +169,9 @@ fn without_a_database_the_error_says_how_to_name_one() {
     );
 }
 
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn authorize_decides_by_the_row_and_denials_exit_4(pool: PgPool) {
-    let url = pool.connect_options().to_url_lossy().to_string();
+/// Requests a session for u-1 that nobody has prepared yet.
+async fn request_session(pool: &PgPool) -> ExamSessionId {
     let session = ExamSessionId::generate();
-    let missing = ExamSessionId::generate().to_string();
     sqlx::query!(
         "WITH exam AS (
              INSERT INTO exams (name, version, title, definition, digest, applied_by)
@@ -186,10 +184,17 @@ async fn authorize_decides_by_the_row_and_denials_exit_4(pool: PgPool) {
         session.as_uuid(),
         ExecutionEnvironmentId::generate().as_uuid(),
     )
-    .execute(&pool)
+    .execute(pool)
     .await
     .unwrap();
-    let session = session.to_string();
+    session
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn authorize_decides_by_the_row_and_denials_exit_4(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let missing = ExamSessionId::generate().to_string();
+    let session = request_session(&pool).await.to_string();
     let decide = |session: &str, user: &str, more: &[&str]| {
         let flags = [
             "--database-url",
@@ -243,4 +248,92 @@ async fn authorize_decides_by_the_row_and_denials_exit_4(pool: PgPool) {
         .await
         .unwrap();
     assert_eq!(logged.as_deref(), Some("left the room"));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn explain_shows_each_fact_the_answer_and_who_came_before(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let session = request_session(&pool).await.to_string();
+    let explain = |more: &[&str]| {
+        let flags = ["--database-url", &url, "explain", "--session-id"];
+        document(&run(&[&flags, more].concat()))
+    };
+    let deny = [
+        "--database-url",
+        &url,
+        "deny",
+        "--session-id",
+        &session,
+        "--user-id",
+        "u-2",
+    ];
+    for reason in ["first", "second", "third"] {
+        run(&[&deny[..], &["--reason", reason]].concat());
+    }
+    let (code, own) = explain(&[&session, "--limit", "2"]);
+    let check = |check: &str, passed: bool, needed: Value, found: &str| json!({"check": check, "passed": passed, "needed": needed, "found": found});
+    let logged = own["data"]["access_log"].as_array().unwrap();
+    let details: Vec<_> = logged.iter().map(|line| &line["detail"]).collect();
+    assert_eq!(details, ["third", "second"], "{own}");
+    let expected = json!({
+        "schema": "environment-access/explain.v1",
+        "data": {
+            "session_id": session, "user_id": "u-1", "role": "candidate", "action": "attach",
+            "allowed": false, "code": "access.not_ready", "detail": "the session is not ready yet",
+            "public": {
+                "status": 404, "code": "session.not_available",
+                "detail": "There is no such session for you.",
+            },
+            "checks": [
+                check("session_exists", true, Value::Null, &session),
+                check("role", true, json!("candidate"), "candidate"),
+                check("owner", true, json!("u-1"), "u-1"),
+                check("state", false, json!("ready or running"), "created"),
+                check("before_end", true, json!("an end that is not past"), "the clock has not started"),
+            ],
+            "terminal": null,
+            "access_log": own["data"]["access_log"],
+        },
+    });
+    assert_eq!((code, &own), (Some(0), &expected));
+
+    let (_, foreign) = explain(&[&session, "--user-id", "u-2", "--role", "operator"]);
+    let failed = foreign["data"]["checks"].as_array().unwrap().iter();
+    let failed: Vec<_> = failed.filter(|check| check["passed"] == false).collect();
+    let failed: Vec<_> = failed.iter().map(|check| &check["check"]).collect();
+    assert_eq!(failed, ["role", "owner", "state"], "{foreign}");
+    assert_eq!(foreign["data"]["code"], "access.denied");
+    assert_eq!(foreign["data"]["public"], own["data"]["public"]);
+
+    let missing = ExamSessionId::generate().to_string();
+    let (code, missing) = explain(&[&missing]);
+    assert_eq!(code, Some(0));
+    assert_eq!(missing["data"]["user_id"], Value::Null);
+    assert_eq!(missing["data"]["detail"], "the session does not exist");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn explain_in_words_names_what_failed_and_what_was_needed(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let session = request_session(&pool).await.to_string();
+    let flags = [
+        "--database-url",
+        &url,
+        "--output",
+        "text",
+        "explain",
+        "--session-id",
+        &session,
+    ];
+    let told = String::from_utf8(run(&flags).stdout).unwrap();
+    let expected = format!(
+        "u-1 may not attach to {session}: the session is not ready yet; they are told 404 \
+         session.not_available\n  \
+         passed  session_exists: {session}\n  \
+         passed  role: candidate\n  \
+         passed  owner: u-1\n  \
+         FAILED  state: created (needed: ready or running)\n  \
+         passed  before_end: the clock has not started\n"
+    );
+    assert_eq!(told, expected);
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use environment_access::{
-    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access,
+    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access, latest_access,
 };
 use session_identity::{ExamSessionId, Role, UserId};
 use sqlx::{PgConnection, PgPool};
@@ -71,4 +71,27 @@ async fn equal_denials_are_told_once_and_every_attach_alone(pool: PgPool) {
     assert_eq!(runs[0].code.as_deref(), Some("access.denied"));
     let newest = access_runs(&mut conn, session, 2).await.unwrap();
     assert_eq!(newest, runs[3..]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_newest_lines_come_first_and_are_bounded(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = ExamSessionId::generate();
+    for line in [
+        ("u-2", Action::View, &DENIED, None),
+        ("u-1", Action::IssueTicket, &Decision::Allowed, None),
+        ("u-1", Action::Attach, &Decision::Allowed, Some(1)),
+    ] {
+        append(&mut conn, session, line).await;
+        append(&mut conn, ExamSessionId::generate(), line).await;
+    }
+    let lines = latest_access(&mut conn, session, 2).await.unwrap();
+    let told = lines.iter().map(|line| (line.action.as_str(), line.epoch));
+    assert!(told.eq([("attach", Some(1)), ("issue_ticket", None)]));
+    assert!(
+        latest_access(&mut conn, session, 0)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
