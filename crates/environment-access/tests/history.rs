@@ -95,3 +95,25 @@ async fn the_newest_lines_come_first_and_are_bounded(pool: PgPool) {
             .is_empty()
     );
 }
+
+/// Tries a statement as whoever may do anything.
+macro_rules! refused {
+    ($pool:expr, $statement:literal) => {{
+        let done = sqlx::query!($statement).execute(&$pool).await;
+        let error = done.expect_err($statement).to_string();
+        assert!(error.contains("access_log is append-only"), "{error}");
+    }};
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_was_logged_stays_as_it_was(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = ExamSessionId::generate();
+    append(&mut conn, session, ("u-2", Action::View, &DENIED, None)).await;
+    let before = latest_access(&mut conn, session, 9).await.unwrap();
+    refused!(pool, "UPDATE access_log SET allowed = true");
+    refused!(pool, "UPDATE access_log SET detail = detail");
+    refused!(pool, "DELETE FROM access_log");
+    refused!(pool, "TRUNCATE access_log");
+    assert_eq!(latest_access(&mut conn, session, 9).await.unwrap(), before);
+}
