@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod cut_off;
 mod evidence;
+mod indistinguishable;
 mod keeper;
 mod refusals;
 mod streams;
