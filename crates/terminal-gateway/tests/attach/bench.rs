@@ -112,10 +112,24 @@ pub(crate) async fn start_gateway(
     CancellationToken,
     tokio::task::JoinHandle<()>,
 ) {
+    let tokens = TokenConfig::development(SecretString::from(SECRET));
+    start_gateway_with(pool, keeper, tokens).await
+}
+
+/// Starts a gateway whose logins are signed by whoever is named.
+pub(crate) async fn start_gateway_with(
+    pool: &PgPool,
+    keeper: &TestKeeper,
+    tokens: TokenConfig,
+) -> (
+    std::net::SocketAddr,
+    CancellationToken,
+    tokio::task::JoinHandle<()>,
+) {
     let config = GatewayConfig {
         pool: pool.clone(),
         listening: apart(pool),
-        tokens: TokenConfig::development(SecretString::from(SECRET)),
+        tokens,
         origins: Origins::new([ORIGIN.parse().unwrap()]),
         runtime: Arc::new(TestRuntime(keeper.clone())),
         listen: "127.0.0.1:0".parse().unwrap(),

@@ -7,6 +7,7 @@ mod browser;
 mod cut_off;
 mod evidence;
 mod indistinguishable;
+mod issuer_keys;
 mod keeper;
 mod refusals;
 mod streams;

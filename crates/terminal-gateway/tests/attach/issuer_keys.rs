@@ -1,0 +1,46 @@
+//! Without the issuer's keys nobody is let in, and nobody is told that their login is bad.
+
+use std::net::TcpListener;
+
+use environment_access::{FetchPace, KeySource, TokenConfig};
+use sqlx::PgPool;
+
+use crate::bench::{ORIGIN, owner, start_gateway_with};
+use crate::keeper::TestKeeper;
+
+/// Keys at a port where nobody listens.
+fn unreachable_issuer() -> TokenConfig {
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/jwks", free.local_addr().unwrap());
+    TokenConfig {
+        keys: KeySource::Jwks {
+            url: url.parse().unwrap(),
+            pace: FetchPace::default(),
+        },
+        issuer: "exam-platform".to_owned(),
+        audience: "carrel".to_owned(),
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_gateway_that_has_no_keys_is_not_ready_and_asks_to_come_back(pool: PgPool) {
+    let keeper = TestKeeper::new();
+    let (address, stop, ended) = start_gateway_with(&pool, &keeper, unreachable_issuer()).await;
+    let ready = reqwest::get(format!("http://{address}/readyz"))
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 503);
+    let reason = ready.text().await.unwrap();
+    assert!(reason.contains("--token-jwks-url"), "{reason}");
+
+    let session = session_identity::ExamSessionId::generate();
+    let path = format!("http://{address}/v1/sessions/{session}/terminal-tickets");
+    let ask = || reqwest::Client::new().post(&path).header("origin", ORIGIN);
+    let early = ask().bearer_auth(owner()).send().await.unwrap();
+    assert_eq!(early.status(), 503);
+    assert!(early.headers().contains_key("retry-after"));
+    assert_eq!(ask().send().await.unwrap().status(), 401);
+
+    stop.cancel();
+    ended.await.unwrap();
+}
