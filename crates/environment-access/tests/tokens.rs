@@ -270,6 +270,12 @@ fn each_wrong_claim_has_its_own_refusal() {
             },
         ),
         (
+            claims_with("jti", json!("a\0b")),
+            TokenError::ClaimMalformed {
+                claim: "jti".to_owned(),
+            },
+        ),
+        (
             claims_with("jti", json!("")),
             TokenError::ClaimMalformed {
                 claim: "jti".to_owned(),

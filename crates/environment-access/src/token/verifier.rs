@@ -223,7 +223,7 @@ fn principal_of(claims: Claims, token: &str) -> Result<Principal, TokenError> {
         role: shorten(&claims.role),
     })?;
     let login_id = match claims.jti {
-        Some(jti) if (1..=LONGEST_JTI).contains(&jti.len()) => jti,
+        Some(jti) if is_login_id(&jti) => jti,
         Some(_) => {
             return Err(TokenError::ClaimMalformed {
                 claim: "jti".to_owned(),
@@ -236,6 +236,11 @@ fn principal_of(claims: Claims, token: &str) -> Result<Principal, TokenError> {
         role,
         login_id: LoginId::new(login_id),
     })
+}
+
+/// It is stored with each attach and logged, so that it must be text that can be.
+fn is_login_id(jti: &str) -> bool {
+    (1..=LONGEST_JTI).contains(&jti.len()) && !jti.contains(char::is_control)
 }
 
 fn token_error(error: &Error) -> TokenError {
