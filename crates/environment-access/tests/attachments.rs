@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use environment_access::wire::CloseCode;
 use environment_access::{
-    Outage, OutageCause, Span, attachments, beat_attachments, beat_process, close_attachment,
-    close_silent_attachments, downtimes, load_interruptions, open_attachment, outages,
-    record_outage, take_epoch,
+    AttachmentRecord, Outage, OutageCause, Span, attachments, beat_attachments, beat_process,
+    close_attachment, close_silent_attachments, downtimes, load_interruptions, open_attachment,
+    outages, record_outage, take_epoch,
 };
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, LoginId, TerminalProcessId};
 use sqlx::{PgConnection, PgPool};
@@ -40,6 +40,11 @@ async fn running(conn: &mut PgConnection) -> ExamSessionId {
     .await
     .unwrap();
     id
+}
+
+async fn now(conn: &mut PgConnection) -> DateTime<Utc> {
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#);
+    now.fetch_one(conn).await.unwrap()
 }
 
 async fn attach(
@@ -90,7 +95,7 @@ async fn each_attach_ends_once_with_its_own_code(pool: PgPool) {
         assert_eq!(closed.unwrap(), told, "{epoch} {code:?}");
     }
     let known = attachments(&mut conn, session).await.unwrap();
-    let codes: Vec<_> = known.iter().map(|it| it.closed_with()).collect();
+    let codes: Vec<_> = known.iter().map(AttachmentRecord::closed_with).collect();
     assert_eq!(
         codes,
         [Some(CloseCode::Superseded), Some(CloseCode::GoingAway)]
@@ -179,7 +184,7 @@ async fn an_outage_is_kept_with_the_time_it_happened_at(pool: PgPool) {
         id: Uuid::now_v7(),
         cause: OutageCause::LegLost,
         lasted: Duration::from_secs(30),
-        ended_ago: Duration::from_secs(60),
+        ended_ago: Duration::from_mins(1),
     };
     for known in [epoch, epoch, epoch + 1] {
         record_outage(&mut conn, (session, known), outage)
@@ -192,7 +197,7 @@ async fn an_outage_is_kept_with_the_time_it_happened_at(pool: PgPool) {
         known[0].ended_at - known[0].began_at,
         TimeDelta::seconds(30)
     );
-    let ago = Utc::now() - known[0].ended_at;
+    let ago = now(&mut conn).await - known[0].ended_at;
     assert!((60..90).contains(&ago.num_seconds()), "{ago}");
     assert_eq!(known[0].cause, "leg_lost");
 }
@@ -248,8 +253,7 @@ async fn a_process_that_reaches_the_database_again_was_not_there_meanwhile(pool:
     .await
     .unwrap();
     beat_process(&mut conn, process).await.unwrap();
-    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#);
-    let now = now.fetch_one(&mut *conn).await.unwrap();
+    let now = now(&mut conn).await;
     let span = Span {
         from: now - TimeDelta::minutes(5),
         until: now,

@@ -94,12 +94,9 @@ impl Debt {
             hash.update(it.from.timestamp_micros().to_be_bytes());
             hash.update(it.until.map_or(0, |at| at.timestamp_micros()).to_be_bytes());
         }
-        let digest = hash.finalize();
-        let short: String = digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{KEY_PREFIX}{short}")
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash.finalize()[..16]);
+        format!("{KEY_PREFIX}{:032x}", u128::from_be_bytes(short))
     }
 
     fn charged(&self) -> impl Iterator<Item = &Interruption> {

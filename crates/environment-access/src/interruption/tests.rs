@@ -52,15 +52,15 @@ fn told(evidence: &AccessEvidence) -> Vec<String> {
     find_interruptions(evidence).iter().map(line).collect()
 }
 
-const fn closed(at: i64, code: CloseCode) -> Option<(i64, Option<CloseCode>)> {
-    Some((at, Some(code)))
+const fn closed(at: i64, code: CloseCode) -> (i64, Option<CloseCode>) {
+    (at, Some(code))
 }
 
 #[test]
 fn a_terminal_that_stays_is_no_interruption_and_a_takeover_is_none_either() {
     assert_eq!(told(&evidence(&[(0, Some(0), None)], 100)), [""; 0]);
     let takeover = [
-        (0, Some(0), closed(51, CloseCode::Superseded)),
+        (0, Some(0), Some(closed(51, CloseCode::Superseded))),
         (50, Some(50), None),
     ];
     assert_eq!(told(&evidence(&takeover, 100)), [""; 0]);
@@ -69,12 +69,12 @@ fn a_terminal_that_stays_is_no_interruption_and_a_takeover_is_none_either() {
 #[test]
 fn a_restart_is_the_platform_s_until_the_shell_is_back_and_leaving_is_the_candidate_s() {
     let restart = [
-        (0, Some(0), closed(10, CloseCode::Restart)),
+        (0, Some(0), Some(closed(10, CloseCode::Restart))),
         (14, Some(15), None),
     ];
     assert_eq!(told(&evidence(&restart, 100)), ["platform 10..15 restart"]);
     let left = [
-        (0, Some(0), closed(10, CloseCode::GoingAway)),
+        (0, Some(0), Some(closed(10, CloseCode::GoingAway))),
         (60, Some(60), None),
     ];
     assert_eq!(told(&evidence(&left, 100)), ["candidate 10..60 going_away"]);
@@ -83,7 +83,7 @@ fn a_restart_is_the_platform_s_until_the_shell_is_back_and_leaving_is_the_candid
 #[test]
 fn a_shell_that_is_slow_to_open_costs_the_platform_also_when_the_candidate_had_left() {
     let slow = [
-        (0, Some(0), closed(10, CloseCode::GoingAway)),
+        (0, Some(0), Some(closed(10, CloseCode::GoingAway))),
         (60, Some(72), None),
     ];
     assert_eq!(
@@ -95,8 +95,8 @@ fn a_shell_that_is_slow_to_open_costs_the_platform_also_when_the_candidate_had_l
 #[test]
 fn attaches_that_never_open_are_the_platform_s_from_the_first_try_to_the_one_that_does() {
     let tries = [
-        (0, None, closed(15, CloseCode::ExecFailed)),
-        (20, None, closed(35, CloseCode::ExecFailed)),
+        (0, None, Some(closed(15, CloseCode::ExecFailed))),
+        (20, None, Some(closed(35, CloseCode::ExecFailed))),
         (40, Some(41), None),
     ];
     assert_eq!(
@@ -122,7 +122,7 @@ fn a_process_that_fell_silent_is_charged_since_it_was_last_heard_of() {
 fn a_process_lost_while_its_shell_opened_is_one_interruption() {
     let lost = [
         (0, Some(2), Some((1, None))),
-        (41, Some(41), closed(60, CloseCode::GoingAway)),
+        (41, Some(41), Some(closed(60, CloseCode::GoingAway))),
     ];
     let told = told(&evidence(&lost, 60));
     assert_eq!(
@@ -134,7 +134,7 @@ fn a_process_lost_while_its_shell_opened_is_one_interruption() {
 #[test]
 fn whoever_does_not_come_back_in_time_has_left() {
     let slow = [
-        (0, Some(0), closed(10, CloseCode::Restart)),
+        (0, Some(0), Some(closed(10, CloseCode::Restart))),
         (400, Some(400), None),
     ];
     assert_eq!(
@@ -149,7 +149,7 @@ fn nobody_comes_back_while_no_process_lives() {
         downtimes: vec![span(20, 620)],
         ..evidence(
             &[
-                (0, Some(0), closed(10, CloseCode::Restart)),
+                (0, Some(0), Some(closed(10, CloseCode::Restart))),
                 (700, Some(700), None),
             ],
             800,
@@ -175,7 +175,7 @@ fn a_downtime_is_the_platform_s_even_where_the_candidate_had_left_before() {
         downtimes: vec![span(100, 200)],
         ..evidence(
             &[
-                (0, Some(0), closed(50, CloseCode::GoingAway)),
+                (0, Some(0), Some(closed(50, CloseCode::GoingAway))),
                 (300, Some(300), None),
             ],
             400,
@@ -193,7 +193,7 @@ fn a_downtime_is_the_platform_s_even_where_the_candidate_had_left_before() {
 
 #[test]
 fn what_goes_on_has_no_end_yet_and_what_the_session_s_end_cut_has() {
-    let gone = [(0, Some(0), closed(90, CloseCode::EnvironmentGone))];
+    let gone = [(0, Some(0), Some(closed(90, CloseCode::EnvironmentGone)))];
     let live = evidence(&gone, 100);
     assert_eq!(told(&live), ["platform 90..- environment_gone"]);
     assert_eq!(
