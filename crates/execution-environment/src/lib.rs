@@ -52,4 +52,6 @@ pub use store::{
     load_exam, load_latest_exams, record_created, record_gone, record_signal, record_snapshot,
     record_up, revoke_waiver, sight_orphan, sightings,
 };
-pub use trial::{ExamBasis, TrialCheck, TrialError, TrialProof, prove_exam, trials_of};
+pub use trial::{
+    ExamBasis, TrialCheck, TrialError, TrialProof, clear_trials, prove_exam, trials_of,
+};

@@ -28,5 +28,5 @@ pub use record::{EnvironmentRecord, EnvironmentState};
 #[cfg(feature = "cli")]
 pub(crate) use sessions::{SessionFacts, load_session_facts};
 pub use sightings::{Sighting, forget_sightings, sight_orphan, sightings};
-pub(crate) use trials::load_trial_facts;
+pub(crate) use trials::{TrialFacts, load_trial_facts};
 pub use waivers::{IsolationWaiver, find_valid_waiver, grant_waiver, list_waivers, revoke_waiver};

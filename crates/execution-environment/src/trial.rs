@@ -4,6 +4,7 @@
 mod attempt;
 mod clearing;
 mod error;
+mod patience;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,10 +13,10 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use uuid::Builder;
 
-use attempt::{Tried, attempt};
+use attempt::{Trial, Tried, attempt};
 pub use error::{TrialCheck, TrialError};
 
-use crate::store::load_trial_facts;
+use crate::store::{TrialFacts, load_trial_facts};
 use crate::{
     EnvironmentRuntime, EnvironmentSpec, ExamDefinition, Purpose, RuntimeKind, StoreError,
     find_valid_waiver, judge, needed_waiver,
@@ -51,8 +52,8 @@ pub struct TrialProof {
 /// budget.
 ///
 /// It bears an install id of its own, which no sweep and no count of this database's environments
-/// looks for; what a killed trial leaves is removed by the next one. Once `stop` is over, the trial
-/// is broken off. Dropped, it leaves its environment to the next trial.
+/// looks for; what a killed trial has left is removed afterwards, as [`clear_trials`] does. Once
+/// `stop` is over, the trial is broken off. Dropped, it leaves its environment to the next trial.
 ///
 /// # Errors
 /// [`TrialError`], which names the check that failed. The environment is destroyed in any case.
@@ -63,12 +64,42 @@ pub async fn prove_exam(
     stop: impl Future<Output = ()>,
 ) -> Result<TrialProof, TrialError> {
     must_be_usable(runtime, exam).await?;
-    let spec = describe(pool, exam).await?;
-    let tried = attempt(runtime, &spec, stop).await;
-    let cleared = clearing::clear(runtime, &spec).await;
-    let tried = tried?;
-    cleared?;
-    judged(pool, runtime.kind(), exam, tried).await
+    let facts = facts(pool).await?;
+    let spec = describe(&facts, exam);
+    let trial = Trial {
+        pool,
+        runtime,
+        spec: &spec,
+    };
+    let tried = attempt(trial, stop).await;
+    let cleared = clearing::clear(runtime, &spec.runtime_name()).await;
+    // Who interrupts does not want to wait for what others have left.
+    if !matches!(tried, Err(TrialError::Interrupted { .. })) {
+        clearing::clear_abandoned(runtime, spec.install_id, facts.now).await;
+    }
+    match (tried, cleared) {
+        (Err(failed), Err(_)) => Err(failed.and_left(spec.runtime_name())),
+        (tried, Ok(())) => tried,
+        (Ok(_), Err(left)) => Err(left),
+    }
+}
+
+/// Removes what killed trials of this database have left on a runtime; within a minute, and what
+/// stays is the next call's. Trials that may still be running are left alone.
+///
+/// # Errors
+/// [`StoreError`] when the database does not say whose trials they are.
+pub async fn clear_trials(
+    pool: &PgPool,
+    runtime: &dyn EnvironmentRuntime,
+) -> Result<(), StoreError> {
+    let facts = facts(pool).await?;
+    clearing::clear_abandoned(runtime, trials_of(facts.install_id), facts.now).await;
+    Ok(())
+}
+
+async fn facts(pool: &PgPool) -> Result<TrialFacts, StoreError> {
+    load_trial_facts(&mut *pool.acquire().await?).await
 }
 
 async fn must_be_usable(
@@ -89,19 +120,17 @@ async fn must_be_usable(
     }
 }
 
-async fn describe(pool: &PgPool, exam: &ExamDefinition) -> Result<EnvironmentSpec, TrialError> {
-    let mut conn = pool.acquire().await.map_err(StoreError::from)?;
-    let facts = load_trial_facts(&mut conn, exam).await?;
-    Ok(EnvironmentSpec {
+fn describe(facts: &TrialFacts, exam: &ExamDefinition) -> EnvironmentSpec {
+    EnvironmentSpec {
         install_id: trials_of(facts.install_id),
         session_id: ExamSessionId::generate(),
         user_id: UserId::parse(TRIED_BY).expect("the name is well-formed"),
         environment_id: ExecutionEnvironmentId::generate(),
         attempt: 1,
         exam: exam.clone(),
-        deadline: Some(facts.deadline),
+        deadline: Some(facts.now + exam.startup_budget()),
         avoid: Vec::new(),
-    })
+    }
 }
 
 /// Whoever looks at the runtime sees whose environment it is not.
@@ -118,16 +147,12 @@ pub fn trials_of(install_id: InstallId) -> InstallId {
 }
 
 /// As with a candidate's environment, a recorded waiver covers the network.
-async fn judged(
-    pool: &PgPool,
-    runtime: RuntimeKind,
-    exam: &ExamDefinition,
-    tried: Tried,
-) -> Result<TrialProof, TrialError> {
+async fn judged(trial: Trial<'_>, tried: Tried) -> Result<TrialProof, TrialError> {
+    let exam = &trial.spec.exam;
     let gaps = judge(&tried.report, exam);
     let waiver = match needed_waiver(&gaps) {
         Some(protection) => {
-            let mut conn = pool.acquire().await.map_err(StoreError::from)?;
+            let mut conn = trial.pool.acquire().await.map_err(StoreError::from)?;
             find_valid_waiver(&mut conn, protection).await?
         }
         None => None,
@@ -136,7 +161,7 @@ async fn judged(
         return Err(TrialError::not_isolated(&gaps, tried.place));
     }
     Ok(TrialProof {
-        runtime,
+        runtime: trial.runtime.kind(),
         image_digest: tried.image_digest,
         evidence: tried.report.evidence(exam, waiver.as_ref()),
     })

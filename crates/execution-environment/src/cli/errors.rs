@@ -59,8 +59,14 @@ pub fn runtime(error: &RuntimeError) -> CliError {
 
 /// A trial that failed names the check, the field that is most likely at fault and the mend.
 pub(super) fn trial(error: TrialError) -> CliError {
-    let (message, mend) = (format!("failed to {error}"), error.mend());
-    let field = error.field();
+    let message = match error.reason() {
+        Some(reason) => format!("failed to {error}: {reason}"),
+        None => format!("failed to {error}"),
+    };
+    let (field, mend) = (error.field(), error.mend());
+    // Where that is all that failed, the message names it.
+    let is_message = matches!(error, TrialError::Left { .. });
+    let left = error.left().filter(|_| !is_message).cloned();
     let mut answer = match error {
         TrialError::Unusable { first, others } => unusable(&first, &others),
         TrialError::Failed { source, .. } => runtime(&source),
@@ -71,11 +77,13 @@ pub(super) fn trial(error: TrialError) -> CliError {
             left.causes = causes.into_iter().collect();
             left
         }
-        TrialError::Interrupted => CliError::conflict("").code("trial.interrupted"),
+        TrialError::Interrupted { .. } => CliError::conflict("").code("trial.interrupted"),
         TrialError::Store(error) => return store(error),
     };
     answer.message = message;
     answer.field = field.map(str::to_owned);
+    let left = left.map(|name| format!("{name} is left: remove it from the runtime"));
+    answer.causes.extend(left);
     answer.next(mend)
 }
 
@@ -93,4 +101,26 @@ fn causes(error: &dyn StdError) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source())
         .map(ToString::to_string)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RuntimeName, TrialCheck};
+
+    #[test]
+    fn a_trial_that_failed_tells_what_was_reported_and_names_what_is_left() {
+        let signal = Signal::StartFailed {
+            message: "no such file".to_owned(),
+        };
+        let error = trial(TrialError::Failed {
+            check: TrialCheck::Start,
+            source: RuntimeError::new("create", signal),
+            left: Some(RuntimeName::from_runtime("carrel-a-1")),
+        });
+        assert!(error.message.ends_with("no such file"), "{error:?}");
+        assert_eq!(error.field.as_deref(), Some("shell"));
+        let left = error.causes.last().expect("a cause");
+        assert!(left.starts_with("carrel-a-1 is left"), "{left}");
+    }
 }

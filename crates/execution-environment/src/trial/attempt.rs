@@ -1,69 +1,124 @@
 //! The part of a trial that a session's provisioning has too: create, look, prove.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use failure_classification::{FailureCode, Phase as SessionPhase, Signal, classify};
-use tokio::time::{Instant, sleep_until};
+use failure_classification::Signal;
+use sqlx::PgPool;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::{TrialCheck, TrialError};
+use super::patience::Patience;
+use super::{TrialProof, judged};
 use crate::{
-    Created, EnvironmentRuntime, EnvironmentSpec, IsolationReport, Observation, Observed, Phase,
-    RuntimeError,
+    Created, EnvironmentRuntime, EnvironmentSpec, Observation, Observed, Phase, RuntimeError,
 };
 
 /// Where a runtime gives hints, it is looked at again after this at the latest.
 const UNHINTED: Duration = Duration::from_secs(1);
+/// How soon a refused creation is asked for again, as a session does.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is tried, where, and where the decisions about it are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Trial<'a> {
+    pub(super) pool: &'a PgPool,
+    pub(super) runtime: &'a dyn EnvironmentRuntime,
+    pub(super) spec: &'a EnvironmentSpec,
+}
 
 /// What was seen of an environment that runs.
 #[derive(Debug)]
 pub(super) struct Tried {
-    pub(super) report: IsolationReport,
+    pub(super) report: crate::IsolationReport,
     pub(super) image_digest: Option<String>,
     pub(super) place: Option<String>,
 }
 
+/// Why nobody waits any longer.
+enum Over {
+    Stopped,
+    Spent,
+}
+
 /// Makes the environment and looks inside, until the budget is spent or `stop` is over.
 pub(super) async fn attempt(
-    runtime: &dyn EnvironmentRuntime,
-    spec: &EnvironmentSpec,
+    trial: Trial<'_>,
     stop: impl Future<Output = ()>,
-) -> Result<Tried, TrialError> {
-    let until = Instant::now() + spec.exam.startup_budget();
-    // Never broken off: what a runtime was just asked for might appear after it was removed.
-    let created = runtime.create(spec).await;
-    let created = created.map_err(|error| TrialError::failed(TrialCheck::Creation, error))?;
+) -> Result<TrialProof, TrialError> {
+    let until = Instant::now() + trial.spec.exam.startup_budget();
+    let over = async {
+        tokio::select! {
+            biased;
+            () = stop => Over::Stopped,
+            () = sleep_until(until) => Over::Spent,
+        }
+    };
+    let mut over = pin!(over);
     let mut patience = Patience::default();
+    let created = create(trial, &mut patience, over.as_mut()).await?;
     tokio::select! {
         biased;
-        tried = look(runtime, spec, &created, &mut patience) => tried,
-        () = stop => Err(TrialError::Interrupted),
-        () = sleep_until(until) => Err(patience.spent(spec)),
+        tried = look(trial, &created, &mut patience) => tried,
+        over = over => Err(ended(&over, &mut patience, trial.spec)),
+    }
+}
+
+/// Asks until it is made; it adopts what an answer that was lost has made.
+async fn create(
+    trial: Trial<'_>,
+    patience: &mut Patience,
+    mut over: impl Future<Output = Over> + Unpin,
+) -> Result<Created, TrialError> {
+    loop {
+        // Never broken off: what a runtime was just asked for might appear after it was removed.
+        let error = match trial.runtime.create(trial.spec).await {
+            Ok(created) => return Ok(created),
+            Err(error) => error,
+        };
+        patience.bear(Some((TrialCheck::Creation, error)))?;
+        tokio::select! {
+            biased;
+            over = &mut over => return Err(ended(&over, patience, trial.spec)),
+            () = sleep(PAUSE) => {}
+        }
+    }
+}
+
+fn ended(over: &Over, patience: &mut Patience, spec: &EnvironmentSpec) -> TrialError {
+    match over {
+        Over::Stopped => TrialError::Interrupted { left: None },
+        Over::Spent => patience.spent(spec.exam.startup_budget_seconds),
     }
 }
 
 async fn look(
-    runtime: &dyn EnvironmentRuntime,
-    spec: &EnvironmentSpec,
+    trial: Trial<'_>,
     created: &Created,
     patience: &mut Patience,
-) -> Result<Tried, TrialError> {
+) -> Result<TrialProof, TrialError> {
     loop {
-        let seen = match runtime.observe(&created.name).await {
+        let seen = match trial.runtime.observe(&created.name).await {
             Ok(observation) => seen(observation, created),
             Err(error) => Seen::Setback(TrialCheck::Start, error),
         };
         let setback = match seen {
-            Seen::Running(found) => match prove(runtime, spec, created, found).await {
-                Ok(tried) => return Ok(tried),
+            Seen::Running(found) => match prove(trial, created, found).await {
+                Ok(proof) => return Ok(proof),
                 // It stopped between the look and the proof: the next look says what became of it.
-                Err(error) if matches!(error.signal, Signal::ExecTargetMissing { .. }) => None,
-                Err(error) => Some((TrialCheck::Isolation, error)),
+                Err(TrialError::Failed { source, .. })
+                    if matches!(source.signal, Signal::ExecTargetMissing { .. }) =>
+                {
+                    None
+                }
+                Err(TrialError::Failed { check, source, .. }) => Some((check, source)),
+                Err(other) => return Err(other),
             },
             Seen::Setback(check, error) => Some((check, error)),
             Seen::Pending => None,
         };
         patience.bear(setback)?;
-        runtime.wait_for_change(&created.name, UNHINTED).await;
+        trial.runtime.wait_for_change(&created.name, UNHINTED).await;
     }
 }
 
@@ -94,13 +149,22 @@ fn seen(observation: Observation, created: &Created) -> Seen {
 }
 
 async fn prove(
-    runtime: &dyn EnvironmentRuntime,
-    spec: &EnvironmentSpec,
+    trial: Trial<'_>,
+    created: &Created,
+    found: Observed,
+) -> Result<TrialProof, TrialError> {
+    let tried = tried(trial, created, found).await;
+    let tried = tried.map_err(|error| TrialError::failed(TrialCheck::Isolation, error))?;
+    judged(trial, tried).await
+}
+
+async fn tried(
+    trial: Trial<'_>,
     created: &Created,
     found: Observed,
 ) -> Result<Tried, RuntimeError> {
-    let (name, uid) = (&created.name, &created.uid);
-    let report = runtime.verify(name, uid, &spec.exam).await?;
+    let (runtime, name, uid) = (trial.runtime, &created.name, &created.uid);
+    let report = runtime.verify(name, uid, &trial.spec.exam).await?;
     // The proof is worth something without the image's digest, too.
     let snapshot = runtime.snapshot(name, uid).await.unwrap_or_default();
     // What was proven must still be there: a shell that ends at once is no exam.
@@ -112,49 +176,6 @@ async fn prove(
         image_digest: snapshot["image_digest"].as_str().map(str::to_owned),
         place: found.place,
     })
-}
-
-/// Believes a setback once it has lasted, and was seen as often, as its code demands.
-#[derive(Default)]
-struct Patience {
-    since: Option<(FailureCode, Instant)>,
-    times: u8,
-    last: Option<(TrialCheck, RuntimeError)>,
-}
-
-impl Patience {
-    fn bear(&mut self, setback: Option<(TrialCheck, RuntimeError)>) -> Result<(), TrialError> {
-        let Some((check, error)) = setback else {
-            *self = Self::default();
-            return Ok(());
-        };
-        let verdict = classify(&error.signal, SessionPhase::BeforeReady);
-        let since = match self.since {
-            Some((code, since)) if code == verdict.code() => since,
-            Some(_) | None => {
-                self.times = 0;
-                Instant::now()
-            }
-        };
-        self.since = Some((verdict.code(), since));
-        self.times = self.times.saturating_add(1);
-        if since.elapsed() >= verdict.window && self.times >= verdict.observations {
-            return Err(TrialError::failed(check, error));
-        }
-        self.last = Some((check, error));
-        Ok(())
-    }
-
-    /// What to blame a spent budget on: the last setback, where there was one.
-    fn spent(&mut self, spec: &EnvironmentSpec) -> TrialError {
-        if let Some((check, error)) = self.last.take() {
-            return TrialError::failed(check, error);
-        }
-        let seconds = spec.exam.startup_budget_seconds;
-        let message = format!("not within its startup_budget_seconds of {seconds}");
-        let error = RuntimeError::new("observe", Signal::NotReady { message });
-        TrialError::failed(TrialCheck::Start, error)
-    }
 }
 
 #[cfg(test)]
@@ -175,34 +196,6 @@ mod tests {
             deadline: None,
             avoid: Vec::new(),
         }
-    }
-
-    fn missing() -> (TrialCheck, RuntimeError) {
-        let signal = Signal::ImageMissing {
-            image: "a:1".to_owned(),
-            message: String::new(),
-        };
-        (TrialCheck::Start, RuntimeError::new("observe", signal))
-    }
-
-    #[test]
-    fn a_setback_is_believed_when_it_was_seen_as_often_as_its_code_demands() {
-        let mut patience = Patience::default();
-        patience.bear(Some(missing())).unwrap();
-        patience.bear(None).unwrap();
-        patience.bear(Some(missing())).unwrap();
-        let error = patience.bear(Some(missing())).unwrap_err();
-        assert_eq!(error.check(), Some(TrialCheck::Image));
-    }
-
-    #[test]
-    fn a_spent_budget_is_blamed_on_the_last_setback_and_else_on_itself() {
-        let mut patience = Patience::default();
-        let error = patience.spent(&spec());
-        assert_eq!(error.field(), Some("startup_budget_seconds"));
-        assert!(error.to_string().contains("startup_budget_seconds of 60"));
-        patience.bear(Some(missing())).unwrap();
-        assert_eq!(patience.spent(&spec()).field(), Some("image"));
     }
 
     #[test]

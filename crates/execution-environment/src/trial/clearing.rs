@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use session_identity::InstallId;
 use tokio::time::{sleep, timeout};
 
 use super::error::TrialError;
-use crate::{Destroyed, EnvironmentRuntime, EnvironmentSpec, Listed, RuntimeError, RuntimeName};
+use crate::{Destroyed, EnvironmentRuntime, Listed, RuntimeError, RuntimeName};
 
 /// A busy node may need half of it to end a pod; nobody waits for a lost one.
 const LIMIT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(500);
-/// No trial lasts this long: ten minutes of budget at most, and its removal.
-const ABANDONED: TimeDelta = TimeDelta::minutes(20);
+/// No trial lasts this long: the longest startup budget there is takes ten minutes. The rest is for
+/// its last call and its removal, a minute each, and for clocks that differ.
+const ABANDONED: TimeDelta = TimeDelta::minutes(15);
 
-/// Destroys the trial's environment, and those that killed trials have left.
+/// Destroys a trial's own environment.
 pub(super) async fn clear(
     runtime: &dyn EnvironmentRuntime,
-    spec: &EnvironmentSpec,
+    name: &RuntimeName,
 ) -> Result<(), TrialError> {
-    let name = spec.runtime_name();
-    clear_abandoned(runtime, spec).await;
-    let gone = timeout(LIMIT, until_gone(runtime, &name)).await;
+    let gone = timeout(LIMIT, until_gone(runtime, name)).await;
     match gone {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(left(name, Some(error))),
-        Err(_) => Err(left(name, None)),
+        Ok(Err(error)) => Err(left(name.clone(), Some(error))),
+        Err(_) => Err(left(name.clone(), None)),
     }
 }
 
@@ -51,10 +51,34 @@ async fn until_gone(
     }
 }
 
-/// Leftovers are the next trial's to remove again if this one cannot.
-async fn clear_abandoned(runtime: &dyn EnvironmentRuntime, spec: &EnvironmentSpec) {
-    let listed = runtime.list(spec.install_id).await.unwrap_or_default();
-    for one in abandoned(&listed, &spec.runtime_name()) {
+/// Destroys what killed trials have left, within one limit for all of it; the rest is the next
+/// trial's to remove.
+pub(super) async fn clear_abandoned(
+    runtime: &dyn EnvironmentRuntime,
+    trials: InstallId,
+    now: DateTime<Utc>,
+) {
+    if timeout(LIMIT, destroy_abandoned(runtime, trials, now))
+        .await
+        .is_err()
+    {
+        tracing::warn!("some leftovers of trials stay: the runtime is slow");
+    }
+}
+
+async fn destroy_abandoned(
+    runtime: &dyn EnvironmentRuntime,
+    trials: InstallId,
+    now: DateTime<Utc>,
+) {
+    let listed = match runtime.list(trials).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            tracing::warn!(error = %error, "leftovers of trials cannot be listed");
+            return;
+        }
+    };
+    for one in abandoned(&listed, now) {
         if let Err(error) = runtime.destroy(&one.name, Some(&one.uid)).await {
             let name = &one.name;
             tracing::warn!(environment.name = %name, error = %error, "a leftover of a trial stays");
@@ -62,24 +86,17 @@ async fn clear_abandoned(runtime: &dyn EnvironmentRuntime, spec: &EnvironmentSpe
     }
 }
 
-/// Picks what is much older than this trial's own, both by the runtime's clock: a trial that runs
-/// beside this one is not.
-fn abandoned<'a>(listed: &'a [Listed], own: &RuntimeName) -> Vec<&'a Listed> {
-    let now = listed.iter().find(|one| one.name == *own);
-    let Some(now) = now.and_then(|one| one.created_at) else {
-        return Vec::new();
-    };
-    let is_old = |one: &&Listed| {
+/// Picks what is so old that no trial can be using it any more. What does not tell its age stays.
+fn abandoned(listed: &[Listed], now: DateTime<Utc>) -> impl Iterator<Item = &Listed> {
+    listed.iter().filter(move |one| {
         one.created_at
             .is_some_and(|created_at| now - created_at > ABANDONED)
-    };
-    listed.iter().filter(is_old).collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-    use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
+    use session_identity::{ExamSessionId, ExecutionEnvironmentId, UserId};
 
     use super::*;
     use crate::{OwnerLabels, Phase, RuntimeUid, UserHash};
@@ -103,17 +120,9 @@ mod tests {
 
     #[test]
     fn only_what_no_trial_can_be_using_any_more_is_abandoned() {
-        let listed = [0, 8_799, 8_800, 10_000].map(|second| at(Some(second)));
-        let own = &listed[3].name;
-        let names: Vec<_> = abandoned(&listed, own).iter().map(|it| &it.name).collect();
+        let listed = [Some(0), Some(9_099), Some(9_100), Some(10_001), None].map(at);
+        let now = DateTime::from_timestamp(10_000, 0).unwrap();
+        let names: Vec<_> = abandoned(&listed, now).map(|it| &it.name).collect();
         assert_eq!(names, [&listed[0].name, &listed[1].name]);
-    }
-
-    #[test]
-    fn without_a_clock_to_compare_by_nothing_is_abandoned() {
-        let listed = [at(Some(0)), at(None)];
-        assert_eq!(abandoned(&listed, &listed[1].name), Vec::<&Listed>::new());
-        let other = at(Some(10_000)).name;
-        assert_eq!(abandoned(&listed, &other), Vec::<&Listed>::new());
     }
 }

@@ -42,16 +42,21 @@ pub enum TrialError {
         others: Vec<RuntimeFinding>,
     },
     /// One check failed.
-    #[error("prove that {check}: {}", classify(&.source.signal, Phase::BeforeReady).operator_text)]
+    #[error("prove that {check}")]
     Failed {
         /// Which.
         check: TrialCheck,
         /// What the runtime reported.
         source: RuntimeError,
+        /// The environment, where it could not be removed either.
+        left: Option<RuntimeName>,
     },
     /// It was asked to stop.
     #[error("finish the trial, which was interrupted")]
-    Interrupted,
+    Interrupted {
+        /// The environment, where it could not be removed either.
+        left: Option<RuntimeName>,
+    },
     /// The exam is proven, but its environment could not be removed.
     #[error("remove the trial's environment {name}")]
     Left {
@@ -66,11 +71,8 @@ pub enum TrialError {
 }
 
 impl TrialError {
-    pub(super) fn failed(check: TrialCheck, mut source: RuntimeError) -> Self {
-        // A keeper that cannot be started is the environment's fault: nobody wants to attach.
-        if let Signal::ShellUnavailable { message, .. } = source.signal {
-            source.signal = Signal::StartFailed { message };
-        }
+    pub(super) fn failed(check: TrialCheck, source: RuntimeError) -> Self {
+        let source = of_environment(source);
         let check = match &source.signal {
             Signal::ImageNameInvalid { .. }
             | Signal::ImageMissing { .. }
@@ -78,12 +80,15 @@ impl TrialError {
             | Signal::ImageSourceUnavailable { .. }
             | Signal::ImageNotPreloaded { .. }
             | Signal::ImageRejected { .. } => TrialCheck::Image,
-            Signal::StartFailed { .. } | Signal::Exited { .. } | Signal::NotReady { .. } => {
-                TrialCheck::Start
-            }
+            Signal::StartFailed { .. } | Signal::Exited { .. } => TrialCheck::Start,
             _ => check,
         };
-        Self::Failed { check, source }
+        let left = None;
+        Self::Failed {
+            check,
+            source,
+            left,
+        }
     }
 
     pub(super) fn not_isolated(gaps: &[IsolationGap], place: Option<String>) -> Self {
@@ -92,23 +97,52 @@ impl TrialError {
         Self::failed(TrialCheck::Isolation, RuntimeError::new("verify", signal))
     }
 
+    /// Adds that the environment could not be removed either.
+    #[must_use]
+    pub(super) fn and_left(mut self, name: RuntimeName) -> Self {
+        if let Self::Failed { left, .. } | Self::Interrupted { left } = &mut self {
+            *left = Some(name);
+        }
+        self
+    }
+
+    /// Names the environment that is still in the runtime.
+    pub fn left(&self) -> Option<&RuntimeName> {
+        match self {
+            Self::Failed { left, .. } | Self::Interrupted { left } => left.as_ref(),
+            Self::Left { name, .. } => Some(name),
+            Self::Unusable { .. } | Self::Store(_) => None,
+        }
+    }
+
+    /// Tells what the runtime reported of the check that failed, for staff.
+    pub fn reason(&self) -> Option<String> {
+        let Self::Failed { source, .. } = self else {
+            return None;
+        };
+        Some(classify(&source.signal, Phase::BeforeReady).operator_text)
+    }
+
     /// Names the check that failed; `None` when it did not come to one.
     pub fn check(&self) -> Option<TrialCheck> {
         match self {
             Self::Failed { check, .. } => Some(*check),
-            Self::Unusable { .. } | Self::Interrupted | Self::Left { .. } | Self::Store(_) => None,
+            Self::Unusable { .. }
+            | Self::Interrupted { .. }
+            | Self::Left { .. }
+            | Self::Store(_) => None,
         }
     }
 
     /// Names the definition's field that most likely is at fault.
     pub fn field(&self) -> Option<&'static str> {
-        let Self::Failed { check, source } = self else {
+        let Self::Failed { check, source, .. } = self else {
             return None;
         };
         match (check, &source.signal) {
             (TrialCheck::Image, _) => Some("image"),
             (_, Signal::StartFailed { .. } | Signal::Exited { .. }) => Some("shell"),
-            (_, Signal::NotReady { .. }) => Some("startup_budget_seconds"),
+            (TrialCheck::Start, Signal::NotReady { .. }) => Some("startup_budget_seconds"),
             (_, Signal::QuotaExceeded { .. } | Signal::Unschedulable { .. }) => Some("limits"),
             _ => None,
         }
@@ -118,15 +152,23 @@ impl TrialError {
     pub fn mend(&self) -> String {
         match self {
             Self::Unusable { first, .. } => first.mend.clone(),
-            Self::Failed { source, .. } => of_signal(&source.signal).to_owned(),
-            Self::Interrupted => "run it again".to_owned(),
+            Self::Failed { check, source, .. } => of_signal(*check, &source.signal).to_owned(),
+            Self::Interrupted { .. } => "run it again".to_owned(),
             Self::Left { name, .. } => format!("remove {name} from the runtime, and run it again"),
             Self::Store(_) => "run it again once the database answers".to_owned(),
         }
     }
 }
 
-fn of_signal(signal: &Signal) -> &'static str {
+/// A keeper that cannot be started is the environment's fault: nobody wants to attach.
+pub(super) fn of_environment(mut error: RuntimeError) -> RuntimeError {
+    if let Signal::ShellUnavailable { message, .. } = error.signal {
+        error.signal = Signal::StartFailed { message };
+    }
+    error
+}
+
+fn of_signal(check: TrialCheck, signal: &Signal) -> &'static str {
     match signal {
         Signal::ImageDenied { .. } => "give the runtime credentials that may read the image",
         Signal::ImageMissing { .. }
@@ -138,7 +180,9 @@ fn of_signal(signal: &Signal) -> &'static str {
         Signal::StartFailed { .. } | Signal::Exited { .. } => {
             "correct `shell`, `user`, `workdir` or `limits`, or the image"
         }
-        Signal::NotReady { .. } => "raise `startup_budget_seconds`, or make the start lighter",
+        Signal::NotReady { .. } if check == TrialCheck::Start => {
+            "raise `startup_budget_seconds`, or make the start lighter"
+        }
         Signal::IsolationUnproven { .. } => {
             "mend what the causes name; the network's proof alone can be waived: `isolation waive`"
         }
@@ -187,12 +231,25 @@ mod tests {
             found: "eth0".to_owned(),
         };
         let error = TrialError::not_isolated(&[gap], None);
-        let told = error.to_string();
-        assert!(told.starts_with("prove that its environment is isolated"));
+        assert_eq!(error.to_string(), "prove that its environment is isolated");
+        let told = error.reason().unwrap();
         assert!(
             told.contains("no_network: declared only lo, found eth0"),
             "{told}"
         );
         assert!(error.mend().contains("isolation waive"));
+    }
+
+    #[test]
+    fn what_is_left_of_a_trial_that_failed_is_named_too() {
+        let name = RuntimeName::from_runtime("carrel-a-1");
+        let signal = Signal::StartFailed {
+            message: String::new(),
+        };
+        let error = failed(TrialCheck::Start, signal);
+        assert_eq!(error.left(), None);
+        assert_eq!(error.and_left(name.clone()).left(), Some(&name));
+        let interrupted = TrialError::Interrupted { left: None };
+        assert_eq!(interrupted.and_left(name.clone()).left(), Some(&name));
     }
 }

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::super::{errors, isolation::reason};
 use crate::{
     Applied, EnvironmentRuntime, ExamBasis, ExamDefinition, Purpose, RuntimeArgs, TrialError,
-    apply_exam, find_applied, prove_exam,
+    apply_exam, clear_trials, find_applied, prove_exam,
 };
 
 /// Says what a definition is stored on.
@@ -99,20 +99,29 @@ async fn proven(
     if let Some(present) = present.map_err(errors::apply)?
         && present.proven_on == Some(runtime.kind())
     {
+        // Nothing is tried here, but what a killed trial has left goes all the same.
+        clear_trials(pool, runtime).await.map_err(errors::store)?;
         return Ok(present);
     }
-    // From here on a signal ends the trial and not the process: its environment is removed first.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::bug)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::bug)?;
-    let stop = async {
+    let proof = prove_exam(pool, runtime, definition, asked_to_stop()?).await;
+    let basis = ExamBasis::Proven(proof.map_err(untried)?);
+    store(pool, definition, &basis, actor).await
+}
+
+/// From here on a signal ends the trial and not the process: its environment is removed first. A
+/// terminal that is closed hangs up.
+fn asked_to_stop() -> Result<impl Future<Output = ()>, CliError> {
+    let listen = |kind| signal(kind).map_err(CliError::bug);
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
-    };
-    let proof = prove_exam(pool, runtime, definition, stop).await;
-    let basis = ExamBasis::Proven(proof.map_err(untried)?);
-    store(pool, definition, &basis, actor).await
+    })
 }
 
 async fn store(
