@@ -135,6 +135,20 @@ async fn only_those_who_ask_the_cluster_hold_a_token() {
 }
 
 #[tokio::test]
+async fn whoever_asks_the_cluster_judges_environments_by_one_set_of_settings() {
+    let documents = everything().await;
+    for (owner, pod) in pods(&documents) {
+        if !WITH_TOKEN.contains(&component(owner)) {
+            continue;
+        }
+        let variables = pod["containers"][0]["env"].as_array().into_iter().flatten();
+        let pids = variables.filter(|it| it["name"] == "CARREL_NODE_PIDS");
+        let pids: Vec<_> = pids.map(|variable| &variable["value"]).collect();
+        assert_eq!(pids, ["256"], "{}", name(owner));
+    }
+}
+
+#[tokio::test]
 async fn every_process_has_two_replicas_that_go_one_at_a_time_after_another_has_come() {
     let documents = everything().await;
     for process in PROCESSES {

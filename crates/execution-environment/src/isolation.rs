@@ -65,6 +65,26 @@ pub struct Admitted {
     pub log_bounded: Option<bool>,
 }
 
+impl Admitted {
+    /// Takes from an earlier answer what no object in a runtime tells: the settings of whoever made
+    /// the environment, which may not be those of whoever looks at it again.
+    ///
+    /// These are `node_pids`, and what must not answer where the network is filtered. Whether it is
+    /// filtered, and all the rest, stays as it is now.
+    #[must_use]
+    pub fn with_settings_of(mut self, made: &Self) -> Self {
+        self.node_pids = made.node_pids;
+        if let AdmittedNetwork::Filtered { must_not_answer } = &mut self.network
+            && let AdmittedNetwork::Filtered {
+                must_not_answer: asked,
+            } = &made.network
+        {
+            must_not_answer.clone_from(asked);
+        }
+        self
+    }
+}
+
 /// Names one protection that is missing, or not proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IsolationGap {
@@ -96,5 +116,44 @@ impl IsolationReport {
             "gaps": judge(self, exam),
             "waiver": waiver,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filtered(addresses: &[&str]) -> AdmittedNetwork {
+        AdmittedNetwork::Filtered {
+            must_not_answer: addresses.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn settings_are_those_of_whoever_made_it_and_the_rest_is_as_it_is_now() {
+        let made = Admitted {
+            node_pids: Some(1024),
+            network: filtered(&["10.0.0.1:443"]),
+            ..Admitted::default()
+        };
+        let now = Admitted {
+            privileged: true,
+            network: filtered(&["10.0.0.2:6443"]),
+            ..Admitted::default()
+        };
+        let both = now.with_settings_of(&made);
+        assert_eq!(both.node_pids, Some(1024));
+        assert_eq!(both.network, made.network);
+        assert!(both.privileged, "it was not when it was made");
+    }
+
+    #[test]
+    fn a_network_is_never_taken_for_what_it_was() {
+        let made = Admitted {
+            network: filtered(&["10.0.0.1:443"]),
+            ..Admitted::default()
+        };
+        let now = Admitted::default().with_settings_of(&made);
+        assert_eq!(now.network, AdmittedNetwork::None);
     }
 }

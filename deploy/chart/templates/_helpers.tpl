@@ -202,6 +202,10 @@ volumes:
   value: {{ .Values.exams.namespace }}
 - name: CARREL_KEEPER_IMAGE
   value: {{ .Values.image.keeper }}
+{{- with .Values.exams.nodePids }}
+- name: CARREL_NODE_PIDS
+  value: {{ . | int | quote }}
+{{- end }}
 {{- with include "carrel.probesOfIsolation" . }}
 - name: CARREL_ISOLATION_PROBES
   value: {{ . | quote }}

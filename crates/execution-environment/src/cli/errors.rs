@@ -43,9 +43,14 @@ pub fn settings(error: &RuntimeConfigError) -> CliError {
 }
 
 /// Turns what a runtime answered into an error; its code is the one that the failure of a session
-/// would have.
+/// would have before it is ready.
 pub fn runtime(error: &RuntimeError) -> CliError {
-    let verdict = classify(&error.signal, Phase::BeforeReady);
+    runtime_in(Phase::BeforeReady, error)
+}
+
+/// The same, of a session that is as far as this.
+pub(super) fn runtime_in(phase: Phase, error: &RuntimeError) -> CliError {
+    let verdict = classify(&error.signal, phase);
     let message = verdict.operator_text.clone();
     let mut answer = match error.signal {
         Signal::Vanished { .. } => CliError::not_found(message),
@@ -107,6 +112,18 @@ fn causes(error: &dyn StdError) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{RuntimeName, TrialCheck};
+
+    #[test]
+    fn what_ends_an_environment_that_was_ready_has_another_code() {
+        let signal = Signal::Exited {
+            exit_code: Some(1),
+            oom_killed: false,
+            message: String::new(),
+        };
+        let error = RuntimeError::new("verify", signal);
+        let codes = [Phase::BeforeReady, Phase::AfterReady].map(|it| runtime_in(it, &error).code);
+        assert_eq!(codes, ["init.exited_early", "runtime.exited"]);
+    }
 
     #[test]
     fn a_trial_that_failed_tells_what_was_reported_and_names_what_is_left() {

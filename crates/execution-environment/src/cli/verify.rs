@@ -2,15 +2,16 @@
 
 use clap::Args;
 use command_line::{CliError, Document, Exit, GlobalArgs};
-use serde::Serialize;
+use failure_classification::Phase;
+use serde::{Deserialize as _, Serialize};
 use session_identity::ExamSessionId;
 use sqlx::PgPool;
 
 use super::{errors, meant};
 use crate::{
-    EnvironmentRecord, EnvironmentSpec, ExamDefinition, IsolationGap, IsolationReport,
-    IsolationWaiver, Protection, Purpose, RuntimeArgs, RuntimeName, RuntimeUid, StoreError,
-    find_valid_waiver, judge, needed_waiver,
+    Admitted, EnvironmentRecord, EnvironmentSpec, EnvironmentState, ExamDefinition, IsolationGap,
+    IsolationReport, IsolationWaiver, Protection, Purpose, RuntimeArgs, RuntimeName, RuntimeUid,
+    StoreError, find_valid_waiver, judge, needed_waiver,
 };
 
 /// Names the session and the runtime.
@@ -58,7 +59,8 @@ pub(super) async fn run(args: VerifyArgs, globals: &GlobalArgs) -> Result<Docume
     let runtime = args.runtime.connect(Purpose::Read).await;
     let runtime = runtime.map_err(|error| errors::settings(&error))?;
     let found = runtime.verify(name, uid, &declared).await;
-    let found = found.map_err(|error| errors::runtime(&error))?;
+    let found = found.map_err(|error| errors::runtime_in(phase(&record), &error))?;
+    let found = as_made(&record, found);
     let gaps = judge(&found, &declared);
     let answer = Answer {
         session_id: args.session_id,
@@ -84,6 +86,26 @@ fn declared(record: &EnvironmentRecord) -> Result<ExamDefinition, CliError> {
         source: source.into(),
     });
     Ok(spec.map_err(errors::store)?.exam)
+}
+
+/// What breaks an environment that was ready is another failure than what kept one from it.
+fn phase(record: &EnvironmentRecord) -> Phase {
+    if record.state == EnvironmentState::Up {
+        Phase::AfterReady
+    } else {
+        Phase::BeforeReady
+    }
+}
+
+/// Judged by the settings it was made with, where its first proof tells them, and not by those of
+/// whoever verifies.
+fn as_made(record: &EnvironmentRecord, mut found: IsolationReport) -> IsolationReport {
+    let evidence = record.evidence.as_ref();
+    let made = evidence.and_then(|evidence| Admitted::deserialize(&evidence["admitted"]).ok());
+    if let Some(made) = made {
+        found.admitted = found.admitted.with_settings_of(&made);
+    }
+    found
 }
 
 fn held(protection: Protection, gaps: &[IsolationGap]) -> Held {
