@@ -8,7 +8,7 @@ use failure_classification::Signal;
 use futures_util::StreamExt;
 
 use super::{EngineRuntime, inspect};
-use crate::excerpt::bounded;
+use crate::excerpt::{Ending, bounded};
 use crate::{RuntimeError, RuntimeUid};
 
 const OPERATION: &str = "log";
@@ -52,35 +52,12 @@ pub(super) async fn tail(
         .tail(&lines.to_string())
         .build();
     let mut pieces = runtime.docker.logs(uid.as_str(), Some(options));
-    let mut tail = String::new();
+    let mut tail = Ending::of(bytes);
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(piece) => tail.push_str(&piece.to_string()),
-            Err(error) => return (tail, Some(error)),
-        }
-        if tail.len() > 2 * bytes {
-            tail = end_of(tail, bytes);
+            Ok(piece) => tail.push(&piece.into_bytes()),
+            Err(error) => return (tail.into_text(), Some(error)),
         }
     }
-    (end_of(tail, bytes), None)
-}
-
-fn end_of(mut text: String, bytes: usize) -> String {
-    let surplus = text.len().saturating_sub(bytes);
-    let start = (surplus..=text.len())
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(text.len());
-    text.split_off(start)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_cut_at_its_beginning_and_between_characters() {
-        assert_eq!(end_of("abc".to_owned(), 3), "abc");
-        assert_eq!(end_of("abc".to_owned(), 2), "bc");
-        assert_eq!(end_of("aéc".to_owned(), 2), "c");
-    }
+    (tail.into_text(), None)
 }

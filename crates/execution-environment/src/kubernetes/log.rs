@@ -10,6 +10,7 @@ use kube::client::Body;
 
 use super::call::{Fault, open};
 use super::{CONTAINER, KubernetesRuntime, objects};
+use crate::excerpt::Ending;
 use crate::{RuntimeError, RuntimeName, RuntimeUid};
 
 const OPERATION: &str = "log";
@@ -67,7 +68,8 @@ pub(super) async fn follow(
     })
 }
 
-/// The last lines of the environment's log.
+/// The last bytes of the last lines of the environment's log. They are cut here: a bound that the
+/// server is given is one from the beginning of those lines.
 pub(super) async fn tail(
     runtime: &KubernetesRuntime,
     operation: &'static str,
@@ -77,20 +79,16 @@ pub(super) async fn tail(
 ) -> Result<String, Fault> {
     let params = LogParams {
         tail_lines: Some(lines),
-        limit_bytes: i64::try_from(at_most).ok(),
         ..of_environment()
     };
     let request = objects::requests::<Pod>(runtime).logs(name.as_str(), &params);
     let mut body = open(runtime, operation, request).await?.into_body();
-    let mut tail = Vec::new();
-    // What came before a broken end is evidence, too; no server is trusted with the bound.
-    while tail.len() < at_most
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        tail.extend(frame.into_data().unwrap_or_default());
+    let mut tail = Ending::of(at_most);
+    // What came before a broken end is evidence, too.
+    while let Some(Ok(frame)) = body.frame().await {
+        tail.push(&frame.into_data().unwrap_or_default());
     }
-    tail.truncate(at_most);
-    Ok(String::from_utf8_lossy(&tail).into_owned())
+    Ok(tail.into_text())
 }
 
 fn of_environment() -> LogParams {

@@ -67,6 +67,11 @@ async fn a_sound_environment_is_proven_again_and_both_views_agree(pool: PgPool) 
         assert_eq!(agreed.data["agrees"], true);
         let one_view = made.ask("status", &["--from", "runtime"]).await;
         assert_eq!(one_view.data["agrees"], Value::Null);
+        // No cluster is reachable, and none needs to be.
+        let other = ["--from", "both", "--runtime", "kubernetes"];
+        let other = made.ask("status", &other).await;
+        assert_eq!(other.exit, Some(9), "{other:?}");
+        assert_eq!(other.data["differences"][0]["what"], "runtime", "{other:?}");
         let elsewhere = made.ask("verify", &["--runtime", "kubernetes"]).await;
         assert_eq!(elsewhere.exit, Some(2), "{elsewhere:?}");
         assert_eq!(elsewhere.error["next"], "--runtime engine");

@@ -208,15 +208,7 @@ fn unprovable(mut error: RuntimeError) -> RuntimeError {
 }
 
 fn unproven(gaps: &[IsolationGap], place: Option<&str>) -> Signal {
-    let gaps = gaps
-        .iter()
-        .map(|gap| {
-            format!(
-                "{:?}: declared {}, found {}",
-                gap.protection, gap.expected, gap.found
-            )
-        })
-        .collect();
+    let gaps = gaps.iter().map(ToString::to_string).collect();
     let place = place.map(str::to_owned);
     Signal::IsolationUnproven { gaps, place }
 }
