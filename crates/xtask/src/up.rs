@@ -115,6 +115,9 @@ fn start_and_stay(
         demo.session_id
     ));
     shell::say("         kill the worker and watch it come back");
+    if let Some(applying) = parts.applying() {
+        shell::say(&format!("  Exams  {applying}"));
+    }
     let mut outcome = Ok(());
     if !args.once {
         shell::say("  Ctrl-C ends everything that this command started, and nothing else.");

@@ -128,6 +128,16 @@ impl Parts {
         settings
     }
 
+    /// How an exam is applied where the operator's account, which the environment's file has, may
+    /// make no environment on trial.
+    pub(crate) fn applying(&self) -> Option<String> {
+        let kubeconfig = self.installation.as_ref()?.kubeconfig_of(Account::Worker);
+        let kubeconfig = kubeconfig.display();
+        Some(format!(
+            "KUBECONFIG='{kubeconfig}' carrel exams apply exam.json: a trial takes the worker's rights"
+        ))
+    }
+
     /// Runs the CLI and returns the `data` of its one JSON document.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<Value> {
         data_of(&mut self.carrel(), arguments)

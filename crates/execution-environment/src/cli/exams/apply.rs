@@ -134,3 +134,25 @@ async fn store(
     let applied = apply_exam(&mut conn, definition, basis, actor).await;
     applied.map_err(errors::apply)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_hangs_up_ends_a_trial_as_whoever_interrupts_it_does() {
+        for signal in ["INT", "TERM", "HUP"] {
+            let stop = asked_to_stop().expect("signals can be listened for");
+            let kill = format!("kill -s {signal} \"$PPID\"");
+            let killed = Command::new("sh").args(["-c", &kill]).status();
+            assert!(killed.expect("a shell").success(), "{signal}");
+            let stopped = timeout(Duration::from_mins(1), stop).await;
+            assert!(stopped.is_ok(), "{signal} ends nothing");
+        }
+    }
+}
