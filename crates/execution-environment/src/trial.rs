@@ -65,13 +65,13 @@ pub async fn prove_exam(
 ) -> Result<TrialProof, TrialError> {
     must_be_usable(runtime, exam).await?;
     let facts = facts(pool).await?;
-    let spec = describe(&facts, exam);
-    let trial = Trial {
+    let mut trial = Trial {
         pool,
         runtime,
-        spec: &spec,
+        spec: describe(&facts, exam),
     };
-    let tried = attempt(trial, stop).await;
+    let tried = attempt(&mut trial, stop).await;
+    let spec = trial.spec;
     let cleared = clearing::clear(runtime, &spec.runtime_name()).await;
     // Who interrupts does not want to wait for what others have left.
     if !matches!(tried, Err(TrialError::Interrupted { .. })) {
@@ -147,7 +147,7 @@ pub fn trials_of(install_id: InstallId) -> InstallId {
 }
 
 /// As with a candidate's environment, a recorded waiver covers the network.
-async fn judged(trial: Trial<'_>, tried: Tried) -> Result<TrialProof, TrialError> {
+async fn judged(trial: &Trial<'_>, tried: Tried) -> Result<TrialProof, TrialError> {
     let exam = &trial.spec.exam;
     let gaps = judge(&tried.report, exam);
     let waiver = match needed_waiver(&gaps) {

@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::{TrialCheck, TrialError};
-use super::patience::Patience;
-use super::{TrialProof, judged};
+use super::patience::{Patience, may_pass_in_another};
+use super::{TrialProof, clearing, judged};
 use crate::{
     Created, EnvironmentRuntime, EnvironmentSpec, Observation, Observed, Phase, RuntimeError,
 };
@@ -20,11 +20,11 @@ const UNHINTED: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is tried, where, and where the decisions about it are kept.
-#[derive(Clone, Copy)]
 pub(super) struct Trial<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) runtime: &'a dyn EnvironmentRuntime,
-    pub(super) spec: &'a EnvironmentSpec,
+    /// Of the attempt under way; there is never another's environment beside it.
+    pub(super) spec: EnvironmentSpec,
 }
 
 /// What was seen of an environment that runs.
@@ -41,9 +41,10 @@ enum Over {
     Spent,
 }
 
-/// Makes the environment and looks inside, until the budget is spent or `stop` is over.
+/// Makes the environment and looks inside, until the budget is spent or `stop` is over. What a
+/// session would try again in another environment is tried so here.
 pub(super) async fn attempt(
-    trial: Trial<'_>,
+    trial: &mut Trial<'_>,
     stop: impl Future<Output = ()>,
 ) -> Result<TrialProof, TrialError> {
     let until = Instant::now() + trial.spec.exam.startup_budget();
@@ -56,30 +57,63 @@ pub(super) async fn attempt(
     };
     let mut over = pin!(over);
     let mut patience = Patience::default();
-    let created = create(trial, &mut patience, over.as_mut()).await?;
+    loop {
+        let failed = match once(trial, &mut patience, over.as_mut()).await {
+            Ok(proof) => return Ok(proof),
+            Err(failed) => failed,
+        };
+        let is_over = Instant::now() >= until;
+        if is_over || !may_pass_in_another(&failed, trial.spec.attempt) {
+            return Err(failed);
+        }
+        // What cannot be removed is left to whoever clears after the trial, and named there.
+        if make_room(trial).await.is_err() {
+            return Err(failed);
+        }
+        patience = Patience::after(failed);
+    }
+}
+
+/// Removes the environment of an attempt, and describes the next; elsewhere, where there is one.
+async fn make_room(trial: &mut Trial<'_>) -> Result<(), TrialError> {
+    let name = trial.spec.runtime_name();
+    if let Ok(Observation::Present(found)) = trial.runtime.observe(&name).await {
+        trial.spec.avoid.extend(found.place);
+    }
+    clearing::clear(trial.runtime, &name).await?;
+    trial.spec.attempt += 1;
+    Ok(())
+}
+
+async fn once(
+    trial: &Trial<'_>,
+    patience: &mut Patience,
+    mut over: impl Future<Output = Over> + Unpin,
+) -> Result<TrialProof, TrialError> {
+    let created = create(trial, patience, &mut over).await?;
     tokio::select! {
         biased;
-        tried = look(trial, &created, &mut patience) => tried,
-        over = over => Err(ended(&over, &mut patience, trial.spec)),
+        tried = look(trial, &created, patience) => tried,
+        over = over => Err(ended(&over, patience, &trial.spec)),
     }
 }
 
 /// Asks until it is made; it adopts what an answer that was lost has made.
 async fn create(
-    trial: Trial<'_>,
+    trial: &Trial<'_>,
     patience: &mut Patience,
     mut over: impl Future<Output = Over> + Unpin,
 ) -> Result<Created, TrialError> {
     loop {
         // Never broken off: what a runtime was just asked for might appear after it was removed.
-        let error = match trial.runtime.create(trial.spec).await {
+        let error = match trial.runtime.create(&trial.spec).await {
             Ok(created) => return Ok(created),
             Err(error) => error,
         };
         patience.bear(Some((TrialCheck::Creation, error)))?;
         tokio::select! {
             biased;
-            over = &mut over => return Err(ended(&over, patience, trial.spec)),
+            over = &mut over => return Err(ended(&over, patience, &trial.spec)),
             () = sleep(PAUSE) => {}
         }
     }
@@ -93,7 +127,7 @@ fn ended(over: &Over, patience: &mut Patience, spec: &EnvironmentSpec) -> TrialE
 }
 
 async fn look(
-    trial: Trial<'_>,
+    trial: &Trial<'_>,
     created: &Created,
     patience: &mut Patience,
 ) -> Result<TrialProof, TrialError> {
@@ -149,7 +183,7 @@ fn seen(observation: Observation, created: &Created) -> Seen {
 }
 
 async fn prove(
-    trial: Trial<'_>,
+    trial: &Trial<'_>,
     created: &Created,
     found: Observed,
 ) -> Result<TrialProof, TrialError> {
@@ -159,7 +193,7 @@ async fn prove(
 }
 
 async fn tried(
-    trial: Trial<'_>,
+    trial: &Trial<'_>,
     created: &Created,
     found: Observed,
 ) -> Result<Tried, RuntimeError> {

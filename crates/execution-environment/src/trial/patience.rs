@@ -1,7 +1,5 @@
 //! When a setback of a trial is believed: as late as a session would, and no later than its budget.
 
-use std::mem::take;
-
 use failure_classification::{
     Classified, FailureCode, Phase as SessionPhase, RetryRule, Signal, classify,
 };
@@ -10,6 +8,9 @@ use tokio::time::Instant;
 use super::error::{TrialCheck, TrialError, of_environment};
 use crate::RuntimeError;
 
+/// As many as a session has.
+const ATTEMPTS: i32 = 3;
+
 /// Believes a setback once it has lasted, and was seen as often, as its code demands; what may pass
 /// by itself, only once the budget is spent.
 #[derive(Default)]
@@ -17,16 +18,28 @@ pub(super) struct Patience {
     since: Option<(FailureCode, Instant)>,
     times: u8,
     last: Option<(TrialCheck, RuntimeError)>,
+    /// What the attempt before this one failed by.
+    earlier: Option<(TrialCheck, RuntimeError)>,
 }
 
 impl Patience {
+    /// Begins again after an attempt that failed.
+    pub(super) fn after(failed: TrialError) -> Self {
+        let mut patience = Self::default();
+        if let TrialError::Failed { check, source, .. } = failed {
+            patience.earlier = Some((check, source));
+        }
+        patience
+    }
+
     /// Counts one look. Whoever sees no setback forgets the earlier ones.
     pub(super) fn bear(
         &mut self,
         setback: Option<(TrialCheck, RuntimeError)>,
     ) -> Result<(), TrialError> {
         let Some((check, error)) = setback else {
-            *self = Self::default();
+            self.since = None;
+            self.last = None;
             return Ok(());
         };
         let error = of_environment(error);
@@ -55,14 +68,16 @@ impl Patience {
         now - since >= verdict.window && self.times >= verdict.observations
     }
 
-    /// What to blame a spent budget on: the last setback, where there was one.
+    /// What to blame a spent budget on: the last setback, where there was one, of an attempt before
+    /// this one at the least.
     pub(super) fn spent(&mut self, budget_seconds: u64) -> TrialError {
         let slow = || {
             let message = format!("not within its startup_budget_seconds of {budget_seconds}");
             let error = RuntimeError::new("observe", Signal::NotReady { message });
             (TrialCheck::Start, error)
         };
-        let (check, error) = take(self).last.unwrap_or_else(slow);
+        let last = self.last.take().or_else(|| self.earlier.take());
+        let (check, error) = last.unwrap_or_else(slow);
         // What never answered has spent the budget, whoever waited for it.
         let is_slow = matches!(error.signal, Signal::NotReady { .. });
         let check = if is_slow { TrialCheck::Start } else { check };
@@ -77,6 +92,18 @@ fn may_pass(error: &RuntimeError, verdict: &Classified) -> bool {
         || verdict.retry == RetryRule::Wait
         || !verdict.may_fail_session()
         || matches!(error.signal, Signal::NotReady { .. })
+}
+
+/// Whether a session whose attempt failed so would get another.
+pub(super) fn may_pass_in_another(failed: &TrialError, attempt: i32) -> bool {
+    let TrialError::Failed { source, .. } = failed else {
+        return false;
+    };
+    match classify(&source.signal, SessionPhase::BeforeReady).retry {
+        RetryRule::Once => attempt < 2,
+        RetryRule::WithinBudget => attempt < ATTEMPTS,
+        RetryRule::Never | RetryRule::Wait => false,
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +199,36 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         let error = patience.bear(Some(gap())).expect_err("it has lasted");
         assert_eq!(error.check(), Some(TrialCheck::Isolation));
+    }
+
+    #[test]
+    fn another_environment_is_tried_as_often_as_a_session_would() {
+        let failed = |(check, error)| TrialError::failed(check, error);
+        let exited = Signal::Exited {
+            exit_code: Some(1),
+            oom_killed: false,
+            message: String::new(),
+        };
+        let exited = || {
+            (
+                TrialCheck::Start,
+                RuntimeError::new("observe", exited.clone()),
+            )
+        };
+        let tries = |error: &TrialError| [1, 2, 3].map(|it| may_pass_in_another(error, it));
+        assert_eq!(tries(&failed(gap())), [true, true, false]);
+        assert_eq!(tries(&failed(exited())), [true, false, false]);
+        assert_eq!(tries(&failed(missing())), [false; 3]);
+        assert_eq!(tries(&TrialError::Interrupted { left: None }), [false; 3]);
+    }
+
+    #[test]
+    fn a_budget_spent_in_a_later_attempt_is_blamed_on_what_the_earlier_failed_by() {
+        let (check, error) = gap();
+        let mut patience = Patience::after(TrialError::failed(check, error));
+        patience.bear(None).expect("it starts");
+        let spent = patience.spent(60);
+        assert_eq!(spent.check(), Some(TrialCheck::Isolation));
     }
 
     #[test]

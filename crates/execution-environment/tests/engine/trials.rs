@@ -70,7 +70,10 @@ async fn the_check_that_fails_is_named_with_the_field_and_the_mend(pool: PgPool)
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_environment_that_lacks_a_protection_is_not_isolated(pool: PgPool) {
     let bench = bench_without(EngineHardening::default().without(Protection::MemoryLimit));
-    let error = tried(&pool, &bench, &bench.exam).await.expect_err("proven");
+    // Enough for a first attempt and the beginning of a second.
+    let mut exam = bench.exam.clone();
+    exam.startup_budget_seconds = 20;
+    let error = tried(&pool, &bench, &exam).await.expect_err("proven");
     assert_eq!(error.check(), Some(TrialCheck::Isolation), "{error}");
     let reason = error.reason().expect("a check failed");
     assert!(reason.contains("memory_limit"), "{reason}");
