@@ -14,6 +14,10 @@ use super::KeyError;
 const P256_POINT: usize = 65;
 /// Shortest accepted RSA modulus.
 const RSA_BITS: usize = 2048;
+/// Longer ones are not verified with here.
+const LONGEST_RSA_BITS: usize = 4096;
+/// Of a point on P-256, and of an Ed25519 key.
+const COORDINATE_BYTES: usize = 32;
 const END_OF_BLOCK: &str = "-----END ";
 
 /// A key that can verify signatures of one algorithm.
@@ -100,6 +104,7 @@ pub(super) fn jwk_key(jwk: &Jwk) -> Result<VerifyingKey, JwkFault> {
     if named.is_some_and(|named| named != format!("{algorithm:?}")) {
         return Err(JwkFault::OtherAlgorithm);
     }
+    check_lengths(jwk)?;
     let key = DecodingKey::from_jwk(jwk).map_err(|_| JwkFault::NotAKey)?;
     Ok(VerifyingKey {
         kid: jwk.common.key_id.clone(),
@@ -123,6 +128,23 @@ fn jwk_algorithm(jwk: &Jwk) -> Result<Algorithm, JwkFault> {
         AlgorithmParameters::OctetKey(_) => Err(JwkFault::SharedSecret),
         _ => Err(JwkFault::OtherKind),
     }
+}
+
+/// A key of another length is not noticed before it is used, and then ends whoever uses it.
+fn check_lengths(jwk: &Jwk) -> Result<(), JwkFault> {
+    let is_long = |number: &str, bytes: usize| {
+        let decoded = URL_SAFE_NO_PAD.decode(number);
+        decoded.is_ok_and(|decoded| decoded.len() == bytes)
+    };
+    let fits = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(point) => {
+            is_long(&point.x, COORDINATE_BYTES) && is_long(&point.y, COORDINATE_BYTES)
+        }
+        AlgorithmParameters::OctetKeyPair(pair) => is_long(&pair.x, COORDINATE_BYTES),
+        AlgorithmParameters::RSA(numbers) => modulus_bits(&numbers.n)? <= LONGEST_RSA_BITS,
+        AlgorithmParameters::OctetKey(_) => true,
+    };
+    fits.then_some(()).ok_or(JwkFault::NotAKey)
 }
 
 /// Bits of a modulus, without the zeros before it.

@@ -16,8 +16,10 @@ use super::header::shorten;
 use super::keys::VerifyingKey;
 use super::{JwksUrl, KeyError};
 
-/// Wait after a first failure; each further one doubles it, up to the pace of successes.
+/// Wait after a first failure; each further one doubles it…
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// …up to this, or the pace of successes: whoever waits for the issuer notices soon that it is back.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// How fetching an issuer's keys stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,12 +99,22 @@ impl RemoteKeys {
     /// Has the keys fetched because a token names one that is not among `seen`, unless that was
     /// just tried. Returns whether it is here now.
     pub(super) async fn find(&self, kid: &str, seen: &Arc<[VerifyingKey]>) -> bool {
-        let mut state = self.state.subscribe();
-        let (finished, is_fetching) = {
-            let state = state.borrow();
+        let is_fetching = {
+            let state = self.state.borrow();
             if state.has(kid) {
                 return !state.holds(seen);
             }
+            state.is_fetching
+        };
+        // A fetch under way may have read what the issuer had before the token's key.
+        self.next_fetch_has(kid).await || is_fetching && self.next_fetch_has(kid).await
+    }
+
+    /// Waits for the end of the fetch under way, or of one that it asks for, unless one has just been.
+    async fn next_fetch_has(&self, kid: &str) -> bool {
+        let mut state = self.state.subscribe();
+        let (finished, is_fetching) = {
+            let state = state.borrow();
             (state.finished, state.is_fetching)
         };
         if !is_fetching {
@@ -139,6 +151,7 @@ impl RemoteKeys {
             None => self.pace.every,
             Some(doublings) => FIRST_RETRY
                 .saturating_mul(2_u32.saturating_pow(doublings))
+                .min(LONGEST_RETRY)
                 .min(self.pace.every),
         };
         pause.mul_f64(rand::random_range(0.9..=1.1))

@@ -153,7 +153,7 @@ impl TokenVerifier {
         for candidate in keys {
             match decode::<Claims>(token, &candidate.key, &self.validation(candidate.algorithm)) {
                 Ok(decoded) => return Ok(decoded.claims),
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
+                Err(error) if is_another_key_s(&error) => {}
                 Err(error) => return Err(token_error(&error)),
             }
         }
@@ -169,6 +169,17 @@ impl TokenVerifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation
     }
+}
+
+/// Whether another key may have made the signature: this one did not, or is none.
+fn is_another_key_s(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidSignature
+            | ErrorKind::InvalidEcdsaKey
+            | ErrorKind::InvalidEddsaKey
+            | ErrorKind::InvalidRsaKey(_)
+    )
 }
 
 /// The keys that may have made a token's signature, going by its header.

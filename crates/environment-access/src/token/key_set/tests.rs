@@ -76,6 +76,20 @@ fn two_keys_of_one_name_refuse_the_document() {
 }
 
 #[test]
+fn a_key_of_another_length_refuses_the_document() {
+    let long = URL_SAFE_NO_PAD.encode([0xff; 1024]);
+    for (kid, field, number) in [
+        ("ed-1", "x", "AAAA"),
+        ("ec-1", "x", "AAAA"),
+        ("ec-1", "y", "AAAA"),
+        ("rsa-1", "n", long.as_str()),
+    ] {
+        let refused = refusal(&[with(kid, field, json!(number))]);
+        assert!(refused.contains("not a key"), "{kid} {field}: {refused}");
+    }
+}
+
+#[test]
 fn a_short_modulus_refuses_the_document() {
     // 1024 bits, and twice as many of which the upper half is zero.
     for n in [vec![0xff; 128], [[0; 128], [0xff; 128]].concat()] {
