@@ -7,4 +7,3 @@ CREATE TABLE terminal_processes (
     CONSTRAINT terminal_processes_forward CHECK (seen_at >= started_at)
 );
 COMMENT ON TABLE terminal_processes IS 'When each terminal process lived and reached this database, one row a stretch: where none did, nobody could attach.';
-CREATE INDEX terminal_processes_seen ON terminal_processes (seen_at);

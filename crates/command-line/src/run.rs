@@ -88,6 +88,8 @@ fn init_logs(filter: &str) -> Result<(), CliError> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // Where nobody reads any more there is nobody to tell, and work goes on to its end.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -80,13 +80,21 @@ async fn one_query_joins_session_exam_environment_and_extensions(pool: PgPool) {
     .execute(&mut *conn)
     .await
     .unwrap();
-    for (version, seconds) in [(3, 600), (4, 300)] {
+    for seconds in [600, 300] {
         sqlx::query!(
-            "INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
+            "WITH moved AS (
+                 UPDATE exam_sessions
+                 SET version = version + 1,
+                     ends_at = coalesce(ends_at, now()) + make_interval(secs => $2::integer)
+                 WHERE id = $1
+                 RETURNING id, version, ends_at
+             )
+             INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
                                              actor, reason, idempotency_key)
-             VALUES ($1, $2, $3, now(), now(), 'staff:dana', 'INC-7', $2::bigint::text)",
+             SELECT id, version, $2, ends_at - make_interval(secs => $2::integer), ends_at, 'staff:dana',
+                    'INC-7', version::text
+             FROM moved",
             id.as_uuid(),
-            version,
             seconds
         )
         .execute(&mut *conn)
@@ -94,7 +102,7 @@ async fn one_query_joins_session_exam_environment_and_extensions(pool: PgPool) {
         .unwrap();
     }
     let creating = status(&mut conn, id).await.unwrap().unwrap();
-    assert_eq!((creating.revision, creating.attempt), (4, 1));
+    assert_eq!((creating.revision, creating.attempt), (6, 1));
     assert_eq!(creating.stages[1].state, StageState::Active);
     assert_eq!(creating.extended_ms, 900_000);
     let last = creating.last_extension.unwrap();

@@ -23,7 +23,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(5);
 /// Shorter outages are nobody's business.
 const NOTICEABLE: Duration = Duration::from_secs(1);
 /// What is not written so long after the last terminal has left stays unwritten.
-const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+const FLUSH_WITHIN: Duration = Duration::from_secs(4);
 
 /// Writes for every attach of a process, on the process's own runtime: those of single connections end
 /// before it.

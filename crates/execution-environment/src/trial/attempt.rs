@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use failure_classification::Signal;
+use futures_util::FutureExt as _;
 use sqlx::PgPool;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -16,6 +17,8 @@ use crate::{
 
 /// Where a runtime gives hints, it is looked at again after this at the latest.
 const UNHINTED: Duration = Duration::from_secs(1);
+/// How soon a setback is looked at again, as a session does.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How soon a refused creation is asked for again, as a session does.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,12 @@ pub(super) async fn attempt(
         // What cannot be removed is left to whoever clears after the trial, and named there.
         if make_room(trial).await.is_err() {
             return Err(failed);
+        }
+        // That may have taken a minute.
+        match over.as_mut().now_or_never() {
+            Some(Over::Stopped) => return Err(TrialError::Interrupted { left: None }),
+            Some(Over::Spent) => return Err(failed),
+            None => {}
         }
         patience = Patience::after(failed);
     }
@@ -151,8 +160,13 @@ async fn look(
             Seen::Setback(check, error) => Some((check, error)),
             Seen::Pending => None,
         };
+        let is_setback = setback.is_some();
         patience.bear(setback)?;
-        trial.runtime.wait_for_change(&created.name, UNHINTED).await;
+        if is_setback {
+            sleep(LOOK_AGAIN).await;
+        } else {
+            trial.runtime.wait_for_change(&created.name, UNHINTED).await;
+        }
     }
 }
 

@@ -189,27 +189,43 @@ async fn raw_sql_cannot_add_what_never_happened(pool: PgPool) {
         let refused = forged.commit().await;
         assert!(refused.is_err(), "{version}: {from:?} to {to}");
     }
-    // Also one that fits the session's end, where a transition or an extension took the version.
-    for version in [session.version, session.version + 1, session.version + 90] {
-        for (by_seconds, off) in [(600, 0.0), (600, 32_400.0), (77, 0.0)] {
+    // A version that was neither a transition nor an extension is free for the taking.
+    let free = session.version + 2;
+    sqlx::query!(
+        "UPDATE exam_sessions SET version = $2 WHERE id = $1",
+        id,
+        free
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    for version in [
+        session.version,
+        session.version + 1,
+        free,
+        session.version + 90,
+    ] {
+        // Beside the extension before it, wrong in its arithmetic, and far beyond the session's end.
+        for (by_seconds, begins, ends) in [(600, -600, 0), (77, 0, 0), (600, 0, 32_400)] {
             let mut forged = conn.begin().await.unwrap();
             sqlx::query!(
                 "INSERT INTO session_extensions (session_id, version, by_seconds, previous_end, new_end,
                                                  actor, reason, idempotency_key)
-                 SELECT id, $2, $3, ends_at - interval '600 s', ends_at + make_interval(secs => $4),
-                        'staff:eve', 'r', 'forged'
+                 SELECT id, $2, $3, ends_at + make_interval(secs => $4::integer),
+                        ends_at + make_interval(secs => $5::integer), 'staff:eve', 'r', 'forged'
                  FROM exam_sessions WHERE id = $1",
                 id,
                 version,
                 by_seconds,
-                off,
+                begins,
+                ends,
             )
             .execute(&mut *forged)
             .await
             .unwrap();
             assert!(
                 forged.commit().await.is_err(),
-                "{version} by {by_seconds}, off {off}"
+                "{version}: {begins} to {ends} by {by_seconds}"
             );
         }
     }
