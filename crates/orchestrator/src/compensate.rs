@@ -100,10 +100,8 @@ impl Debt {
     }
 
     fn charged(&self) -> impl Iterator<Item = &Interruption> {
-        let mut all = self.interruptions.iter();
-        std::iter::from_fn(move || {
-            all.find(|it| it.charged_to == ChargedTo::Platform && it.until.is_some())
-        })
+        let all = self.interruptions.iter();
+        all.filter(|it| it.charged_to == ChargedTo::Platform && it.until.is_some())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use command_line::{CliError, Document, Exit, GlobalArgs};
+use environment_access::Interruption;
 use serde_json::json;
 use session_identity::{Actor, ExamSessionId, UserId};
 use session_lifecycle::load_session;
@@ -9,7 +10,7 @@ use session_lifecycle::load_session;
 use super::args::{operator, reason, user};
 use super::cohort::{self, Agreed, CohortArgs, MANY, Work};
 use super::failure;
-use super::story::words::seconds_between;
+use super::story::words::length_and_cause;
 use crate::{CohortCompensation, CohortOutcome, Compensation, Debt, compensate_session};
 
 /// To whom time is given back, and whether it is done or only shown.
@@ -138,14 +139,10 @@ fn told(id: ExamSessionId, outcome: &CohortOutcome, debt: &Debt) -> Result<Strin
     })
 }
 
-fn line(interruption: &environment_access::Interruption) -> String {
+fn line(interruption: &Interruption) -> String {
     let from = interruption.from.format("%F %T");
-    let lasted = match interruption.until {
-        Some(until) => format!("{} s", seconds_between(interruption.from, until)),
-        None => "lasts".to_owned(),
-    };
     let whose = interruption.charged_to.as_str();
-    let cause = interruption.cause.replace('_', " ");
+    let (lasted, cause) = length_and_cause(interruption);
     format!("  {from}  {lasted:>10}  {whose:<9}  {cause}")
 }
 

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::event::Event;
 use super::facts::Story;
-use super::words::seconds_between;
+use super::words::length_and_cause;
 use crate::Debt;
 use crate::cli::failure;
 
@@ -140,11 +140,7 @@ fn detach(attachment: &AttachmentRecord) -> Option<Event> {
 /// Who is to blame stands where others have who did it.
 fn interruption(interruption: &Interruption) -> Event {
     let whose = interruption.charged_to.as_str();
-    let lasted = match interruption.until {
-        Some(until) => format!("{} s", seconds_between(interruption.from, until)),
-        None => "lasts".to_owned(),
-    };
-    let cause = interruption.cause.replace('_', " ");
+    let (lasted, cause) = length_and_cause(interruption);
     let details = vec![lasted, cause, format!("epoch {}", interruption.epoch)];
     let id = format!("interruption/{}", interruption.from.timestamp_millis());
     let event = Event::new(id, interruption.from, "no terminal", details).by(whose);

@@ -1,6 +1,7 @@
 //! Spans, names and states as people read them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use environment_access::Interruption;
 
 /// Drops the kind of actor where a person is meant: `staff:dana` is dana to her colleagues.
 pub(super) fn who(actor: &str) -> &str {
@@ -26,9 +27,18 @@ pub(super) fn offset(span: TimeDelta) -> String {
 }
 
 /// Writes seconds with one decimal.
-pub(in crate::cli) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+pub(super) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let tenths = (to - from).num_milliseconds().max(0) / 100;
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Writes how long an interruption took, and why it was.
+pub(in crate::cli) fn length_and_cause(interruption: &Interruption) -> (String, String) {
+    let lasted = match interruption.until {
+        Some(until) => format!("{} s", seconds_between(interruption.from, until)),
+        None => "lasts".to_owned(),
+    };
+    (lasted, interruption.cause.replace('_', " "))
 }
 
 /// Writes an added span in its largest whole unit, such as `+10m`.
