@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use system_tests::Weight;
 use system_tests::wait::SOON;
+use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
 use crate::producer::Producer;
 use crate::worker_plan::WorkerPlan;
 
-const LASTS: Duration = Duration::from_secs(20);
 const BETWEEN: Duration = Duration::from_millis(200);
 
 #[tokio::test]
@@ -18,9 +17,10 @@ async fn backends_that_end_at_random_lose_nothing_and_leave_nothing_stuck() {
     let mut bench = Bench::start(Weight::Light).await;
     let workers = ["one", "two"].map(|name| bench.work(&WorkerPlan::named(name)));
     let producer = Producer::start(&bench.database.url, "steady");
+    let lasts = Duration::from_secs(Intensity::of_this_run().choose(20, 300));
     let begun = Instant::now();
     let mut ended = 0;
-    while begun.elapsed() < LASTS {
+    while begun.elapsed() < lasts {
         ended += end_one(bench.pool()).await;
         tokio::time::sleep(BETWEEN).await;
     }

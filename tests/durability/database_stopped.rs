@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use system_tests::Weight;
 use system_tests::ledger::{External, Note, Task};
 use system_tests::postgres::Stop;
 use system_tests::wait::SOON;
+use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
 use crate::producer::Producer;
@@ -22,8 +22,9 @@ async fn an_immediate_stop_of_two_seconds_loses_nothing() {
 }
 
 #[tokio::test]
-async fn forty_seconds_without_a_database_end_no_worker_and_lose_no_answer() {
-    survives(Stop::Immediate, Duration::from_secs(40)).await;
+async fn a_long_time_without_a_database_ends_no_worker_and_loses_no_answer() {
+    let away = Intensity::of_this_run().choose(40, 300);
+    survives(Stop::Immediate, Duration::from_secs(away)).await;
 }
 
 /// Jobs come, run and end the whole time; some end while nobody can be told.

@@ -4,27 +4,29 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use job_queue::{BACKOFF_BASE, backoff_window};
-use system_tests::Weight;
 use system_tests::ledger::{Note, Task};
+use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
 use crate::worker_plan::WorkerPlan;
 
-const JOBS: usize = 5_000;
-const LIMIT: Duration = Duration::from_mins(10);
+const BATCH: usize = 5_000;
 const TENTHS: i64 = 10;
 
 #[tokio::test]
 async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
+    let (jobs, limit) = Intensity::of_this_run().choose((5_000, 10), (100_000, 60));
     let mut bench = Bench::start(Weight::Whole).await;
-    let jobs: Vec<_> = (0..JOBS)
+    let all: Vec<_> = (0..jobs)
         .map(|it| Note(Task::new(format!("storm {it}")).failing(1)))
         .collect();
-    bench.put(&jobs).await;
+    for batch in all.chunks(BATCH) {
+        bench.put(batch).await;
+    }
     for name in ["one", "two"] {
         bench.work(&WorkerPlan::named(name).slots(50));
     }
-    let evidence = bench.judge(LIMIT).await;
+    let evidence = bench.judge(Duration::from_mins(limit)).await;
     let window = i64::try_from(backoff_window(1).as_millis()).unwrap();
     assert_eq!(window, i64::try_from(BACKOFF_BASE.as_millis()).unwrap());
     let mut tenths: BTreeMap<i64, usize> = BTreeMap::new();
@@ -45,7 +47,7 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
             .or_default() += 1;
     }
     let counted = tenths.values().sum::<usize>();
-    assert!(counted > JOBS * 9 / 10, "only {counted} failed once");
+    assert!(counted > jobs * 9 / 10, "only {counted} failed once");
     // The first tenth is the floor under the jitter; evenly spread, the others have a ninth each.
     let fair = counted / 9;
     for tenth in 1..TENTHS {

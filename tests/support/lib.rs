@@ -17,6 +17,7 @@ pub mod fault_proxy;
 pub mod faulty_runtime;
 pub mod helm;
 pub mod http;
+mod intensity;
 pub mod invariants;
 pub mod kubernetes;
 pub mod ledger;
@@ -36,4 +37,5 @@ pub mod terminal;
 pub mod typist;
 pub mod wait;
 
+pub use intensity::Intensity;
 pub use system::{Candidate, Place, Plan, TestSystem, Weight, take_places};

@@ -8,7 +8,7 @@ mod watch;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use self::kubernetes::{Plan, Wish};
 use self::parts::Parts;
@@ -36,6 +36,24 @@ const CLOCK: Need = Need {
 /// A debug build of everything with its tests.
 const SPACE_MIB: u64 = 4096;
 
+/// The measure of the queue's stories; the system tests read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Intensity {
+    /// Seconds of outage, thousands of jobs: fit for every change.
+    Brief,
+    /// Minutes of outage, a hundred thousand jobs: before a release.
+    Full,
+}
+
+impl Intensity {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Brief => "brief",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// Which part of the suites to run.
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
@@ -48,6 +66,9 @@ pub(crate) struct TestArgs {
     kubernetes: Wish,
     #[command(flatten)]
     cluster: ClusterArgs,
+    /// How long and with how many the faults of the queue are told.
+    #[arg(long, value_enum, default_value = "brief", value_name = "MEASURE")]
+    intensity: Intensity,
     /// Passed on to `cargo test`, such as `-p job-queue` or a test's name; all suites where empty.
     #[arg(last = true)]
     cargo: Vec<String>,
@@ -91,7 +112,10 @@ fn run_suites(
     if args.cargo.is_empty() {
         cargo.arg("--workspace");
     }
-    parts.give_to(&mut cargo).args(&args.cargo);
+    parts
+        .give_to(&mut cargo)
+        .env("CARREL_TEST_INTENSITY", args.intensity.as_str())
+        .args(&args.cargo);
     totals.add(&watch(Runner::Cargo, &mut cargo, stop)?);
     if !args.no_frontend {
         let folder = page::install(workspace)?;
