@@ -24,6 +24,7 @@ mod frozen_worker_wakes_up;
 mod job_that_aborts_its_worker;
 mod killed_and_restarted_under_its_name;
 mod killed_at_each_point;
+mod killed_while_it_migrates;
 mod killed_while_it_recovers;
 mod listen_blocked;
 mod many_jobs_many_workers;
