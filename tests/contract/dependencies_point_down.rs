@@ -12,6 +12,7 @@ const OWNERS: &[&str] = &[
     "execution-environment",
     "environment-access",
     "job-queue",
+    "session-recording",
 ];
 const VIEWS: &[&str] = &["session-status", "cleanup-ttl"];
 const USE_CASES: &[&str] = &["orchestrator"];

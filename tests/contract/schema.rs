@@ -36,6 +36,7 @@ fn every_migration_says_first_who_owns_it() {
             "session-lifecycle",
             "environment-access",
             "job-queue",
+            "session-recording",
         ];
         assert!(
             owner.is_some_and(|owner| owners.contains(&owner)),

@@ -1,0 +1,61 @@
+//! How recording goes.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Shared;
+use crate::spool::SpoolFault;
+
+/// How recording goes, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecorderHealth {
+    /// Bytes that wait on the disk.
+    pub spooled_bytes: u64,
+    /// Bytes that may.
+    pub spool_limit_bytes: u64,
+    /// Bytes that wait in memory.
+    pub queued_bytes: u64,
+    /// What keeps the spool from taking anything.
+    pub fault: Option<SpoolFault>,
+    /// How long nothing could be shipped although something waited.
+    pub not_shipped_for: Option<Duration>,
+}
+
+/// One word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpoolState {
+    /// There is room.
+    Well,
+    /// Over 90 % of the limit: no new terminal that must be recorded is opened.
+    NearlyFull,
+    /// Nothing can be kept.
+    Refusing,
+}
+
+impl RecorderHealth {
+    /// The word.
+    pub const fn state(&self) -> SpoolState {
+        if self.fault.is_some() {
+            SpoolState::Refusing
+        } else if self.spooled_bytes >= self.spool_limit_bytes / 100 * 90 {
+            SpoolState::NearlyFull
+        } else {
+            SpoolState::Well
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn health(&self) -> RecorderHealth {
+        let free = u64::try_from(self.queue.available_permits()).unwrap_or(u64::MAX);
+        RecorderHealth {
+            spooled_bytes: self.spool.usage().used(),
+            spool_limit_bytes: self.spool.usage().limit(),
+            queued_bytes: u64::from(self.queue_bytes).saturating_sub(free),
+            fault: self.fault.borrow().clone(),
+            not_shipped_for: self.shipping.not_shipped_for(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The one task that writes a session's recording: entries to segments, segments to the spool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use session_identity::TerminalProcessId;
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::room::Taken;
+use super::track::{Track, Turn};
+use crate::draft::Draft;
+use crate::entry::{Entry, GapReason};
+use crate::place::Place;
+use crate::segment::{LONGEST, Segment, SegmentHeader};
+use crate::spool::{SpoolFault, to_record};
+
+/// A spool that takes nothing is tried again so often.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What tapes say.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A shell began, or a tape of it.
+    Begin(Place),
+    /// Output at an offset, and why what lies before it is missing if it is.
+    Output(u64, Bytes, GapReason),
+    /// Input.
+    Input(Bytes),
+    /// Anything else.
+    Entry(Entry),
+    /// Answer when all before is durable.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Something said at a moment.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) at_micros: i64,
+    pub(super) event: Event,
+    /// Its place in the queue, free when the message has been taken.
+    pub(super) _room: Option<Taken>,
+}
+
+/// Writes one session's recording.
+#[derive(Debug)]
+pub(super) struct Reel {
+    pub(super) track: Arc<Track>,
+    pub(super) turn: OwnedMutexGuard<Turn>,
+    pub(super) writer: TerminalProcessId,
+    pub(super) fault: watch::Sender<Option<SpoolFault>>,
+    /// Nothing more is said after it.
+    pub(super) stopped: CancellationToken,
+    /// Ends the trying where a spool takes nothing.
+    pub(super) given_up: CancellationToken,
+    pub(super) draft: Draft,
+    pub(super) times: Times,
+    /// Whether everything that was cut is in the spool; the process gives up only at its end.
+    pub(super) is_whole: bool,
+}
+
+/// When what was put has to be on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    cut_at: Option<Instant>,
+    sync_at: Option<Instant>,
+}
+
+impl Times {
+    fn next(&self) -> Option<Instant> {
+        [self.cut_at, self.sync_at].into_iter().flatten().min()
+    }
+}
+
+impl Reel {
+    /// Writes until nobody can say anything more.
+    pub(super) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        let stopped = self.stopped.clone();
+        loop {
+            let next = self.times.next();
+            if next.is_some_and(|next| next <= Instant::now()) {
+                self.catch_up().await;
+                continue;
+            }
+            let wake_at = next.unwrap_or_else(Instant::now);
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message).await,
+                    None => break,
+                },
+                () = stopped.cancelled(), if !messages.is_closed() => messages.close(),
+                () = sleep_until(wake_at), if next.is_some() => {}
+            }
+        }
+        self.catch_up().await;
+    }
+
+    async fn take(&mut self, message: Message) {
+        let at = message.at_micros;
+        match message.event {
+            Event::Begin(place) => self.begin(place).await,
+            Event::Output(offset, bytes, reason) => self.output(at, offset, bytes, reason).await,
+            Event::Input(bytes) => self.bytes(at, bytes, Entry::Input).await,
+            Event::Entry(entry) => self.entry(at, &entry).await,
+            Event::Flush(done) => {
+                self.catch_up().await;
+                // Whoever asked may have stopped waiting.
+                done.send(()).ok();
+            }
+        }
+        if !self.draft.is_empty() && self.times.cut_at.is_none() {
+            self.times.cut_at = Some(Instant::now() + LONGEST);
+        }
+    }
+
+    /// Goes on at a later place: another shell, or one that another process has recorded meanwhile.
+    async fn begin(&mut self, place: Place) {
+        if place > self.draft.place() {
+            self.cut().await;
+            self.draft = Draft::new(place);
+        }
+    }
+
+    /// Bytes that are on record already are skipped; bytes that are missing become a gap.
+    async fn output(&mut self, at: i64, offset: u64, bytes: Bytes, reason: GapReason) {
+        let unrecorded = self.draft.unrecorded(offset, bytes.len());
+        if !unrecorded.is_empty() {
+            self.draft.put_gap(at, offset, reason);
+            self.bytes(at, bytes.slice(unrecorded), Entry::Output).await;
+        }
+    }
+
+    async fn bytes(&mut self, at: i64, mut bytes: Bytes, entry: fn(Bytes) -> Entry) {
+        while !bytes.is_empty() {
+            bytes = self.draft.put_bytes(at, bytes, entry);
+            self.cut_if_full().await;
+        }
+    }
+
+    async fn entry(&mut self, at: i64, entry: &Entry) {
+        self.draft.put(at, entry);
+        self.cut_if_full().await;
+    }
+
+    async fn cut_if_full(&mut self) {
+        if self.draft.is_full() {
+            self.cut().await;
+            let sync_at = Instant::now() + LONGEST;
+            self.times.sync_at.get_or_insert(sync_at);
+        }
+    }
+
+    /// Puts everything on the disk.
+    async fn catch_up(&mut self) {
+        self.cut().await;
+        self.times = Times::default();
+        let track = Arc::clone(&self.track);
+        self.until_done(move || track.file().sync()).await;
+        if self.is_whole {
+            self.track.note_recorded(self.draft.place());
+        }
+    }
+
+    /// Ends the segment and appends it to the spool.
+    async fn cut(&mut self) {
+        self.times.cut_at = None;
+        if self.draft.is_empty() {
+            return;
+        }
+        let seq = self.turn.next_seq;
+        self.turn.next_seq += 1;
+        let (header, log) = self.draft.take(self.track.session_id, self.writer, seq);
+        let (track, log) = (Arc::clone(&self.track), Bytes::from(log));
+        self.until_done(move || append(&track, header, &log)).await;
+        self.turn.place = self.draft.place();
+    }
+
+    /// Does something to the spool until it succeeds: what was taken is not dropped, and while it waits
+    /// the queue fills and the terminal waits.
+    async fn until_done(
+        &mut self,
+        act: impl Fn() -> Result<(), SpoolFault> + Clone + Send + 'static,
+    ) {
+        loop {
+            let fault = match tokio::task::spawn_blocking(act.clone()).await {
+                Ok(Ok(())) => {
+                    self.fault.send_if_modified(|fault| fault.take().is_some());
+                    return;
+                }
+                Ok(Err(fault)) => fault,
+                Err(error) => {
+                    self.is_whole = false;
+                    tracing::error!(%error, session.id = %self.track.session_id,
+                        "a segment could not be written");
+                    return;
+                }
+            };
+            self.tell(fault);
+            tokio::select! {
+                () = sleep(TRY_AGAIN_AFTER) => {}
+                () = self.given_up.cancelled() => {
+                    self.is_whole = false;
+                    tracing::error!(session.id = %self.track.session_id,
+                        "the process ends before the spool took the last of a recording");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tell(&self, fault: SpoolFault) {
+        self.fault.send_if_modified(|told| {
+            let is_new = told.is_none();
+            if is_new {
+                tracing::error!(%fault, "recordings cannot be kept");
+            }
+            let changed = told.as_ref() != Some(&fault);
+            *told = Some(fault);
+            changed
+        });
+    }
+}
+
+fn append(track: &Track, header: SegmentHeader, log: &[u8]) -> Result<(), SpoolFault> {
+    let segment = Segment::compress(header, log).map_err(|error| SpoolFault::Unwritable {
+        path: "a segment".to_owned(),
+        reason: error.to_string(),
+    })?;
+    track.file().append(&to_record(&segment))
+}

@@ -1,0 +1,177 @@
+//! The spool into the database: a few sessions at a time, each session's segments in their order.
+
+mod empty;
+mod pace;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use session_identity::ExamSessionId;
+
+use super::Shared;
+use super::track::{Track, locked};
+use crate::spool::{Leftover, SpoolFile};
+use crate::store::close_ended;
+use empty::{Emptied, empty};
+use pace::Pace;
+
+/// Connections that shipping takes at most. A transaction takes some 3 ms, so that four make over a
+/// thousand sessions in the time of one round.
+const AT_ONCE: usize = 4;
+/// Recordings of sessions that are over are closed so often.
+const CLOSE_EVERY: Duration = Duration::from_secs(30);
+/// What the database refuses is offered again after so long: a session that it does not know will not
+/// appear within a second, and keeps none of the others back.
+const OFFER_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// While a process ends, its last segments are looked for so often.
+const AT_THE_END: Duration = Duration::from_millis(20);
+
+/// What shipping tells of itself.
+#[derive(Debug, Default)]
+pub(super) struct ShippingState {
+    failing_since: Mutex<Option<Instant>>,
+}
+
+impl ShippingState {
+    /// How long nothing could be shipped.
+    pub(super) fn not_shipped_for(&self) -> Option<Duration> {
+        locked(&self.failing_since).map(|since| since.elapsed())
+    }
+
+    fn note(&self, well: bool) {
+        let mut since = locked(&self.failing_since);
+        *since = (!well).then(|| since.unwrap_or_else(Instant::now));
+    }
+}
+
+/// A spool file to be emptied.
+#[derive(Debug, Clone)]
+pub(super) enum Shipment {
+    /// Of this process.
+    Own(Arc<Track>),
+    /// Of a dead one.
+    Left(ExamSessionId, Arc<Mutex<SpoolFile>>),
+}
+
+impl Shipment {
+    pub(super) fn of_leftover(leftover: Leftover) -> Self {
+        Self::Left(leftover.session_id, Arc::new(Mutex::new(leftover.file)))
+    }
+
+    fn session_id(&self) -> ExamSessionId {
+        match self {
+            Self::Own(track) => track.session_id,
+            Self::Left(session_id, _) => *session_id,
+        }
+    }
+
+    fn with_file<T>(&self, act: impl FnOnce(&mut SpoolFile) -> T) -> T {
+        match self {
+            Self::Own(track) => act(&mut track.file()),
+            Self::Left(_, file) => act(&mut locked(file)),
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.with_file(|file| file.unshipped_bytes() > 0)
+    }
+}
+
+/// Empties the spool as it fills.
+#[derive(Debug)]
+pub(super) struct Shipper {
+    shared: Arc<Shared>,
+    leftovers: Vec<Shipment>,
+    /// What the database refused, and when.
+    refused: HashMap<ExamSessionId, Instant>,
+    pace: Pace,
+    closed_at: Instant,
+}
+
+impl Shipper {
+    pub(super) fn new(shared: Arc<Shared>, leftovers: Vec<Shipment>) -> Self {
+        Self {
+            shared,
+            leftovers,
+            refused: HashMap::new(),
+            pace: Pace::default(),
+            closed_at: Instant::now(),
+        }
+    }
+
+    /// Ships until the recorder is stopped and nothing waits any more, or it gave up.
+    pub(super) async fn run(mut self) {
+        loop {
+            // Asked before the round: what is said until a stop is written before the tasks have ended.
+            let is_last = self.is_stopped_and_written();
+            let well = self.round().await;
+            if is_last && self.waiting().is_empty() {
+                return;
+            }
+            let pause = match self.pace.after(well, rand::random()) {
+                pause if well && self.shared.stopped.is_cancelled() => pause.min(AT_THE_END),
+                pause => pause,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.shared.hurry.notified() => {}
+                () = self.shared.given_up.cancelled() => return,
+            }
+        }
+    }
+
+    /// This task is the last of the recorder's.
+    fn is_stopped_and_written(&self) -> bool {
+        self.shared.stopped.is_cancelled() && self.shared.tasks.len() == 1
+    }
+
+    /// What is to be shipped, dead processes' first: theirs is older.
+    fn waiting(&self) -> Vec<Shipment> {
+        let own = self.shared.known_tracks().into_iter().map(Shipment::Own);
+        let all = self.leftovers.iter().cloned().chain(own);
+        let offered = |shipment: &Shipment| !self.refused.contains_key(&shipment.session_id());
+        all.filter(|shipment| shipment.is_waiting() && offered(shipment))
+            .collect()
+    }
+
+    /// Ships what waits. Returns whether the database answered.
+    async fn round(&mut self) -> bool {
+        self.refused
+            .retain(|_, since| since.elapsed() < OFFER_AGAIN_AFTER);
+        let shared = &self.shared;
+        let emptied: Vec<_> = stream::iter(self.waiting())
+            .map(|shipment| async move { (shipment.session_id(), empty(shared, &shipment).await) })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let mut well = true;
+        for (session_id, emptied) in emptied {
+            match emptied {
+                Emptied::Whole => {}
+                Emptied::Refused => drop(self.refused.insert(session_id, Instant::now())),
+                Emptied::Unanswered => well = false,
+            }
+        }
+        self.leftovers.retain(Shipment::is_waiting);
+        let well = well && self.close_ended().await;
+        self.shared.shipping.note(well);
+        well
+    }
+
+    async fn close_ended(&mut self) -> bool {
+        if self.closed_at.elapsed() < CLOSE_EVERY {
+            return true;
+        }
+        let close = async {
+            let mut conn = self.shared.pool.acquire().await?;
+            close_ended(&mut conn).await
+        };
+        let closed = close.await;
+        self.closed_at = Instant::now();
+        closed
+            .inspect_err(|error| tracing::warn!(%error, "recordings could not be closed"))
+            .is_ok()
+    }
+}

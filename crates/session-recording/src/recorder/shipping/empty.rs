@@ -1,0 +1,92 @@
+//! One spool file into the database.
+
+use sqlx::error::DatabaseError;
+use tokio::task::spawn_blocking;
+
+use super::Shipment;
+use crate::place::Place;
+use crate::recorder::Shared;
+use crate::spool::Unshipped;
+use crate::store::ship;
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Emptied {
+    /// Nothing is left in it.
+    Whole,
+    /// The database does not take it, or the file cannot be read: others may do better.
+    Refused,
+    /// The database did not answer.
+    Unanswered,
+}
+
+/// Why a file was not emptied.
+#[derive(Debug, thiserror::Error)]
+enum ShipError {
+    #[error("append segments")]
+    Database(#[from] sqlx::Error),
+    #[error("read the spool")]
+    Spool(#[from] std::io::Error),
+}
+
+impl ShipError {
+    /// Values and constraints are about what was offered; anything else is about the database.
+    fn outcome(&self) -> Emptied {
+        let Self::Database(error) = self else {
+            return Emptied::Refused;
+        };
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        let is_refusal = code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"));
+        if is_refusal {
+            Emptied::Refused
+        } else {
+            Emptied::Unanswered
+        }
+    }
+}
+
+/// Ships one file until it is empty.
+pub(super) async fn empty(shared: &Shared, shipment: &Shipment) -> Emptied {
+    loop {
+        match ship_some(shared, shipment).await {
+            Ok(true) => {}
+            Ok(false) => return Emptied::Whole,
+            Err(error) => {
+                let outcome = error.outcome();
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, session.id = %shipment.session_id(),
+                    "a recording stays in the spool and is tried again");
+                return outcome;
+            }
+        }
+    }
+}
+
+/// Ships the next segments of a file. Returns whether there were any.
+async fn ship_some(shared: &Shared, shipment: &Shipment) -> Result<bool, ShipError> {
+    let of = shipment.clone();
+    let read = blocking(move || of.with_file(|file| file.unshipped()));
+    let Unshipped { segments, length } = read.await?;
+    let Some(last) = segments.last() else {
+        return Ok(false);
+    };
+    let mut conn = shared.pool.acquire().await?;
+    ship(&mut conn, shipment.session_id(), &segments).await?;
+    drop(conn);
+    if let Shipment::Own(track) = shipment {
+        track.note_recorded(Place {
+            shell_epoch: last.header.shell_epoch,
+            offset: last.header.to_offset,
+        });
+    }
+    let of = shipment.clone();
+    blocking(move || of.with_file(|file| file.note_shipped(length))).await?;
+    Ok(true)
+}
+
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    let done = spawn_blocking(act).await;
+    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}

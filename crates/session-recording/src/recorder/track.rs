@@ -1,0 +1,65 @@
+//! What a process knows of one session's recording.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use session_identity::ExamSessionId;
+use tokio::sync::watch;
+
+use super::tape::Deck;
+use crate::place::Place;
+use crate::spool::SpoolFile;
+
+/// One session in one process. It stays for the life of the process: the count of segments must not
+/// begin again.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) session_id: ExamSessionId,
+    /// Held while a tape is opened.
+    pub(super) opening: tokio::sync::Mutex<()>,
+    /// Held by the task that writes, of which there is one at a time.
+    pub(super) turn: Arc<tokio::sync::Mutex<Turn>>,
+    file: Mutex<SpoolFile>,
+    /// What is durable.
+    pub(super) recorded_to: watch::Sender<Place>,
+    /// The tapes that are open.
+    pub(super) deck: Mutex<Weak<Deck>>,
+}
+
+/// Where the next segment of a session begins.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    pub(super) place: Place,
+    pub(super) next_seq: u64,
+}
+
+impl Track {
+    pub(super) fn new(session_id: ExamSessionId, file: SpoolFile) -> Self {
+        Self {
+            session_id,
+            opening: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
+            file: Mutex::new(file),
+            recorded_to: watch::Sender::new(Place::default()),
+            deck: Mutex::new(Weak::new()),
+        }
+    }
+
+    /// The spool file, for a moment: never across an await.
+    pub(super) fn file(&self) -> MutexGuard<'_, SpoolFile> {
+        locked(&self.file)
+    }
+
+    /// Notes that everything before `place` is durable.
+    pub(super) fn note_recorded(&self, place: Place) {
+        self.recorded_to.send_if_modified(|known| {
+            let later = place > *known;
+            *known = place.max(*known);
+            later
+        });
+    }
+}
+
+/// Locks what stays right even if a holder panicked: every change to it is one step.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

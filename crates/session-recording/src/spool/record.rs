@@ -1,0 +1,77 @@
+//! A segment in a spool file: length, checksum, header, hash of the log, payload.
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use crate::segment::{Hash, Segment, SegmentHeader};
+
+/// Four bytes of length, eight of checksum.
+pub(super) const FRAME: usize = 4 + CHECKSUM;
+const CHECKSUM: usize = 8;
+const PREFIX: usize = SegmentHeader::LENGTH + 32;
+/// No segment is longer: 64 KiB that do not shrink grow by a few bytes.
+pub(super) const MOST: usize = 128 * 1024;
+
+/// What lies at the front of a spool file's bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// A segment, and the length of its record.
+    Segment(Box<Segment>, usize),
+    /// The beginning of a record, or nothing.
+    Unfinished,
+    /// No record.
+    Damaged,
+}
+
+/// Writes a segment as one record.
+pub(crate) fn to_record(segment: &Segment) -> Vec<u8> {
+    let length = PREFIX + segment.payload.len();
+    let mut record = Vec::with_capacity(FRAME + length);
+    let written = u32::try_from(length).expect("a segment has at most 64 KiB");
+    record.extend_from_slice(&written.to_be_bytes());
+    record.extend_from_slice(&[0; CHECKSUM]);
+    record.extend_from_slice(&segment.header.to_bytes());
+    record.extend_from_slice(&segment.raw_hash);
+    record.extend_from_slice(&segment.payload);
+    let checksum = checksum(&record[FRAME..]);
+    record[4..FRAME].copy_from_slice(&checksum);
+    record
+}
+
+/// Reads the record at the front.
+pub(crate) fn read_front(bytes: &[u8]) -> Front {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else {
+        return Front::Unfinished;
+    };
+    let length = u32::from_be_bytes(*length) as usize;
+    if !(PREFIX..=MOST).contains(&length) {
+        return Front::Damaged;
+    }
+    if rest.len() < CHECKSUM + length {
+        return Front::Unfinished;
+    }
+    let (sum, rest) = rest.split_at(CHECKSUM);
+    let body = &rest[..length];
+    if checksum(body) != sum {
+        return Front::Damaged;
+    }
+    read_body(body).map_or(Front::Damaged, |segment| {
+        Front::Segment(Box::new(segment), FRAME + length)
+    })
+}
+
+fn read_body(body: &[u8]) -> Option<Segment> {
+    let (header, rest) = body.split_at(SegmentHeader::LENGTH);
+    let (raw_hash, payload) = rest.split_first_chunk::<32>()?;
+    Some(Segment {
+        header: SegmentHeader::from_bytes(header)?,
+        raw_hash: *raw_hash as Hash,
+        payload: Bytes::copy_from_slice(payload),
+    })
+}
+
+/// Finds what a power cut or a kill left half written; nobody forges a spool.
+fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
+    let hash: Hash = Sha256::digest(body).into();
+    *hash.first_chunk().expect("a SHA-256 has 32 bytes")
+}

@@ -1,0 +1,145 @@
+//! A process that dies, and a database that is away, lose nothing that was durable.
+
+use session_recording::Recorder;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::runtime::Builder;
+
+use crate::support::{
+    PATIENCE, entries, noise, output, place, segments, session, settings, tape, until,
+};
+
+/// Records `length` bytes from `from` in a process of its own that dies before anything is shipped,
+/// and returns how far it was durable.
+fn record_and_die(
+    pool: &PgPool,
+    spool: &std::path::Path,
+    session: session_identity::ExamSessionId,
+    (from, length): (u64, usize),
+) -> session_recording::Place {
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    let options = pool.connect_options().as_ref().clone();
+    let settings = settings(spool);
+    let durable = runtime.block_on(async move {
+        let pool = PgPoolOptions::new().connect_with(options).await.unwrap();
+        let recorder = Recorder::start(pool.clone(), settings).unwrap();
+        let tape = tape(&recorder, session, 1).await;
+        // From here on the database is away for this process.
+        pool.close().await;
+        tape.output(from, noise(from, length)).await.unwrap();
+        tape.clone().close().await.unwrap();
+        let durable = tape.recorded_to().unwrap();
+        // Said, but not durable.
+        let end = durable.offset;
+        tape.output(end, noise(end, 10)).await.unwrap();
+        durable
+    });
+    // Ends every task wherever it is, as a kill would.
+    runtime.shutdown_timeout(PATIENCE);
+    durable
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_a_dead_process_left_is_shipped_and_recording_goes_on_from_there(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead =
+        tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 200_000)));
+    let durable = dead.await.unwrap();
+    assert_eq!(durable, place(1, 200_000));
+    assert!(segments(&pool, session).await.is_empty());
+
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    assert_eq!(recorder.recorded_to(session).await.unwrap(), Some(durable));
+    let tape = tape(&recorder, session, 1).await;
+    // The keeper's ring is asked from there, and replays a little more than is needed.
+    tape.output(199_000, noise(199_000, 2_000)).await.unwrap();
+    recorder.drain(PATIENCE).await;
+    let entries = entries(&pool, session).await;
+    assert!(output(&entries) == noise(0, 201_000), "every byte once");
+    let writers = segments(&pool, session).await;
+    let writers = writers.iter().map(|segment| segment.header.writer);
+    let mut writers: Vec<_> = writers.collect();
+    writers.dedup();
+    assert_eq!(writers.len(), 2, "one chain of two writers");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_record_cut_off_by_a_kill_is_found_and_the_rest_shipped(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead =
+        tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 150_000)));
+    dead.await.unwrap();
+    let life = std::fs::read_dir(spool.path()).unwrap().next().unwrap();
+    let file = life.unwrap().path().join(format!("{session}.spool"));
+    let length = std::fs::metadata(&file).unwrap().len();
+    let open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    open.set_len(length - 7).unwrap();
+
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let whole = recorder.recorded_to(session).await.unwrap().unwrap();
+    assert!(whole <= place(1, 150_000), "{whole:?}");
+    let tape = tape(&recorder, session, 1).await;
+    tape.output(0, noise(0, 160_000)).await.unwrap();
+    recorder.drain(PATIENCE).await;
+    let entries = entries(&pool, session).await;
+    assert!(output(&entries) == noise(0, 160_000), "every byte once");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn segments_that_were_shipped_before_a_kill_are_not_shipped_twice(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead =
+        tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 90_000)));
+    dead.await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let life = std::fs::read_dir(spool.path()).unwrap().next().unwrap();
+    let life = life.unwrap().path();
+    let kept = copy.path().join(life.file_name().unwrap());
+    std::fs::create_dir(&kept).unwrap();
+    for file in std::fs::read_dir(&life).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), kept.join(file.file_name())).unwrap();
+    }
+    for spool in [spool.path(), copy.path()] {
+        let recorder = Recorder::start(pool.clone(), settings(spool)).unwrap();
+        assert_eq!(recorder.drain(PATIENCE).await.spooled_bytes, 0);
+    }
+    let entries = entries(&pool, session).await;
+    assert!(output(&entries) == noise(0, 90_000), "every byte once");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_spool_of_a_session_that_nobody_knows_keeps_no_other_back(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let (lost, known) = (session(&pool).await, session(&pool).await);
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead = tokio::task::spawn_blocking(move || record_and_die(&dying, &path, lost, (0, 1_000)));
+    dead.await.unwrap();
+    // As after the restore of a database that is older than the session.
+    let mut admin = pool.begin().await.unwrap();
+    for forget in [
+        sqlx::query!("SET LOCAL session_replication_role = replica"),
+        sqlx::query!("DELETE FROM session_recordings"),
+        sqlx::query!("DELETE FROM exam_sessions WHERE id = $1", lost.as_uuid()),
+    ] {
+        forget.execute(&mut *admin).await.unwrap();
+    }
+    admin.commit().await.unwrap();
+
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let tape = tape(&recorder, known, 1).await;
+    tape.output(0, "hello".into()).await.unwrap();
+    tape.close().await.unwrap();
+    until("the known session's segment", async || {
+        !segments(&pool, known).await.is_empty()
+    })
+    .await;
+    let left = recorder.drain(PATIENCE).await;
+    assert!(left.spooled_bytes > 0, "the lost session's stays");
+}
