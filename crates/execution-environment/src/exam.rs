@@ -47,9 +47,13 @@ pub struct ExamDefinition {
     /// Seconds within which a session must become ready.
     #[serde(default = "default_startup_budget")]
     pub startup_budget_seconds: u64,
-    /// Whether terminal output is kept.
+    /// Whether what the terminal shows is kept.
     #[serde(default)]
     pub recording: Recording,
+    /// Whether what is typed is kept too, passwords included; only with a recording. Left out of JSON
+    /// while false, so that definitions from before it was known stay the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub record_input: bool,
     /// Runtime class (Kubernetes) that must run the environment.
     #[serde(default)]
     pub runtime_class: Option<String>,
@@ -103,13 +107,25 @@ pub enum ClockPolicy {
     },
 }
 
-/// Whether terminal output is kept.
+/// Whether what the terminal shows is kept, and what comes first when that fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recording {
     /// Nothing is kept.
     #[default]
     Off,
+    /// The candidate goes on; what could not be kept is a gap on record.
+    FailOpen,
+    /// Nothing happens that is not kept: the terminal waits.
+    FailClosed,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to every predicate"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// From request to ready a session may take a minute; typical is under six seconds.

@@ -176,7 +176,11 @@ fn wrong_values() -> Vec<(&'static str, Vec<Value>)> {
             "/startup_budget_seconds",
             vec![json!(0), json!(601), json!("60")],
         ),
-        ("/recording", vec![json!("on"), json!(true)]),
+        (
+            "/recording",
+            vec![json!("on"), json!(true), json!("fail-open")],
+        ),
+        ("/record_input", vec![json!("yes"), json!(true)]),
         (
             "/runtime_class",
             vec![json!(""), json!("Kata Containers"), json!(1)],
@@ -216,6 +220,22 @@ fn unknown_fields_are_named_wherever_they_are() {
             faults(&with(pointer, json!(1))),
             [pointer[1..].replace('/', ".")]
         );
+    }
+}
+
+#[test]
+fn what_is_typed_is_recorded_only_with_a_recording_and_only_when_asked_for() {
+    for recording in ["fail_open", "fail_closed"] {
+        let mut exam = with("/recording", json!(recording));
+        let plain = ExamDefinition::parse(&exam.to_string()).expect("it is sound");
+        assert!(!plain.record_input);
+        let stored = serde_json::to_value(&plain).expect("it is JSON");
+        assert_eq!(stored["recording"], recording);
+        assert!(stored.get("record_input").is_none(), "{stored}");
+        exam["record_input"] = json!(true);
+        let typed = ExamDefinition::parse(&exam.to_string()).expect("it is sound");
+        let stored = serde_json::to_string(&typed).expect("it is JSON");
+        assert_eq!(ExamDefinition::parse(&stored), Ok(typed));
     }
 }
 

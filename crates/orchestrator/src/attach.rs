@@ -4,7 +4,9 @@ use environment_access::{
     AccessEntry, Action, Decision, Denial, Redeem, RedeemError, TicketDenial, append_access,
     authorize, load_facts, redeem_ticket, take_epoch,
 };
-use execution_environment::{EnvironmentState, RuntimeName, RuntimeUid, load_environment};
+use execution_environment::{
+    EnvironmentState, Recording, RuntimeName, RuntimeUid, load_environment, load_exam,
+};
 use job_queue::enqueue;
 use secrecy::SecretString;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, Principal, TerminalProcessId};
@@ -43,6 +45,17 @@ pub struct Admitted {
     pub uid: RuntimeUid,
     /// Whether this attach starts the exam's clock.
     pub first: bool,
+    /// What the exam wants kept of the terminal.
+    pub recording: WantedRecording,
+}
+
+/// What the definition of a session's exam wants kept of its terminals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedRecording {
+    /// Whether, and what comes first when it fails.
+    pub recording: Recording,
+    /// Whether what is typed is kept too.
+    pub record_input: bool,
 }
 
 /// They may not. The caller tells them no more than the public answer of the denial.
@@ -124,13 +137,16 @@ async fn admit(
     let (name, uid, environment_id) = place(conn, attempt.session_id).await?;
     let login = &attempt.principal.login_id;
     let epoch = take_epoch(conn, attempt.session_id, attempt.process_id, login).await?;
-    let first = activate_if_ready(conn, attempt, session.as_ref()).await?;
+    let session = session.as_ref();
+    let first = activate_if_ready(conn, attempt, session).await?;
+    let recording = wanted_recording(conn, session).await?;
     Ok(Admitted {
         epoch,
         environment_id,
         name,
         uid,
         first,
+        recording,
     })
 }
 
@@ -160,6 +176,19 @@ async fn place(
         (Some(name), Some(uid)) => Ok((name, uid, environment.id)),
         _ => Err(AttachRefusal::NotUp),
     }
+}
+
+async fn wanted_recording(
+    conn: &mut PgConnection,
+    session: Option<&SessionRecord>,
+) -> Result<WantedRecording, AttachRefusal> {
+    let session = session.ok_or(AttachRefusal::NotUp)?;
+    let exam = load_exam(conn, &session.exam_name, Some(session.exam_version)).await?;
+    let definition = exam.ok_or(AttachRefusal::NotUp)?.definition;
+    Ok(WantedRecording {
+        recording: definition.recording,
+        record_input: definition.record_input,
+    })
 }
 
 async fn activate_if_ready(

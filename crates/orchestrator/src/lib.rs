@@ -16,7 +16,7 @@ mod sweep;
 mod verdict;
 mod work;
 
-pub use attach::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
+pub use attach::{Admitted, AttachAttempt, AttachRefusal, WantedRecording, admit_attach};
 pub use cohort::{
     Cohort, CohortCompensation, CohortEnd, CohortError, CohortExtension, CohortOutcome,
     CohortReport, CohortVisit, Consent, compensate_cohort, end_cohort, extend_cohort,

@@ -121,6 +121,14 @@ metric_table! {
         "Terminal bytes carried, by direction.";
     TerminalCutoffSeconds: Histogram "carrel_terminal_cutoff_seconds" Seconds []
         "Time from learning of an end to the input gate being shut.";
+    RecordingSpoolBytes: Gauge "carrel_recording_spool_bytes" Bytes []
+        "Recordings that wait on this process's disk for the database.";
+    RecordingSpoolUse: Gauge "carrel_recording_spool_use" Count []
+        "The same as a part of what may wait there, from 0 to 1.";
+    RecordingRefused: Gauge "carrel_recording_refused" Count []
+        "1 while this process cannot keep what its terminals show.";
+    RecordingUnshippedSeconds: Gauge "carrel_recording_unshipped_seconds" Seconds []
+        "How long nothing reached the database although recordings wait.";
 }
 
 impl Metric {

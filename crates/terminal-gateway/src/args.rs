@@ -8,6 +8,8 @@ use environment_access::{PageOrigin, TokenArgs};
 use execution_environment::RuntimeArgs;
 use telemetry::TelemetryArgs;
 
+use crate::spool::RecordingArgs;
+
 /// Serves terminals: authorises each attach and streams between browser and environment.
 #[derive(Debug, Parser)]
 #[command(name = "carrel-terminal", version, about)]
@@ -23,6 +25,9 @@ pub struct GatewayArgs {
 
     #[command(flatten)]
     pub(crate) runtime: RuntimeArgs,
+
+    #[command(flatten)]
+    pub(crate) recording: RecordingArgs,
 
     /// Logging.
     #[command(flatten)]

@@ -12,6 +12,7 @@ use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
 
 use crate::args::GatewayArgs;
+use crate::spool::RecordingSpool;
 
 /// What the database calls its connections.
 const PROCESS: &str = "carrel-terminal";
@@ -35,6 +36,8 @@ pub struct GatewayConfig {
     pub listen: SocketAddr,
     /// Where metrics and probes answer; port 0 takes a free one.
     pub admin_listen: SocketAddr,
+    /// Where recordings wait for the database; without it nothing can be recorded.
+    pub recording: Option<RecordingSpool>,
     /// Terminals served at most.
     pub max_terminals: usize,
     /// Threads that serve them; `None` for one a processor.
@@ -78,6 +81,7 @@ impl GatewayConfig {
             runtime: args.runtime.connect(Purpose::Attach).await?,
             listen: args.listen,
             admin_listen: args.admin_listen,
+            recording: args.recording.spool(),
             max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),
             workers: args.workers.map(usize::from),
         })

@@ -2,25 +2,32 @@
 
 mod browser;
 mod bucket;
+mod freeze;
 mod greeting;
 mod input;
 mod link;
 mod opening;
 mod outbox;
 mod pace;
+mod recording;
 mod terminal;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use environment_access::wire::{CloseCode, Hello};
+use orchestrator::Admitted;
 use session_identity::ExamSessionId;
 use telemetry::metrics::Metric;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 pub(crate) use browser::Browser;
 pub(crate) use pace::ScreenSize;
+pub(crate) use recording::RecordingTerms;
 
+use self::opening::OpenedLeg;
+use self::recording::Taped;
+use self::terminal::Terminal;
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
 use crate::gate::Gate;
@@ -57,23 +64,47 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     drop(waiting);
     let outcome = match greeted {
         Ok(hello) => enter(&mut browser, &state, session_id, &caller, hello).await,
-        Err(code) => Outcome { code, epoch: None },
+        Err(code) => Outcome::refused(code),
     };
-    let code = outcome.code;
+    let Served { code, taped } = outcome.served;
     Metric::TerminalCloses.increment(1, &[("code", code.as_str())]);
     tracing::info!(session.id = %session_id, user.id = %caller.login.principal.user_id,
         epoch = outcome.epoch, code = code.number(), reason = code.as_str(), "terminal closed");
     if let Some(epoch) = outcome.epoch {
-        state.recorder.of(session_id, epoch).closed(code);
+        state.evidence.of(session_id, epoch).closed(code);
     }
     browser.close(code).await;
+    if let Some(taped) = taped {
+        taped.finish(session_id).await;
+    }
     drop(place);
 }
 
 /// How a connection ended, and which epoch it held if it got that far.
 struct Outcome {
-    code: CloseCode,
+    served: Served,
     epoch: Option<i64>,
+}
+
+impl Outcome {
+    const fn refused(code: CloseCode) -> Self {
+        Self {
+            served: Served::refused(code),
+            epoch: None,
+        }
+    }
+}
+
+/// How a terminal ended, and where its last words are on their way to the record.
+struct Served {
+    code: CloseCode,
+    taped: Option<Taped>,
+}
+
+impl Served {
+    const fn refused(code: CloseCode) -> Self {
+        Self { code, taped: None }
+    }
 }
 
 async fn enter(
@@ -87,31 +118,28 @@ async fn enter(
         Ok(admitted) => admitted,
         Err(code) => {
             Metric::TerminalAttaches.increment(1, &[("outcome", code.as_str())]);
-            return Outcome { code, epoch: None };
+            return Outcome::refused(code);
         }
     };
     Metric::TerminalAttaches.increment(1, &[("outcome", "admitted")]);
     tracing::info!(session.id = %session_id, user.id = %caller.login.principal.user_id,
         epoch = admitted.epoch, "terminal attached");
-    let epoch = Some(admitted.epoch);
     let attached = attach(session_id, admitted.epoch);
     state.registry.insert(attached.clone());
-    if let Err(code) = read_authority(state, session_id).await {
-        state.registry.remove(&attached);
-        return Outcome { code, epoch };
-    }
-    let spec = LegSpec {
-        runtime: state.runtime.clone(),
-        name: admitted.name,
-        uid: admitted.uid,
-        epoch: admitted.epoch,
-        gate: attached.gate.clone(),
+    let served = match read_authority(state, session_id).await {
+        Ok(()) => {
+            let login_ends_at = caller.verified_at + caller.login.expires_in;
+            let turn = Turn::new(&attached, admitted, login_ends_at, state);
+            turn.serve(browser, state, &hello).await
+        }
+        Err(code) => Served::refused(code),
     };
-    let login_ends_at = caller.verified_at + caller.login.expires_in;
-    let code = serve(browser, state, &attached, spec, &hello, login_ends_at).await;
-    attached.gate.shut(code);
+    attached.gate.shut(served.code);
     state.registry.remove(&attached);
-    Outcome { code, epoch }
+    Outcome {
+        served,
+        epoch: Some(attached.epoch),
+    }
 }
 
 fn attach(session_id: ExamSessionId, epoch: i64) -> Arc<Attached> {
@@ -125,21 +153,58 @@ fn attach(session_id: ExamSessionId, epoch: i64) -> Arc<Attached> {
     })
 }
 
-async fn serve(
-    browser: &mut Browser,
-    state: &GatewayState,
-    attached: &Attached,
+/// An admitted attach's turn at its terminal.
+struct Turn<'a> {
+    attached: &'a Attached,
     spec: LegSpec,
-    hello: &Hello,
+    recording: RecordingTerms,
     login_ends_at: Instant,
-) -> CloseCode {
-    let opened = match opening::open(browser, spec, hello).await {
-        Ok(opened) => opened,
-        Err(code) => return code,
-    };
-    let evidence = state.recorder.of(attached.session_id, attached.epoch);
-    evidence.opened();
-    let terminal =
-        terminal::Terminal::new(browser, state, attached, opened, login_ends_at, evidence);
-    terminal.serve().await
+}
+
+impl<'a> Turn<'a> {
+    fn new(
+        attached: &'a Attached,
+        admitted: Admitted,
+        login_ends_at: Instant,
+        state: &GatewayState,
+    ) -> Self {
+        Self {
+            attached,
+            spec: LegSpec {
+                runtime: state.runtime.clone(),
+                name: admitted.name,
+                uid: admitted.uid,
+                epoch: admitted.epoch,
+                gate: attached.gate.clone(),
+            },
+            recording: RecordingTerms::of(admitted.recording),
+            login_ends_at,
+        }
+    }
+
+    async fn serve(self, browser: &mut Browser, state: &GatewayState, hello: &Hello) -> Served {
+        let opened = match self.open(browser, state, hello).await {
+            Ok(opened) => opened,
+            Err(code) => return Served::refused(code),
+        };
+        let attached = self.attached;
+        let evidence = state.evidence.of(attached.session_id, attached.epoch);
+        evidence.opened();
+        let taped = opened.taped.clone();
+        let ends_at = self.login_ends_at;
+        let terminal = Terminal::new(browser, state, attached, opened, ends_at, evidence);
+        let code = terminal.serve().await;
+        Served { code, taped }
+    }
+
+    async fn open(
+        &self,
+        browser: &mut Browser,
+        state: &GatewayState,
+        hello: &Hello,
+    ) -> Result<OpenedLeg, CloseCode> {
+        let session_id = self.attached.session_id;
+        let recording = recording::prepare(state, session_id, self.recording).await?;
+        opening::open(browser, self.spec.clone(), hello, recording).await
+    }
 }

@@ -28,13 +28,13 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(4);
 /// Writes for every attach of a process, on the process's own runtime: those of single connections end
 /// before it.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct EvidenceWriter {
     pool: PgPool,
     runtime: Handle,
     writing: TaskTracker,
 }
 
-impl Recorder {
+impl EvidenceWriter {
     /// Makes one that writes on the runtime it is made on.
     pub(crate) fn new(pool: PgPool) -> Self {
         Self {

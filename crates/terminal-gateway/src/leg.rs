@@ -2,6 +2,7 @@
 
 mod open;
 mod pump;
+mod tee;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use execution_environment::{
 };
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+
+pub(crate) use tee::{Aside, Recorded, window};
 
 use crate::connection::ScreenSize;
 use crate::gate::Gate;
@@ -96,6 +99,8 @@ pub(crate) struct Leg {
     pub(crate) commands: mpsc::Sender<LegCommand>,
     /// From the leg.
     pub(crate) events: mpsc::Receiver<LegEvent>,
+    /// To the recorder, beside what the leg brings; nothing where nothing is recorded.
+    asides: Option<mpsc::UnboundedSender<Aside>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -122,6 +127,7 @@ impl Leg {
         Self {
             commands,
             events,
+            asides: None,
             _task: task,
         }
     }

@@ -16,9 +16,11 @@ mod readiness;
 mod registry;
 mod routes;
 mod socket;
+mod spool;
 mod state;
 mod waiting;
 
 pub use args::GatewayArgs;
 pub use config::{ConfigError, GatewayConfig};
 pub use process::{BuildError, Gateway, RunError};
+pub use spool::RecordingSpool;

@@ -11,6 +11,7 @@ use environment_access::{KeyError, TokenVerifier};
 use execution_environment::{Purpose, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
+use session_recording::{Recorder, StartError};
 use telemetry::metrics::Metric;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
 use thiserror::Error;
@@ -19,9 +20,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::GatewayConfig;
-use crate::evidence::Recorder;
+use crate::evidence::EvidenceWriter;
 use crate::registry::Registry;
 use crate::socket::keep_duplicate;
+use crate::spool::show_health;
 use crate::state::GatewayState;
 use crate::waiting::WaitingRoom;
 use crate::{authority, readiness, routes};
@@ -37,6 +39,8 @@ const WAITING_PER_WORKER: usize = 64;
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// …and how long the server then waits for what is still under way, in seconds.
 const SHUTDOWN_SECONDS: u64 = 5;
+/// How long the last recordings may take to reach the database.
+const SHIP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Reports why the process could not start.
 #[derive(Debug, Error)]
@@ -56,6 +60,9 @@ pub enum BuildError {
     /// The keys for logins cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The spool for recordings cannot be used.
+    #[error(transparent)]
+    Recorder(#[from] StartError),
 }
 
 /// Reports why the process stopped by itself.
@@ -159,7 +166,7 @@ impl Gateway {
         }
         stopped.cancel();
         let ((), ended) = tokio::join!(handle.stop(true), server);
-        state.recorder.flush().await;
+        tokio::join!(state.evidence.flush(), keep_recordings(&state));
         parts.join_all().await;
         tracing::info!("the terminal process has stopped");
         outcome.and(ended.map_err(RunError::Server))
@@ -194,6 +201,20 @@ async fn drain(state: &GatewayState) {
     }
 }
 
+/// Nothing is attached any more: what the spool holds goes to the database, or waits for the next process.
+async fn keep_recordings(state: &GatewayState) {
+    let Some(recorder) = &state.recorder else {
+        return;
+    };
+    let left = recorder.drain(SHIP_WITHIN).await.spooled_bytes;
+    if left > 0 {
+        tracing::warn!(
+            bytes = left,
+            "recordings stay in the spool for the next process on it"
+        );
+    }
+}
+
 /// Begins to listen for the signals before the process says that it serves.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -210,10 +231,19 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
 }
 
 fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildError> {
+    let process_id = TerminalProcessId::generate();
+    let recorder = match config.recording {
+        Some(spool) => Some(Recorder::start(
+            config.pool.clone(),
+            spool.settings(process_id),
+        )?),
+        None => None,
+    };
     Ok(GatewayState {
-        process_id: TerminalProcessId::generate(),
+        process_id,
+        recorder,
         waker: Waker::new(config.pool.clone()),
-        recorder: Recorder::new(config.pool.clone()),
+        evidence: EvidenceWriter::new(config.pool.clone()),
         pool: config.pool,
         listening: config.listening,
         verifier: TokenVerifier::new(&config.tokens)?,
@@ -285,7 +315,13 @@ async fn serve_admin(
     let scraped = Arc::clone(&state);
     let refresh = move || -> BoxFuture<()> {
         let state = Arc::clone(&scraped);
-        Box::pin(async move { show_key_freshness(&state.verifier) })
+        Box::pin(async move {
+            show_key_freshness(&state.verifier);
+            state
+                .recorder
+                .as_ref()
+                .inspect(|recorder| show_health(recorder));
+        })
     };
     let ready = move || -> BoxFuture<Readiness> {
         let state = state.clone();

@@ -6,11 +6,12 @@ use environment_access::{Origins, TokenVerifier};
 use execution_environment::{EnvironmentRuntime, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
+use session_recording::Recorder;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::evidence::Recorder;
+use crate::evidence::EvidenceWriter;
 use crate::registry::Registry;
 use crate::waiting::WaitingRoom;
 
@@ -35,8 +36,10 @@ pub(crate) struct GatewayState {
     pub(crate) health: RuntimeHealth,
     /// The attached terminals.
     pub(crate) registry: Registry,
+    /// Keeps what terminals show; `None` where no spool is given.
+    pub(crate) recorder: Option<Recorder>,
     /// Writes down what attaches go through.
-    pub(crate) recorder: Recorder,
+    pub(crate) evidence: EvidenceWriter,
     /// One permit for each terminal this process serves.
     pub(crate) places: Arc<Semaphore>,
     /// Sockets that have not said HELLO yet.

@@ -123,6 +123,10 @@ pub(super) fn start_terminal(addresses: &Addresses, settings: &Settings, folder:
             "--page-origin",
             format!("http://{},{SECOND_PAGE}", addresses.api),
         ),
+        (
+            "--recording-spool",
+            folder.join("recordings").display().to_string(),
+        ),
     ];
     Process::start(
         "terminal",

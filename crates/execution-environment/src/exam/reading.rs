@@ -75,6 +75,7 @@ fn definition(mut reader: Reader<'_>) -> ExamDefinition {
             super::DEFAULT_STARTUP_BUDGET_SECONDS,
         ),
         recording: recording(&mut reader),
+        record_input: reader.flag("record_input"),
         runtime_class: reader.optional_text("runtime_class"),
         user_namespaces: reader.flag("user_namespaces"),
     };
@@ -146,12 +147,16 @@ fn clock(mut reader: Reader<'_>) -> ClockPolicy {
 
 fn recording(reader: &mut Reader<'_>) -> Recording {
     match reader.optional_text("recording").as_deref() {
-        None | Some("off") => {}
-        Some(other) => reader.report(
-            "recording",
-            format!("is {other:?}"),
-            "give \"off\" or leave it out",
-        ),
+        None | Some("off") => Recording::Off,
+        Some("fail_open") => Recording::FailOpen,
+        Some("fail_closed") => Recording::FailClosed,
+        Some(other) => {
+            reader.report(
+                "recording",
+                format!("is {other:?}"),
+                "give \"off\", \"fail_open\" or \"fail_closed\", or leave it out",
+            );
+            Recording::Off
+        }
     }
-    Recording::Off
 }

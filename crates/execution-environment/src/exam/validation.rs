@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use super::text::{is_destination, is_label, is_login_name, text_fault};
-use super::{ClockPolicy, ExamDefinition, image, paths};
+use super::{ClockPolicy, ExamDefinition, Recording, image, paths};
 
 /// Names one field of a definition that is not acceptable, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +64,7 @@ pub(crate) fn validate(exam: &ExamDefinition) -> Vec<FieldError> {
     limits(exam, &mut errors);
     egress(&exam.egress, &mut errors);
     clock(exam, &mut errors);
+    recording(exam, &mut errors);
     errors
 }
 
@@ -267,6 +268,16 @@ fn clock(exam: &ExamDefinition, errors: &mut Vec<FieldError>) {
                 ));
             }
         }
+    }
+}
+
+fn recording(exam: &ExamDefinition, errors: &mut Vec<FieldError>) {
+    if exam.record_input && exam.recording == Recording::Off {
+        errors.push(FieldError::new(
+            "record_input",
+            "asks for what is typed although recording is off",
+            "give false, or a recording of \"fail_open\" or \"fail_closed\"",
+        ));
     }
 }
 

@@ -175,6 +175,9 @@ impl Reel {
         let (track, log) = (Arc::clone(&self.track), Bytes::from(log));
         self.until_done(move || append(&track, header, &log)).await;
         self.turn.place = self.draft.place();
+        if self.is_whole {
+            self.track.note_written(self.turn.place);
+        }
     }
 
     /// Does something to the spool until it succeeds: what was taken is not dropped, and while it waits

@@ -104,6 +104,13 @@ impl Tape {
         Some(*deck.track.recorded_to.borrow())
     }
 
+    /// Follows how far the session's output is written: it survives the end of this process, though not
+    /// yet that of the machine. Nothing where nothing is kept.
+    pub fn written_to(&self) -> Option<watch::Receiver<Place>> {
+        let deck = self.deck.as_ref()?;
+        Some(deck.track.written_to.subscribe())
+    }
+
     /// Records output at its offset since the shell began. What is on record already is skipped; where
     /// bytes are missing before it, a gap is recorded first. Waits while more than 1 MiB of the session
     /// waits to be written, and drops nothing.

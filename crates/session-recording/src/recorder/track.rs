@@ -19,8 +19,10 @@ pub(super) struct Track {
     /// Held by the task that writes, of which there is one at a time.
     pub(super) turn: Arc<tokio::sync::Mutex<Turn>>,
     file: Mutex<SpoolFile>,
-    /// What is durable.
+    /// What survives the machine's end.
     pub(super) recorded_to: watch::Sender<Place>,
+    /// What survives this process's end; never less.
+    pub(super) written_to: watch::Sender<Place>,
     /// The tapes that are open.
     pub(super) deck: Mutex<Weak<Deck>>,
 }
@@ -40,6 +42,7 @@ impl Track {
             turn: Arc::default(),
             file: Mutex::new(file),
             recorded_to: watch::Sender::new(Place::default()),
+            written_to: watch::Sender::new(Place::default()),
             deck: Mutex::new(Weak::new()),
         }
     }
@@ -51,12 +54,23 @@ impl Track {
 
     /// Notes that everything before `place` is durable.
     pub(super) fn note_recorded(&self, place: Place) {
-        self.recorded_to.send_if_modified(|known| {
-            let later = place > *known;
-            *known = place.max(*known);
-            later
-        });
+        advance(&self.recorded_to, place);
+        self.note_written(place);
     }
+
+    /// Notes that everything before `place` is with the kernel.
+    pub(super) fn note_written(&self, place: Place) {
+        advance(&self.written_to, place);
+    }
+}
+
+/// Tells a later place, and no earlier one.
+fn advance(known: &watch::Sender<Place>, place: Place) {
+    known.send_if_modified(|known| {
+        let later = place > *known;
+        *known = place.max(*known);
+        later
+    });
 }
 
 /// Locks what stays right even if a holder panicked: every change to it is one step.

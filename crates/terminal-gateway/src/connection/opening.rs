@@ -7,6 +7,7 @@ use environment_access::wire::{ClientFrame, CloseCode, Hello};
 
 use super::browser::{Browser, Heard, hear};
 use super::pace::ScreenSize;
+use super::recording::{Prepared, Taped};
 use crate::leg::{Leg, LegEnd, LegEvent, LegSpec};
 
 /// How long the keeper may take to answer, the exec included.
@@ -23,6 +24,10 @@ pub(super) struct OpenedLeg {
     pub(super) wanted: ScreenSize,
     /// Whether the browser continues a screen it has, byte for byte.
     pub(super) continues: bool,
+    /// The first byte of output that the browser does not have.
+    pub(super) starts_at: u64,
+    /// Where everything is recorded, if it is.
+    pub(super) taped: Option<Taped>,
 }
 
 /// Opens the leg, or says with which code the connection ends.
@@ -30,6 +35,7 @@ pub(super) async fn open(
     browser: &mut Browser,
     spec: LegSpec,
     hello: &Hello,
+    recording: Option<Prepared>,
 ) -> Result<OpenedLeg, CloseCode> {
     let size = ScreenSize {
         columns: hello.columns,
@@ -40,37 +46,61 @@ pub(super) async fn open(
         shell_epoch: place.epoch,
         out_off: place.output_offset,
     });
-    let mut leg = Leg::start(spec.clone(), size, resume, Duration::ZERO);
-    let deadline = tokio::time::sleep(OPEN_WITHIN);
-    let mut deadline = std::pin::pin!(deadline);
-    let gate = spec.gate.clone();
-    let mut shut = std::pin::pin!(gate.wait_shut());
-    let opened = loop {
-        tokio::select! {
-            biased;
-            code = &mut shut => return Err(code),
-            event = leg.events.recv() => match event {
-                Some(LegEvent::Opened(opened)) => break opened,
-                Some(LegEvent::Ended(end)) => return Err(refusal(&end)),
-                Some(_) => {}
-                None => return Err(CloseCode::Internal),
-            },
-            heard = hear(&mut browser.messages) => before_welcome(&heard, &mut wanted)?,
-            () = &mut deadline => return Err(CloseCode::ExecFailed),
-        }
-    };
+    let asked = recording.as_ref().map_or(resume, |it| it.resume(resume));
+    let mut leg = Leg::start(spec.clone(), size, asked, Duration::ZERO);
+    let opened = await_opened(browser, &mut leg, &spec, &mut wanted).await?;
     if resume.is_some_and(|place| place.shell_epoch != opened.shell_epoch) {
         return Err(CloseCode::CannotResume);
     }
-    let continues = resume.is_some() && !opened.truncated;
+    let place = resume.filter(|place| has_place(&opened, place.out_off));
+    let continues = place.is_some();
+    let taped = match recording {
+        Some(recording) => recording.begin(&opened, size, continues).await?,
+        None => None,
+    };
+    if let Some(taped) = &taped {
+        leg = leg.taped(&taped.recorded);
+    }
     Ok(OpenedLeg {
         leg,
         spec,
+        starts_at: place.map_or(opened.replay_from, |place| place.out_off),
         opened,
         size,
         wanted,
         continues,
+        taped,
     })
+}
+
+/// Whether output goes on at an offset without anything missing.
+const fn has_place(opened: &Opened, offset: u64) -> bool {
+    opened.replay_from <= offset && offset <= opened.out_off
+}
+
+async fn await_opened(
+    browser: &mut Browser,
+    leg: &mut Leg,
+    spec: &LegSpec,
+    wanted: &mut ScreenSize,
+) -> Result<Opened, CloseCode> {
+    let deadline = tokio::time::sleep(OPEN_WITHIN);
+    let mut deadline = std::pin::pin!(deadline);
+    let mut shut = std::pin::pin!(spec.gate.wait_shut());
+    loop {
+        tokio::select! {
+            biased;
+            code = &mut shut => return Err(code),
+            event = leg.events.recv() => match event {
+                Some(LegEvent::Opened(opened)) => return Ok(opened),
+                Some(LegEvent::Ended(end)) => return Err(refusal(&end)),
+                Some(_) => {}
+                None => return Err(CloseCode::Internal),
+            },
+            heard = hear(&mut browser.messages) => before_welcome(&heard, wanted)?,
+            () = &mut deadline => return Err(CloseCode::ExecFailed),
+        }
+    }
 }
 
 /// A client may resize and ping before WELCOME, and nothing else. Its ping is answered after.

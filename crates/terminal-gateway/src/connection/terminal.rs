@@ -5,6 +5,7 @@
 
 mod inbound;
 mod outbound;
+mod record;
 mod shell;
 mod timers;
 
@@ -17,20 +18,24 @@ use environment_access::wire::{
     CloseCode, Mode, Notice, NoticeCode, Replay, ReplayMark, ServerFrame, Welcome, limits,
 };
 use serde_json::{Map, Value};
+use session_recording::Place;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::browser::{Browser, hear, put, room};
+use super::freeze::{Ended, Freeze, Reason};
 use super::input::InputFlow;
 use super::link::Link;
 use super::opening::OpenedLeg;
 use super::outbox::Outbox;
 use super::pace::{PingPace, ResizePace};
+use super::recording::Taped;
 use crate::evidence::Evidence;
 use crate::leg::{Leg, LegCommand, LegSpec};
 use crate::registry::Attached;
 use crate::state::GatewayState;
 use outbound::Traffic;
+use record::next_place;
 use timers::Timers;
 
 /// An attached terminal.
@@ -48,6 +53,10 @@ pub(super) struct Terminal<'a> {
     pings: PingPace,
     /// An acknowledgement the keeper has not been given yet.
     ack_due: Option<u64>,
+    /// Where everything is recorded, if it is.
+    taped: Option<Taped>,
+    /// How far what is recorded survives this process.
+    written_to: Option<watch::Receiver<Place>>,
     /// A WebSocket ping to be answered.
     pong_due: Option<Bytes>,
     /// Whether a WebSocket ping of ours is to be sent.
@@ -57,8 +66,9 @@ pub(super) struct Terminal<'a> {
     leaving: Option<CloseCode>,
     throttle_told: bool,
     ends_at: watch::Receiver<Option<Instant>>,
-    frozen: watch::Receiver<bool>,
+    freeze: Freeze,
     frozen_since: Option<Instant>,
+    frozen_for: Option<Reason>,
     evidence: Evidence,
     draining: CancellationToken,
     timers: Timers,
@@ -82,6 +92,8 @@ impl<'a> Terminal<'a> {
             size,
             wanted,
             continues,
+            starts_at,
+            taped,
         } = opened;
         let now = Instant::now();
         let mut resize = ResizePace::new(size);
@@ -93,29 +105,33 @@ impl<'a> Terminal<'a> {
             leg,
             link: Link::default(),
             shell_epoch: opened.shell_epoch,
-            outbox: Outbox::new(opened.replay_from),
+            outbox: Outbox::new(starts_at),
             input: InputFlow::new(opened.in_off, now),
             resize,
             pings: PingPace::new(now),
             ack_due: None,
+            written_to: taped.as_ref().and_then(Taped::written_to),
             pong_due: None,
             ping_due: false,
             leg_micros: 0,
             leaving: None,
             throttle_told: false,
             ends_at: attached.ends_at.subscribe(),
-            frozen: state.frozen.subscribe(),
+            freeze: Freeze::new(
+                state.frozen.subscribe(),
+                taped.as_ref().and_then(Taped::freezes_on),
+            ),
+            taped,
             frozen_since: None,
+            frozen_for: None,
             evidence,
             draining: state.draining.clone(),
             timers: Timers::new(now, login_ends_at),
             traffic: Traffic::default(),
         };
-        terminal.outbox.control(&terminal.welcome(
-            opened.out_off,
-            opened.in_off,
-            opened.replay_from,
-        ));
+        terminal
+            .outbox
+            .control(&terminal.welcome(opened.out_off, opened.in_off, starts_at));
         if !continues && (opened.truncated || opened.replay_from < opened.out_off) {
             terminal.outbox.replay(Replay {
                 mark: ReplayMark::Begin,
@@ -164,7 +180,8 @@ impl<'a> Terminal<'a> {
                     self.send_message(room.is_ok())
                 }
                 changed = self.ends_at.changed() => self.end_moved(changed.is_ok()),
-                changed = self.frozen.changed() => self.freeze_changed(changed.is_ok()),
+                changed = self.freeze.changed() => self.freeze_changed(changed),
+                changed = next_place(&mut self.written_to) => self.written(changed),
                 () = &mut drained, if !self.timers.is_draining() => self.drain(),
                 () = tokio::time::sleep_until(wake_at.into()) => self.wake(),
             };
@@ -208,25 +225,25 @@ impl<'a> Terminal<'a> {
         Ok(())
     }
 
-    fn freeze_changed(&mut self, known: bool) -> Result<(), CloseCode> {
-        if !known {
-            return Err(CloseCode::Internal);
-        }
-        let frozen = *self.frozen.borrow_and_update();
-        if frozen {
+    fn freeze_changed(&mut self, known: Result<(), Ended>) -> Result<(), CloseCode> {
+        known.map_err(|Ended| CloseCode::Internal)?;
+        let reason = self.freeze.reason();
+        if reason.is_some() {
             self.frozen_since.get_or_insert_with(Instant::now);
         } else if let Some(since) = self.frozen_since.take() {
             self.evidence.outage(OutageCause::InputFrozen, since);
         }
-        self.tell_frozen(frozen);
+        if reason != std::mem::replace(&mut self.frozen_for, reason) {
+            self.tell_frozen(reason.map(Reason::text));
+        }
         Ok(())
     }
 
-    fn tell_frozen(&mut self, frozen: bool) {
-        if frozen {
-            self.notice(NoticeCode::Frozen, "terminal.frozen", Map::new());
-        } else {
-            self.notice(NoticeCode::Thawed, "terminal.thawed", Map::new());
+    /// Says why input waits, or that it waits no more.
+    fn tell_frozen(&mut self, why: Option<&str>) {
+        match why {
+            Some(text) => self.notice(NoticeCode::Frozen, text, Map::new()),
+            None => self.notice(NoticeCode::Thawed, "terminal.thawed", Map::new()),
         }
     }
 

@@ -9,7 +9,7 @@ use session_identity::{ExamSessionId, ExecutionEnvironmentId, Role, UserId};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use telemetry::MetricsHandle;
-use terminal_gateway::{Gateway, GatewayConfig};
+use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
 use tokio_util::sync::CancellationToken;
 
 use crate::keeper::{TestKeeper, TestRuntime};
@@ -31,13 +31,22 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(pool: PgPool) -> Self {
+        Self::recording(pool, "off", None).await
+    }
+
+    /// One whose exam wants its terminals recorded, with a spool for it or without.
+    pub(crate) async fn recording(
+        pool: PgPool,
+        wanted: &str,
+        spool: impl Into<Option<RecordingSpool>>,
+    ) -> Self {
         let pool = apart(&pool);
-        let session_id = insert_session(&pool, USER).await;
+        let session_id = insert_session_of(&pool, USER, wanted).await;
         for state in ["initializing", "ready", "running"] {
             set_state(&pool, session_id, state).await;
         }
         let keeper = TestKeeper::new();
-        let (address, stop, ended) = start_gateway(&pool, &keeper).await;
+        let (address, stop, ended) = start_recording_gateway(&pool, &keeper, spool.into()).await;
         let http = reqwest::Client::new();
         Self {
             pool,
@@ -48,6 +57,14 @@ impl Bench {
             stop,
             ended,
         }
+    }
+
+    /// Ends the gateway as SIGTERM does, and starts another one beside the same shell.
+    pub(crate) async fn restart(&mut self, spool: Option<RecordingSpool>) {
+        self.stop.cancel();
+        (&mut self.ended).await.unwrap();
+        let started = start_recording_gateway(&self.pool, &self.keeper, spool).await;
+        (self.address, self.stop, self.ended) = started;
     }
 
     pub(crate) async fn ask_ticket(&self, session: &str, token: &str) -> reqwest::Response {
@@ -72,8 +89,27 @@ impl Bench {
         document["ticket"].as_str().unwrap().to_owned()
     }
 
+    /// Keeps recordings from the database until it is released.
+    pub(crate) async fn hold_shipping(&self) -> Held {
+        let mut tx = self.pool.begin().await.unwrap();
+        sqlx::raw_sql("LOCK TABLE recording_segments IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        Held(tx)
+    }
+
     pub(crate) async fn end_session(&self) {
         set_state(&self.pool, self.session_id, "terminated").await;
+    }
+}
+
+/// What keeps recordings from the database.
+pub(crate) struct Held(sqlx::Transaction<'static, sqlx::Postgres>);
+
+impl Held {
+    pub(crate) async fn release(self) {
+        self.0.rollback().await.unwrap();
     }
 }
 
@@ -104,29 +140,37 @@ fn apart(pool: &PgPool) -> PgPool {
         .connect_lazy_with(options)
 }
 
-pub(crate) async fn start_gateway(
-    pool: &PgPool,
-    keeper: &TestKeeper,
-) -> (
+/// A gateway's address, what stops it, and its end.
+pub(crate) type Running = (
     std::net::SocketAddr,
     CancellationToken,
     tokio::task::JoinHandle<()>,
-) {
-    let tokens = TokenConfig::development(SecretString::from(SECRET));
-    start_gateway_with(pool, keeper, tokens).await
-}
+);
 
 /// Starts a gateway whose logins are signed by whoever is named.
 pub(crate) async fn start_gateway_with(
     pool: &PgPool,
     keeper: &TestKeeper,
     tokens: TokenConfig,
-) -> (
-    std::net::SocketAddr,
-    CancellationToken,
-    tokio::task::JoinHandle<()>,
-) {
+) -> Running {
+    run_gateway(config(pool, keeper, tokens)).await
+}
+
+async fn start_recording_gateway(
+    pool: &PgPool,
+    keeper: &TestKeeper,
+    spool: Option<RecordingSpool>,
+) -> Running {
+    let tokens = TokenConfig::development(SecretString::from(SECRET));
     let config = GatewayConfig {
+        recording: spool,
+        ..config(pool, keeper, tokens)
+    };
+    run_gateway(config).await
+}
+
+fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayConfig {
+    GatewayConfig {
         pool: pool.clone(),
         listening: apart(pool),
         tokens,
@@ -136,7 +180,11 @@ pub(crate) async fn start_gateway_with(
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         max_terminals: 8,
         workers: Some(1),
-    };
+        recording: None,
+    }
+}
+
+async fn run_gateway(config: GatewayConfig) -> Running {
     let gateway = Gateway::build(config, MetricsHandle::install().unwrap())
         .await
         .unwrap();
@@ -148,13 +196,27 @@ pub(crate) async fn start_gateway_with(
 }
 
 pub(crate) async fn insert_session(pool: &PgPool, user: &str) -> ExamSessionId {
+    insert_session_of(pool, user, "off").await
+}
+
+/// The sample exam, with what it wants recorded.
+fn definition(recording: &str) -> serde_json::Value {
+    let sample = include_str!("../../../../deploy/exams/linux-fundamentals.json");
+    let mut definition: serde_json::Value = serde_json::from_str(sample).unwrap();
+    definition["recording"] = recording.into();
+    definition
+}
+
+/// A session of an exam that wants its terminals recorded in that way.
+pub(crate) async fn insert_session_of(pool: &PgPool, user: &str, recording: &str) -> ExamSessionId {
     let (id, environment) = (
         ExamSessionId::generate(),
         ExecutionEnvironmentId::generate(),
     );
     sqlx::query!(
         "INSERT INTO exams (name, version, title, definition, digest, applied_by)
-         VALUES ('demo', 1, 'Demo', '{}', '\\x00', 'test') ON CONFLICT DO NOTHING"
+         VALUES ('demo', 1, 'Demo', $1, '\\x00', 'test') ON CONFLICT DO NOTHING",
+        definition(recording)
     )
     .execute(pool)
     .await

@@ -31,6 +31,10 @@ pub(crate) struct Shell {
     pub(crate) sizes: Vec<(u16, u16)>,
     /// How often a leg was opened.
     pub(crate) opens: u32,
+    /// Where the newest leg wanted to go on; `None` for all there is.
+    pub(crate) asked_from: Option<u64>,
+    /// Up to where output may be forgotten.
+    pub(crate) acked: u64,
     epoch: i64,
     exited: bool,
 }
@@ -120,7 +124,10 @@ impl Stream {
                     .sizes
                     .push((size.cols, size.rows));
             }
-            ClientFrame::Ack { .. } => {}
+            ClientFrame::Ack { out_off } => {
+                let mut shell = self.keeper.shell.lock().unwrap();
+                shell.acked = shell.acked.max(out_off);
+            }
             ClientFrame::Ping { token } => self.say(KeeperFrame::Pong { token }).await,
         }
     }
@@ -131,6 +138,7 @@ impl Stream {
             let mut shell = self.keeper.shell.lock().unwrap();
             shell.epoch = open.epoch;
             shell.opens += 1;
+            shell.asked_from = open.resume.map(|place| place.out_off);
             shell.sizes.push((open.cols, open.rows));
             let from = open.resume.map_or(0, |place| place.out_off);
             self.sent = usize::try_from(from).unwrap();

@@ -9,5 +9,6 @@ mod evidence;
 mod indistinguishable;
 mod issuer_keys;
 mod keeper;
+mod recording;
 mod refusals;
 mod streams;

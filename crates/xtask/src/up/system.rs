@@ -153,6 +153,10 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
                 ("CARREL_TERMINAL_LISTEN", address(args.terminal_port)),
                 ("CARREL_TERMINAL_ADMIN_LISTEN", address(args.admin_port + 2)),
                 ("CARREL_PAGE_ORIGINS", page),
+                (
+                    "CARREL_RECORDING_SPOOL",
+                    parts.folder.join("recordings").display().to_string(),
+                ),
             ],
         ),
         plan(

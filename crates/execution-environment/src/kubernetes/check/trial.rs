@@ -122,6 +122,7 @@ fn smallest() -> ExamDefinition {
         absolute_cap_seconds: 60,
         startup_budget_seconds: 60,
         recording: Recording::Off,
+        record_input: false,
         runtime_class: None,
         user_namespaces: false,
     }

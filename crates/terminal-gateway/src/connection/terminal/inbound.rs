@@ -59,7 +59,7 @@ impl Terminal<'_> {
     fn parsed(&mut self, offset: u64) -> Result<(), CloseCode> {
         match self.outbox.ack(offset) {
             Ok(true) => {
-                self.ack_due = Some(offset);
+                self.ack_due = Some(self.consumed());
                 self.timers
                     .watch_stall(self.outbox.is_stalled(), Instant::now());
                 Ok(())

@@ -7,9 +7,10 @@ use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Exit, ServerFrame};
 
 use super::Terminal;
+use crate::connection::freeze::Reason;
 use crate::connection::link::AfterLoss;
 use crate::connection::opening::refusal;
-use crate::leg::{Leg, LegCommand, LegEnd, LegEvent};
+use crate::leg::{Aside, Leg, LegCommand, LegEnd, LegEvent};
 
 impl Terminal<'_> {
     /// Whether something waits for the leg and may go.
@@ -18,7 +19,7 @@ impl Terminal<'_> {
             .resize
             .next_in(Instant::now())
             .is_some_and(|wait| wait.is_zero());
-        let input_due = self.input.has_work() && !*self.frozen.borrow();
+        let input_due = self.input.has_work() && self.freeze.reason().is_none();
         self.link.is_up()
             && self.leaving.is_none()
             && !self.leg.commands.is_closed()
@@ -40,15 +41,18 @@ impl Terminal<'_> {
     }
 
     fn next_command(&mut self) -> Option<LegCommand> {
-        if !*self.frozen.borrow()
+        if self.freeze.reason().is_none()
             && let Some((offset, bytes)) = self.input.next_chunk()
         {
+            self.leg.note(Aside::Typed(bytes.clone()));
             return Some(LegCommand::Input { offset, bytes });
         }
         if let Some(offset) = self.ack_due.take() {
             return Some(LegCommand::Ack(offset));
         }
-        self.resize.next(Instant::now()).map(LegCommand::Resize)
+        let size = self.resize.next(Instant::now())?;
+        self.leg.note(Aside::Resized(size));
+        Some(LegCommand::Resize(size))
     }
 
     /// Handles what the leg says.
@@ -100,12 +104,12 @@ impl Terminal<'_> {
             tracing::warn!(session.id = %self.attached.session_id, %error, "input is missing");
             CloseCode::CannotResume
         })?;
-        self.ack_due = Some(self.outbox.acked());
+        self.ack_due = Some(self.consumed());
         if let Some(repair) = self.link.opened() {
             self.evidence
                 .outage(OutageCause::LegLost, repair.down_since);
             if repair.was_told {
-                self.tell_frozen(false);
+                self.tell_frozen(self.frozen_for.map(Reason::text));
             }
         }
         Ok(())
@@ -150,9 +154,13 @@ impl Terminal<'_> {
                     out_off: self.outbox.received(),
                 };
                 let size = self.resize.current();
-                self.leg = Leg::start(self.spec.clone(), size, Some(place), pause);
+                let leg = Leg::start(self.spec.clone(), size, Some(place), pause);
+                self.leg = match &self.taped {
+                    Some(taped) => leg.taped(&taped.recorded),
+                    None => leg,
+                };
                 if worth_telling {
-                    self.tell_frozen(true);
+                    self.tell_frozen(Some("terminal.frozen"));
                 }
                 Ok(())
             }

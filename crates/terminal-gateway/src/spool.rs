@@ -1,0 +1,74 @@
+//! Where recordings wait for the database.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use session_identity::TerminalProcessId;
+use session_recording::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings};
+use telemetry::metrics::Metric;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The spool, as the command line names it.
+#[derive(Debug, Args)]
+pub(crate) struct RecordingArgs {
+    /// Folder on a local disk where recordings wait for the database; it outlives the process. Without
+    /// one, exams that must be recorded are refused.
+    #[arg(long, env = "CARREL_RECORDING_SPOOL", value_name = "DIR")]
+    recording_spool: Option<PathBuf>,
+
+    /// What may wait there, in MiB; above 90 % no new terminal opens that must be recorded.
+    #[arg(
+        long,
+        env = "CARREL_RECORDING_SPOOL_MIB",
+        default_value_t = 1024,
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(1..=1_048_576)
+    )]
+    recording_spool_mib: u64,
+}
+
+/// A spool.
+#[derive(Debug, Clone)]
+pub struct RecordingSpool {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Bytes that may wait there.
+    pub limit_bytes: u64,
+}
+
+impl RecordingArgs {
+    pub(crate) fn spool(self) -> Option<RecordingSpool> {
+        let limit_bytes = self.recording_spool_mib * MIB;
+        self.recording_spool.map(|folder| RecordingSpool {
+            folder,
+            limit_bytes,
+        })
+    }
+}
+
+impl RecordingSpool {
+    pub(crate) fn settings(self, writer: TerminalProcessId) -> RecorderSettings {
+        RecorderSettings {
+            writer,
+            spool_dir: self.folder,
+            spool_limit_bytes: self.limit_bytes,
+            queue_bytes: PROCESS_QUEUE_BYTES,
+        }
+    }
+}
+
+/// Sets the gauges of what waits here.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge of bytes is read in mebibytes"
+)]
+pub(crate) fn show_health(recorder: &Recorder) {
+    let health = recorder.health();
+    let waits = health.spooled_bytes as f64;
+    Metric::RecordingSpoolBytes.set(waits, &[]);
+    Metric::RecordingSpoolUse.set(waits / health.spool_limit_bytes as f64, &[]);
+    Metric::RecordingRefused.set(f64::from(health.fault.is_some()), &[]);
+    let unshipped = health.not_shipped_for.unwrap_or_default();
+    Metric::RecordingUnshippedSeconds.set(unshipped.as_secs_f64(), &[]);
+}

@@ -1,0 +1,273 @@
+//! What a terminal showed is on record, whoever leaves, ends or runs full.
+
+use std::path::Path;
+use std::time::Duration;
+
+use environment_access::wire::{ClientFrame, NoticeCode, Resume, ServerFrame};
+use session_identity::{ExamSessionId, TerminalProcessId};
+use session_recording::{Entries, Entry, ExitStatus, GapReason, Marker, Segment, SegmentHeader};
+use sqlx::PgPool;
+use terminal_gateway::RecordingSpool;
+
+use crate::bench::Bench;
+use crate::browser::{Browser, Came, PATIENCE};
+
+const MIB: u64 = 1024 * 1024;
+/// Three segments and a bit.
+const SMALL: u64 = 220 * 1024;
+
+fn spool(folder: &Path, limit_bytes: u64) -> RecordingSpool {
+    RecordingSpool {
+        folder: folder.to_owned(),
+        limit_bytes,
+    }
+}
+
+/// Bytes that differ from place to place and do not shrink.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_u32;
+    let next = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_be_bytes()[0]
+    });
+    next.take(length).collect()
+}
+
+/// Every entry on record, in the order of the chain.
+async fn entries(pool: &PgPool, session: ExamSessionId) -> Vec<Entry> {
+    let rows = sqlx::query!(
+        "SELECT * FROM recording_segments WHERE session_id = $1 ORDER BY seq",
+        session.as_uuid()
+    );
+    let mut entries = Vec::new();
+    for row in rows.fetch_all(pool).await.unwrap() {
+        let segment = Segment {
+            header: SegmentHeader {
+                session_id: session,
+                shell_epoch: row.shell_epoch.try_into().unwrap(),
+                writer: TerminalProcessId::from_uuid(row.writer),
+                writer_seq: row.writer_seq.try_into().unwrap(),
+                from_offset: row.from_offset.try_into().unwrap(),
+                to_offset: row.to_offset.try_into().unwrap(),
+                started_at_micros: row.started_at.timestamp_micros(),
+                entries: row.entries.try_into().unwrap(),
+                raw_length: row.raw_length.try_into().unwrap(),
+            },
+            raw_hash: row.raw_hash.try_into().unwrap(),
+            payload: row.payload.into(),
+        };
+        let log = segment.log().unwrap();
+        entries.extend(Entries::new(log).map(|timed| timed.unwrap().entry));
+    }
+    entries
+}
+
+fn output(entries: &[Entry]) -> Vec<u8> {
+    let bytes = entries.iter().filter_map(|entry| match entry {
+        Entry::Output(bytes) => Some(bytes.as_ref()),
+        _ => None,
+    });
+    bytes.collect::<Vec<_>>().concat()
+}
+
+fn markers(entries: &[Entry]) -> Vec<Marker> {
+    let markers = entries.iter().filter_map(|entry| match entry {
+        Entry::Marker(marker) => Some(*marker),
+        _ => None,
+    });
+    markers.collect()
+}
+
+/// Waits until so many bytes of output are in the database.
+async fn await_shipped(pool: &PgPool, bytes: u64) {
+    let shipped = async {
+        loop {
+            let to = sqlx::query_scalar!("SELECT recorded_to FROM session_recordings")
+                .fetch_optional(pool)
+                .await
+                .unwrap();
+            if to.is_some_and(|to| to.unsigned_abs() >= bytes) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, shipped).await;
+    waited.expect("the output is shipped in time");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_a_terminal_showed_is_on_record_byte_for_byte(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let shown = noise(300_000);
+    bench.keeper.print(&shown);
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    assert_eq!(browser.output(0, shown.len()).await, shown);
+    browser
+        .send(ClientFrame::Resize {
+            columns: 120,
+            rows: 40,
+        })
+        .await;
+    browser.type_at(0, b"ls").await;
+    browser.output(300_000, 2).await;
+    bench.keeper.exit();
+    assert_eq!(browser.closed().await, 1000);
+    bench.restart(None).await;
+    let entries = entries(&bench.pool, bench.session_id).await;
+    assert_eq!(output(&entries), [shown, b"ls".to_vec()].concat());
+    assert_eq!(markers(&entries), [Marker::Attach, Marker::Detach]);
+    assert!(entries.contains(&Entry::Exit(ExitStatus::Code(3))));
+    let typed = |entry: &Entry| matches!(entry, Entry::Input(_));
+    assert!(!entries.iter().any(typed), "nobody asked for what is typed");
+    let sizes = entries.iter().filter_map(|entry| match entry {
+        Entry::Resize(size) => Some((size.cols, size.rows)),
+        _ => None,
+    });
+    assert_eq!(sizes.collect::<Vec<_>>(), [(80, 24), (120, 40)]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_leg_that_is_lost_again_and_again_leaves_no_byte_out_and_none_twice(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::recording(pool, "fail_open", spool(folder.path(), MIB)).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    let shown = noise(200_000);
+    for (number, piece) in shown.chunks(20_000).enumerate() {
+        bench.keeper.print(piece);
+        bench.keeper.break_legs();
+        let from = number as u64 * 20_000;
+        assert_eq!(browser.output(from, piece.len()).await, piece);
+    }
+    drop(browser);
+    bench.restart(None).await;
+    let entries = entries(&bench.pool, bench.session_id).await;
+    assert_eq!(output(&entries), shown);
+    assert!(!entries.iter().any(|entry| matches!(entry, Entry::Gap(_))));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_browser_that_comes_back_later_has_what_it_missed_recorded_from_where_the_record_ends(
+    pool: PgPool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.keeper.print(b"first ");
+    browser.output(0, 6).await;
+    drop(browser);
+    await_shipped(&bench.pool, 6).await;
+    bench.keeper.print(b"second ");
+    // It says that it has more than is on record, as after a process that died with its disk.
+    let resume = Resume {
+        epoch: 1,
+        output_offset: 13,
+        input_offset: 0,
+    };
+    let (mut browser, welcome) = Browser::attach(&bench, Some(resume)).await;
+    assert_eq!(welcome.replay_from, 13, "it goes on at its own place");
+    assert_eq!(bench.keeper.shell.lock().unwrap().asked_from, Some(6));
+    bench.keeper.print(b"third");
+    assert_eq!(browser.output(13, 5).await, b"third");
+    await_shipped(&bench.pool, 18).await;
+    let entries = entries(&bench.pool, bench.session_id).await;
+    assert_eq!(output(&entries), b"first second third");
+    let expected = [Marker::Attach, Marker::Detach, Marker::Resume];
+    assert_eq!(markers(&entries), expected);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_must_be_recorded_is_forgotten_by_the_shell_only_once_it_is_written(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), SMALL)).await;
+    let shown = noise(600_000);
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    let blocked = bench.hold_shipping().await;
+    bench.keeper.print(&shown);
+    // The spool takes a part of it and nothing goes on to the database: the terminal stands still.
+    let mut seen = Vec::new();
+    loop {
+        match browser.next().await {
+            Came::Frame(ServerFrame::Output { bytes }) => {
+                seen.extend_from_slice(&bytes);
+                let offset = seen.len() as u64;
+                browser.send(ClientFrame::Ack { offset }).await;
+            }
+            Came::Frame(ServerFrame::Notice(notice)) if notice.code == NoticeCode::Frozen => {
+                assert_eq!(notice.text, "terminal.not_recorded");
+                break;
+            }
+            Came::Frame(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    browser.type_at(0, b"x").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(bench.keeper.typed(), b"", "typing waits with it");
+    assert!(bench.keeper.shell.lock().unwrap().acked <= SMALL);
+    blocked.release().await;
+    let rest = browser.output(seen.len() as u64, shown.len() - seen.len() + 1);
+    seen.extend(rest.await);
+    assert_eq!(seen, [shown, b"x".to_vec()].concat());
+    await_shipped(&bench.pool, seen.len() as u64).await;
+    let entries = entries(&bench.pool, bench.session_id).await;
+    assert_eq!(output(&entries), seen);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_exam_that_goes_on_without_a_record_shows_everything_and_has_the_gap_on_record(
+    pool: PgPool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_open", spool(folder.path(), SMALL)).await;
+    let shown = noise(3 * 1024 * 1024);
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    let blocked = bench.hold_shipping().await;
+    bench.keeper.print(&shown);
+    assert_eq!(browser.output(0, shown.len()).await, shown);
+    browser.type_at(0, b"x").await;
+    browser.output(shown.len() as u64, 1).await;
+    blocked.release().await;
+    let mut to = shown.len() as u64 + 1;
+    let entries = loop {
+        // What is recorded next says that something is missing before it.
+        bench.keeper.print(b".");
+        browser.output(to, 1).await;
+        to += 1;
+        let entries = entries(&bench.pool, bench.session_id).await;
+        if output(&entries).ends_with(b".") {
+            break entries;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let missing: u64 = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Gap(gap) if gap.reason == GapReason::Unrecorded => Some(gap.bytes),
+            _ => None,
+        })
+        .sum();
+    assert!(missing > 0, "the spool was too small for it");
+    let recorded = output(&entries).len() as u64;
+    assert!(recorded + missing <= to, "{recorded} and {missing} of {to}");
+    assert!(output(&entries).starts_with(&shown[..100_000]));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_exam_that_must_be_recorded_does_not_begin_where_nothing_can_be(pool: PgPool) {
+    let bench = Bench::recording(pool, "fail_closed", None).await;
+    let mut browser = Browser::greet(&bench, None).await;
+    assert_eq!(browser.closed().await, 1013);
+    assert_eq!(bench.keeper.shell.lock().unwrap().opens, 0);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_exam_that_may_go_on_without_a_record_begins_where_nothing_can_be(pool: PgPool) {
+    let bench = Bench::recording(pool, "fail_open", None).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    browser.type_at(0, b"x").await;
+    browser.output(0, 1).await;
+}
