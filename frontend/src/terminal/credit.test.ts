@@ -142,6 +142,28 @@ describe("typed input", () => {
     expect(sends).toEqual([INPUT_PIECE, INPUT_PIECE, 1]);
   });
 
+  it("is parted by credit and pieces only between characters and escape sequences", () => {
+    const units = ["é", "🎓", "a", "\u001b[200~", "\u001b[1;5D", "€"];
+    const pasted = Array.from({ length: 4_000 }, (_, at) => units[at % units.length]).join("");
+    const sent: string[] = [];
+    const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    let end = 0;
+    const input = new TypedInput((_offset, piece) => {
+      sent.push(strict.decode(piece));
+      end += piece.length;
+    });
+    input.begin(0, 3);
+    expect(input.type(text(pasted))).toBe(true);
+    for (let credit = 1; sent.join("").length < pasted.length; credit += 1) {
+      input.acknowledged(end, 4 + (credit % 97));
+    }
+    expect(sent.join("")).toBe(pasted);
+    const shown = sent.map((piece) => piece.replaceAll("\u001b", "^"));
+    const broken = shown.filter((piece) => /^(?:\[|200|;|~)|\^(?:\[[\d;]*)?$/.test(piece));
+    expect(broken).toEqual([]);
+    expect(Math.max(...sent.map((piece) => text(piece).length))).toBeLessThanOrEqual(INPUT_PIECE);
+  });
+
   it("refuses as a whole what would not fit, rather than a part of it", () => {
     const { input, sends } = set();
     input.begin(0, 0);

@@ -1,3 +1,4 @@
+import { safeCut } from "./cut";
 import { ACK_AFTER_MS, ACK_EVERY, INPUT_PIECE, MAX_PENDING_INPUT } from "./limits";
 
 /** Runs `action` after `ms`; returns what cancels it. */
@@ -53,7 +54,8 @@ export class ParsedOutput {
 
 /**
  * Typed bytes on their way: what the server has not acknowledged is kept and sent again from
- * the offset it names, so each byte reaches the shell exactly once.
+ * the offset it names, so each byte reaches the shell exactly once. Neither pieces nor the end of
+ * credit part a character or an escape sequence.
  */
 export class TypedInput {
   readonly #send: (offset: number, bytes: Uint8Array) => void;
@@ -77,8 +79,11 @@ export class TypedInput {
   /** Takes typed bytes; false when so much is waiting already that it takes none of them. */
   type(bytes: Uint8Array): boolean {
     if (this.#length + bytes.length > MAX_PENDING_INPUT) return false;
-    for (let at = 0; at < bytes.length; at += INPUT_PIECE) {
-      this.#pieces.push(bytes.slice(at, at + INPUT_PIECE));
+    let rest = bytes.slice();
+    while (rest.length > 0) {
+      const cut = safeCut(rest, INPUT_PIECE);
+      this.#pieces.push(rest.subarray(0, cut));
+      rest = rest.subarray(cut);
     }
     this.#length += bytes.length;
     this.#flush();
@@ -135,7 +140,7 @@ export class TypedInput {
     if (!this.#open) return;
     let at = this.#base;
     for (const piece of this.#pieces) {
-      const end = Math.min(at + piece.length, this.#limit);
+      const end = at + safeCut(piece, Math.max(0, this.#limit - at));
       if (end > this.#sent && this.#sent >= at) {
         const bytes = piece.subarray(this.#sent - at, end - at);
         const offset = this.#sent;
