@@ -5,6 +5,9 @@ const LARGE_PASTE = 4 * 1024;
 const BRACKET_BEGIN = "\u001b[200~";
 const BRACKET_END = "\u001b[201~";
 
+/** Why a paste is to be confirmed first. */
+export type PasteConcern = "lines" | "large";
+
 /**
  * Makes pasted text harmless: newlines become the Return key, and every control character but
  * tab goes, above all ESC and its C1 form, with which a text could end a bracketed paste early
@@ -30,8 +33,8 @@ export function bracketPaste(sanitised: string, bracketed: boolean): string {
 }
 
 /** Why a sanitised paste is to be confirmed first; null for no reason. */
-export function pasteConcern(sanitised: string, bracketed: boolean): "lines" | "large" | null {
+export function pasteConcern(sanitised: string, bracketed: boolean): PasteConcern | null {
   // Without brackets the shell runs each line as soon as it comes.
   if (!bracketed && sanitised.includes("\r")) return "lines";
-  return sanitised.length > LARGE_PASTE ? "large" : null;
+  return new TextEncoder().encode(sanitised).length > LARGE_PASTE ? "large" : null;
 }
