@@ -4,6 +4,7 @@ import type { StatusDocument } from "./api/types";
 import { backoffMs } from "./clock/backoff";
 import { ServerClock, SleepWatch } from "./clock/server-clock";
 import { type Reachability, StatusFeed } from "./status/feed";
+import { hush } from "./view/announce";
 import { deniedPage } from "./view/denied";
 import type { View } from "./view/facts";
 import { FailedView } from "./view/failed";
@@ -100,6 +101,7 @@ export class ExamPage {
   #show(name: ViewName): void {
     if (this.#shown === name) return;
     this.#view?.dispose?.();
+    hush();
     this.#shown = name;
     this.#view = this.#make(name);
     this.#place.classList.toggle("fixed", name === "terminal");

@@ -6,10 +6,27 @@ describe("liveness", () => {
     const liveness = new Liveness();
     liveness.begin(0);
     const ping = liveness.ping(100);
-    liveness.pong(ping + 5n, 101);
+    liveness.pong(ping + 5n, 900, 101);
     expect(liveness.roundTripMs).toBeNull();
-    liveness.pong(ping, 104);
+    expect(liveness.legMs).toBeNull();
+    liveness.pong(ping, 210, 104);
     expect(liveness.roundTripMs).toBe(4);
+    expect(liveness.legMs).toBe(0.21);
+  });
+
+  it("says nothing of the server's leg where the server does not", () => {
+    const liveness = new Liveness();
+    liveness.begin(0);
+    liveness.pong(liveness.ping(1), 0, 2);
+    expect(liveness.legMs).toBeNull();
+  });
+
+  it("knows the age of the last byte while there is no connection", () => {
+    const liveness = new Liveness();
+    expect(liveness.ageMs(5)).toBeNull();
+    liveness.begin(10);
+    liveness.heard(100);
+    expect(liveness.ageMs(7_100)).toBe(7_000);
   });
 
   it("takes a connection for dead when a ping stays unanswered for 15 s", () => {

@@ -9,12 +9,16 @@ export class Liveness {
   #pings = new Map<bigint, number>();
   #next = 1n;
   #roundTripMs: number | null = null;
+  #legMicros: number | null = null;
+  #began = false;
 
   /** A connection begins. */
   begin(now: number): void {
     this.#lastByte = now;
     this.#pings.clear();
     this.#roundTripMs = null;
+    this.#legMicros = null;
+    this.#began = true;
   }
 
   /** Any frame arrived: a server busy with a large paste is alive without answering pings. */
@@ -30,17 +34,31 @@ export class Liveness {
     return opaque;
   }
 
-  /** A PONG came; values never sent are ignored. */
-  pong(opaque: bigint, now: number): void {
+  /**
+   * A PONG came; values never sent are ignored. `legMicros` is the server's own figure for its
+   * way to the shell, zero while it has none.
+   */
+  pong(opaque: bigint, legMicros: number, now: number): void {
     const sentAt = this.#pings.get(opaque);
     if (sentAt === undefined) return;
     this.#roundTripMs = now - sentAt;
+    this.#legMicros = legMicros === 0 ? null : legMicros;
     for (const earlier of this.#pings.keys()) if (earlier <= opaque) this.#pings.delete(earlier);
   }
 
   /** The last measured round trip in milliseconds; null before the first. */
   get roundTripMs(): number | null {
     return this.#roundTripMs;
+  }
+
+  /** The server's way to the shell and back in milliseconds; null while it says nothing of it. */
+  get legMs(): number | null {
+    return this.#legMicros === null ? null : this.#legMicros / 1000;
+  }
+
+  /** Milliseconds since the last byte of any connection; null before the first. */
+  ageMs(now: number): number | null {
+    return this.#began ? now - this.#lastByte : null;
   }
 
   /** Milliseconds since the last byte, once that is worth saying; else null. */

@@ -186,7 +186,7 @@ export class TerminalSession {
       case "input_ack":
         return this.#input.acknowledged(frame.offset, frame.credit);
       case "pong":
-        return this.liveness.pong(frame.opaque, performance.now());
+        return this.liveness.pong(frame.opaque, frame.legMicros, performance.now());
       case "notice":
         return this.#listener.notice(frame.notice);
       case "exit":

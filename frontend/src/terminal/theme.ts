@@ -19,10 +19,13 @@ const ANSI = [
   "brightWhite",
 ] as const;
 
+/** One of the page's tokens as it now holds. */
+export function token(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
 /** Reads the grid's colours from the page's tokens, so that both have one source. */
 export function themeFromTokens(): ITheme {
-  const style = getComputedStyle(document.documentElement);
-  const token = (name: string): string => style.getPropertyValue(`--${name}`).trim();
   const theme: ITheme = {
     background: token("grid"),
     foreground: token("grid-ink"),

@@ -1,4 +1,5 @@
-import { button, el } from "./dom";
+import { leaveKeys } from "../terminal/keys";
+import { button, el, setText } from "./dom";
 
 interface Question {
   readonly title: string;
@@ -33,37 +34,67 @@ export function ask(question: Question): Promise<boolean> {
 }
 
 const KEYS: readonly (readonly [readonly string[], string])[] = [
-  [["Ctrl", "Shift", "Esc"], "Leave the terminal, so that Tab reaches the buttons"],
+  [leaveKeys(navigator.userAgent), "Leave the terminal, so that Tab reaches the buttons"],
+  [["Ctrl", "Shift", "F"], "Find in the terminal; Esc goes back to the shell"],
   [["Ctrl", "Shift", "C"], "Copy what is selected"],
   [["Ctrl", "Shift", "V"], "Paste; several lines are shown to you first"],
   [["Ctrl", "C"], "Interrupt the running program, as in any terminal"],
 ];
 
+/** How often the measured figures are read again while the help is open. */
+const FIGURES_EVERY_MS = 1_000;
+
+/** What is measured, asked for again while it is shown. */
+export type Figures = () => readonly (readonly [what: string, value: string])[];
+
 /** Shows the help. Resolves when it is closed. */
-export function showHelp(): Promise<void> {
+export function showHelp(figures: Figures): Promise<void> {
   return new Promise((resolve) => {
-    const keys = el("dl", { class: "keys" });
-    for (const [chord, meaning] of KEYS) {
-      const term = el("dt");
-      for (const key of chord) term.append(el("kbd", {}, key), " ");
-      keys.append(term, el("dd", {}, meaning));
-    }
     const close = button("primary", "Close", () => dialog.close());
+    const measured = el("dl", { class: "facts measured" });
     const dialog = el(
       "dialog",
       { attributes: { "aria-labelledby": "help" } },
       el("h2", { id: "help" }, "Help"),
-      el(
-        "p",
-        {},
-        "Your shell runs on the exam server, not in this page. If the network drops or you " +
-          "reload, it goes on and you come back to the same screen. The time shown is the server's.",
-      ),
-      keys,
+      el("p", {}, HELP),
+      keyList(),
+      el("h3", {}, "Your connection"),
+      measured,
       el("div", { class: "actions" }, close),
     );
-    open(dialog, resolve);
+    const show = (): void => showFigures(measured, figures());
+    const timer = window.setInterval(show, FIGURES_EVERY_MS);
+    show();
+    open(dialog, () => {
+      window.clearInterval(timer);
+      resolve();
+    });
     close.focus();
+  });
+}
+
+const HELP =
+  "Your shell runs on the exam server, not in this page. If the network drops or you reload, " +
+  "it goes on and you come back to the same screen. The time shown is the server's.";
+
+function keyList(): HTMLElement {
+  const keys = el("dl", { class: "keys" });
+  for (const [chord, meaning] of KEYS) {
+    const term = el("dt");
+    for (const key of chord) term.append(el("kbd", {}, key), " ");
+    keys.append(term, el("dd", {}, meaning));
+  }
+  return keys;
+}
+
+function showFigures(list: HTMLElement, figures: ReturnType<Figures>): void {
+  if (list.childElementCount === 0) {
+    for (const [what] of figures) list.append(el("dt", {}, what), el("dd"));
+  }
+  const values = list.querySelectorAll("dd");
+  figures.forEach(([, value], at) => {
+    const shown = values[at];
+    if (shown !== undefined) setText(shown, value);
   });
 }
 

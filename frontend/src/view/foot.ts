@@ -1,3 +1,4 @@
+import { leaveKeys } from "../terminal/keys";
 import { announce } from "./announce";
 import { button, el, icon, setText } from "./dom";
 import { nextFontSize, type PreferenceStore, THEME_CHOICES, type ThemeChoice } from "./prefs";
@@ -12,6 +13,7 @@ const THEMES: Readonly<Record<ThemeChoice, string>> = {
 /** What the foot's buttons do beyond the preferences. */
 export interface FootActions {
   enterGrid(): void;
+  find(): void;
   help(): void;
   end(): void;
 }
@@ -30,19 +32,23 @@ export class Foot {
   constructor(prefs: PreferenceStore, actions: FootActions) {
     this.#prefs = prefs;
     this.#back = button("tool", "Back to the terminal", actions.enterGrid);
-    this.#leaveHint.append("Leave the terminal ", key("Ctrl"), " ", key("Shift"), " ", key("Esc"));
+    this.#leaveHint.append("Leave the terminal");
+    for (const name of leaveKeys(navigator.userAgent)) this.#leaveHint.append(" ", key(name));
     this.#theme = tool(icon("theme"), this.#themeWords, () => this.#cycleTheme());
     this.#reader = tool(icon("reader"), label("Screen reader"), () => this.#toggleReader());
     this.#reader.setAttribute("aria-label", "Screen reader support");
     this.#end = tool(icon("end"), label("End exam"), actions.end);
     this.#end.classList.add("ending");
     this.#end.setAttribute("aria-label", "End exam");
+    const find = tool(icon("find"), label("Find"), actions.find);
+    find.setAttribute("aria-label", "Find in the terminal");
     const help = tool(icon("help"), label("Help"), actions.help);
     help.setAttribute("aria-label", "Help");
     this.root = el(
       "footer",
       { class: "foot" },
       el("span", { class: "foot-hint" }, this.#leaveHint, this.#back),
+      find,
       this.#size("A−", "Smaller text", -1),
       this.#size("A+", "Larger text", 1),
       this.#theme,

@@ -1,5 +1,6 @@
 import type { Connection } from "../terminal/connection";
 import type { Liveness } from "../terminal/liveness";
+import { elapsedWords } from "../clock/words";
 import type { Link } from "./bar";
 
 /** The connection as the bar shows it: a shape, a word, a measured figure. */
@@ -11,7 +12,7 @@ export function linkOf(connection: Connection, liveness: Liveness, now: number):
         return {
           shape: "waiting",
           words: "Connected",
-          figure: `last byte ${seconds(quiet)} s ago`,
+          figure: ageWords(quiet),
         };
       }
       const trip = liveness.roundTripMs;
@@ -28,15 +29,18 @@ export function linkOf(connection: Connection, liveness: Liveness, now: number):
     case "opening":
     case "waiting": {
       const first = connection.tries.attempt === 0 && connection.tries.code === null;
-      return { shape: "waiting", words: first ? "Connecting" : "Reconnecting", figure: "" };
+      if (first) return { shape: "waiting", words: "Connecting", figure: "" };
+      return { shape: "waiting", words: "Reconnecting", figure: ageWords(liveness.ageMs(now)) };
     }
   }
 }
 
-function seconds(ms: number): number {
-  return Math.floor(ms / 1000);
+/** The age of the last byte; empty where none ever came. */
+function ageWords(ms: number | null): string {
+  return ms === null ? "" : `last byte ${elapsedWords(Math.floor(ms / 1000) * 1000)} ago`;
 }
 
-function milliseconds(ms: number): string {
+/** A measured span as it is shown. */
+export function milliseconds(ms: number): string {
   return ms < 1 ? "under 1 ms" : `${Math.round(ms)} ms`;
 }

@@ -10,7 +10,8 @@ export function lostCard(): Card {
 }
 
 /** The last line of the card: which try, and when the next one comes. */
-export function nextTryWords(connection: Connection, dueInMs: number): string {
+export function nextTryWords(connection: Connection, dueInMs: number, onLine: boolean): string {
+  if (!onLine) return "This computer has no network. Trying again as soon as it has.";
   const tried = connection.tries.attempt;
   const count = tried > 1 ? `Try ${tried}. ` : "";
   if (connection.phase !== "waiting") return `${count}Trying now.`;

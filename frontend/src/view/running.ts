@@ -1,22 +1,27 @@
 import type { ExamApi } from "../api/client";
-import type { Connection } from "../terminal/connection";
-import type { Exit } from "../terminal/frames";
+import type { ViewListener } from "../terminal/options";
 import { TerminalSession } from "../terminal/session";
 import type { TerminalView } from "../terminal/view";
 import { announce } from "./announce";
 import { Bar } from "./bar";
 import { Card } from "./card";
-import { ask, showHelp } from "./dialogs";
-import { el, setData, setText } from "./dom";
+import { ConnectionCards } from "./connection-cards";
+import { connectionFacts } from "./connection-facts";
+import { Curtain } from "./curtain";
+import { showHelp } from "./dialogs";
+import { el } from "./dom";
+import { endExam } from "./end-exam";
 import type { Facts, View } from "./facts";
+import { FindBar } from "./find-bar";
 import { Foot } from "./foot";
+import { gridChoices, watchGridChoices } from "./grid-choices";
 import { linkOf } from "./link";
-import { lostCard, nextTryWords } from "./lost";
 import { Notes } from "./notes";
 import { showNotice } from "./notice";
+import { confirmPaste } from "./paste-question";
 import type { PreferenceStore } from "./prefs";
-import { stoppedCard } from "./stopped";
-import { touchKeys } from "./touch-keys";
+import { showBell } from "./bell-mark";
+import { TouchKeys } from "./touch-keys";
 import { unreachableWords } from "./unreachable";
 import { TimeWarnings } from "./warnings";
 
@@ -30,9 +35,6 @@ export interface RunningNeeds {
   readonly askStatus: () => void;
 }
 
-/** A break shorter than this is not shown: the card would only flicker. */
-const LOST_AFTER_MS = 400;
-
 /** running: the terminal with its bar and foot, and cards over it when it is not usable. */
 export class RunningView implements View {
   readonly #needs: RunningNeeds;
@@ -41,59 +43,56 @@ export class RunningView implements View {
   readonly #notices = new Notes("Notices of the terminal");
   readonly #warnings = new TimeWarnings(this.#notes);
   readonly #host = el("div", { class: "grid-host" });
-  readonly #cards = el("div", { class: "cards", hidden: true });
   readonly #grid = el("main", { class: "grid", attributes: { "aria-label": "Terminal" } });
+  readonly #keys = new TouchKeys(() => this.#view);
+  readonly #curtain = new Curtain(this.#grid, (locked) => this.#view?.lock(locked));
+  readonly #cards = new ConnectionCards(this.#curtain, {
+    focusGrid: () => this.#enterIfFree(),
+    connect: () => this.#session?.connect(),
+  });
+  readonly #find = new FindBar(
+    () => this.#view?.search ?? null,
+    () => this.#view?.focus(),
+  );
   readonly #foot: Foot;
   readonly root: HTMLElement;
   #view: TerminalView | null = null;
   #session: TerminalSession | null = null;
-  #card: Card | null = null;
-  #exit: Exit | null = null;
-  #retryAt = 0;
-  #lostTimer: number | undefined;
   #disposed = false;
-  readonly #unsubscribe: () => void;
+  readonly #unwatch: () => void;
 
   constructor(needs: RunningNeeds) {
     this.#needs = needs;
     this.#foot = new Foot(needs.prefs, {
       enterGrid: () => this.#view?.focus(),
-      help: () => void showHelp(),
+      find: () => this.#find.open(),
+      help: () => void this.#help(),
       end: () => void this.#end(),
     });
-    this.#grid.append(el("h1", { class: "unseen" }, "Exam terminal"), this.#host, this.#cards);
-    const keys = touchKeys(() => this.#view);
-    this.root = el(
-      "div",
-      { class: "contents" },
-      this.#bar.root,
-      this.#notes.root,
-      this.#notices.root,
-      this.#grid,
-      keys,
-      this.#foot.root,
+    const title = el("h1", { class: "unseen" }, "Exam terminal");
+    this.#grid.append(title, this.#host, this.#curtain.root, this.#find.root);
+    const notes = [this.#notes.root, this.#notices.root];
+    const parts = [this.#bar.root, ...notes, this.#grid, this.#keys.root, this.#foot.root];
+    this.root = el("div", { class: "contents" }, ...parts);
+    this.#unwatch = watchGridChoices(needs.prefs, () =>
+      this.#view?.adopt(gridChoices(needs.prefs)),
     );
-    this.#unsubscribe = needs.prefs.subscribe(() => this.#preferencesChanged());
   }
 
   shown(): void {
-    this.#put(new Card({ title: "Opening your terminal", text: "This takes a moment." }));
+    this.#curtain.draw(new Card({ title: "Opening your terminal", text: "This takes a moment." }));
     window.addEventListener("pagehide", this.#leave);
     void this.#open();
   }
 
   update(facts: Facts): void {
-    const now = performance.now();
     this.#bar.update(facts);
     this.#warnings.update(facts);
     this.#foot.canEnd(facts.document.can_end);
     this.#notes.hold(unreachableWords(facts.reachability, facts.document.ends_at !== null));
-    const session = this.#session;
-    if (session === null) return;
+    if (this.#session === null) return;
     this.#showLink();
-    if (this.#card !== null && isTrying(session.connection) && !this.#card.next.hidden) {
-      setText(this.#card.next, nextTryWords(session.connection, this.#retryAt - now));
-    }
+    this.#cards.tick(this.#session);
   }
 
   /** The network is back or the page is visible again. */
@@ -103,9 +102,9 @@ export class RunningView implements View {
 
   dispose(): void {
     this.#disposed = true;
-    window.clearTimeout(this.#lostTimer);
+    this.#cards.dispose();
     window.removeEventListener("pagehide", this.#leave);
-    this.#unsubscribe();
+    this.#unwatch();
     this.#session?.stop("ended");
     this.#view?.dispose();
   }
@@ -113,20 +112,14 @@ export class RunningView implements View {
   async #open(): Promise<void> {
     try {
       const { TerminalView } = await import("../terminal/view");
-      const view = await TerminalView.open(this.#host, this.#viewOptions(), this.#viewListener());
+      const choices = gridChoices(this.#needs.prefs);
+      const view = await TerminalView.open(this.#host, choices, this.#gridListener());
       if (this.#disposed) return view.dispose();
       this.#view = view;
       this.#session = this.#makeSession(view);
       this.#session.connect();
     } catch {
-      const retry = { label: "Try again", run: () => void this.#open() };
-      this.#put(
-        new Card({
-          title: "The terminal could not be loaded",
-          text: "The network may have dropped while it was fetched. Your shell is not affected.",
-          action: retry,
-        }),
-      );
+      this.#curtain.draw(notLoadedCard(() => void this.#open()));
     }
   }
 
@@ -139,31 +132,30 @@ export class RunningView implements View {
   #makeSession(view: TerminalView): TerminalSession {
     const { api, terminal, askStatus } = this.#needs;
     return new TerminalSession(api, terminal, view, {
-      connection: (connection) => this.#connectionChanged(connection),
-      notice: (notice) => showNotice(notice, this.#notices),
-      exit: (exit) => {
-        this.#exit = exit;
+      connection: (connection) => {
+        if (this.#disposed) return;
+        this.#showLink();
+        this.#cards.changed(connection);
       },
+      notice: (notice) => showNotice(notice, this.#notices),
+      exit: (exit) => this.#cards.exited(exit),
       askStatus,
     });
   }
 
-  #viewOptions(): Parameters<typeof TerminalView.open>[1] {
-    const { fontSize, screenReader } = this.#needs.prefs.current;
-    const reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    return { fontSize, screenReader, reducedMotion };
-  }
-
-  #viewListener(): Parameters<typeof TerminalView.open>[2] {
+  #gridListener(): ViewListener {
     return {
       typed: (bytes) => this.#typed(bytes),
       resized: (cols, rows) => this.#session?.resized(cols, rows),
       left: () => this.#leaveGrid(),
+      find: () => this.#find.open(),
       focused: (focused) => this.#foot.gridFocused(focused),
       copied: () => announce("Copied"),
+      rang: () => showBell(this.#grid),
+      controlReleased: () => this.#keys.released(),
       link: (address) =>
         this.#notes.pass(`This link goes to ${address}. It is not opened here.`, "calm"),
-      confirmPaste: (concern, text) => confirmPaste(concern, text),
+      confirmPaste,
     };
   }
 
@@ -179,92 +171,31 @@ export class RunningView implements View {
     announce("You left the terminal. Tab moves between the buttons.");
   }
 
-  #connectionChanged(connection: Connection): void {
-    if (this.#disposed) return;
-    if (connection.phase === "waiting") this.#retryAt = performance.now() + connection.delayMs;
-    window.clearTimeout(this.#lostTimer);
-    this.#showLink();
-    if (connection.phase === "attached") return this.#attached();
-    if (connection.phase === "stopped") return this.#stopped(connection);
-    // A card of rest goes away with the person's own press, at once.
-    const delay = this.#card === null ? LOST_AFTER_MS : 0;
-    if (isTrying(connection)) {
-      this.#lostTimer = window.setTimeout(() => this.#lost(), delay);
-    }
+  /** A connection that comes back takes the focus from no button, search or question. */
+  #enterIfFree(): void {
+    const at = document.activeElement;
+    const isFree = at === null || at === document.body || this.#curtain.root.contains(at);
+    if (isFree) this.#view?.focus();
   }
 
-  #attached(): void {
-    const wasAway = this.#card !== null;
-    this.#put(null);
-    this.#exit = null;
-    this.#view?.focus();
-    if (wasAway) announce("Connected. You can type.");
-  }
-
-  #lost(): void {
-    if (this.#card?.title === "Reconnecting") return;
-    const opening = this.#session?.connection.tries.attempt === 0 && this.#card !== null;
-    if (opening) return;
-    const card = lostCard();
-    card.next.hidden = false;
-    this.#put(card);
-  }
-
-  #stopped(connection: Extract<Connection, { phase: "stopped" }>): void {
-    this.#put(stoppedCard(connection.why, this.#exit, () => this.#session?.connect()));
-    this.#card?.focus();
-  }
-
-  #put(card: Card | null): void {
-    this.#card = card;
-    this.#view?.lock(card !== null);
-    setData(this.#grid, "veiled", String(card !== null));
-    this.#cards.hidden = card === null;
-    this.#cards.replaceChildren(...(card === null ? [] : [card.root]));
-    if (card !== null) announce(`${card.title}. ${card.text}`, "now");
-  }
-
-  #preferencesChanged(): void {
-    const { fontSize, screenReader } = this.#needs.prefs.current;
-    this.#view?.refreshTheme();
-    this.#view?.setFontSize(fontSize);
-    this.#view?.setScreenReader(screenReader);
+  async #help(): Promise<void> {
+    const [session, view] = [this.#session, this.#view];
+    const isMeasured = session !== null && view !== null;
+    await showHelp(() => (isMeasured ? connectionFacts(session.liveness, view.latency) : []));
   }
 
   async #end(): Promise<void> {
-    const sure = await ask({
-      title: "End your exam now?",
-      text: "The terminal closes for good. You cannot come back to it, even if time is left.",
-      yes: "End exam",
-      no: "Keep working",
-      danger: true,
-    });
-    if (!sure) return this.#view?.focus();
-    try {
-      await this.#needs.api.end();
-      this.#notes.hold("Ending your exam.", "calm");
-      this.#needs.askStatus();
-    } catch {
-      this.#notes.pass(
-        "The exam server did not take that. Your exam goes on; please try again.",
-        "warn",
-      );
-    }
+    if (await endExam(this.#needs.api, this.#notes)) this.#needs.askStatus();
+    else this.#view?.focus();
   }
 
   readonly #leave = (): void => this.#session?.leave();
 }
 
-function isTrying(connection: Connection): boolean {
-  return connection.phase !== "attached" && connection.phase !== "stopped";
-}
-
-function confirmPaste(concern: "lines" | "large", text: string): Promise<boolean> {
-  const lines = text.replace(/\r$/, "").split("\r").length;
-  const what =
-    concern === "lines"
-      ? `It has ${lines} ${lines === 1 ? "line" : "lines"}, run by the shell as soon as it is pasted.`
-      : `It has ${text.length.toLocaleString("en")} characters.`;
-  const sample = text.slice(0, 600).replaceAll("\r", "\n");
-  return ask({ title: "Paste this?", text: what, yes: "Paste", no: "Do not paste", sample });
+function notLoadedCard(again: () => void): Card {
+  return new Card({
+    title: "The terminal could not be loaded",
+    text: "The network may have dropped while it was fetched. Your shell is not affected.",
+    action: { label: "Try again", run: again },
+  });
 }

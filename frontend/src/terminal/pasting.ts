@@ -1,0 +1,51 @@
+import type { Terminal } from "@xterm/xterm";
+import { bracketPaste, type PasteConcern, pasteConcern, sanitisePaste } from "./paste";
+import type { Typing } from "./typing";
+
+/** Who is asked whether to paste. */
+export interface PasteListener {
+  /** Asks whether to paste; resolves to the answer. */
+  confirmPaste(concern: PasteConcern, text: string): Promise<boolean>;
+}
+
+/** Takes pastes and dropped text over from xterm.js, whose own handling lets end markers out. */
+export class Pasting {
+  readonly #terminal: Terminal;
+  readonly #typing: Typing;
+  readonly #listener: PasteListener;
+
+  constructor(terminal: Terminal, typing: Typing, listener: PasteListener) {
+    this.#terminal = terminal;
+    this.#typing = typing;
+    this.#listener = listener;
+  }
+
+  /** Takes what is pasted into `host`, or dropped on it, before anything within it does. */
+  takeFrom(host: HTMLElement): void {
+    const capture = { capture: true };
+    host.addEventListener("paste", (event) => this.#take(event, event.clipboardData), capture);
+    host.addEventListener("drop", (event) => this.#take(event, event.dataTransfer), capture);
+  }
+
+  #take(event: Event, data: DataTransfer | null): void {
+    event.preventDefault();
+    event.stopPropagation();
+    if (!this.#typing.locked) void this.#paste(sanitisePaste(data?.getData("text/plain") ?? ""));
+  }
+
+  async #paste(text: string): Promise<void> {
+    if (text === "") return;
+    let confirmed: PasteConcern | null = null;
+    for (;;) {
+      // The program may end its bracketed paste while the question is read: then it is asked anew.
+      const bracketed = this.#terminal.modes.bracketedPasteMode;
+      const concern = pasteConcern(text, bracketed);
+      if (concern === null || concern === confirmed) {
+        this.#typing.pasted(bracketPaste(text, bracketed));
+        return this.#terminal.focus();
+      }
+      if (!(await this.#listener.confirmPaste(concern, text))) return;
+      confirmed = concern;
+    }
+  }
+}
