@@ -14,6 +14,10 @@ export default defineConfig({
     reportCompressedSize: true,
     sourcemap: false,
   },
-  // The browser test in e2e needs the real processes and is run by the integration tests.
-  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000 },
+  // `e2e/exam.spec.mjs` needs the real processes and is run by the integration tests.
+  test: {
+    include: ["src/**/*.test.ts", "e2e/page/*.test.mjs"],
+    globalSetup: "e2e/page/build.mjs",
+    testTimeout: 60_000,
+  },
 });

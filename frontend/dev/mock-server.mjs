@@ -62,7 +62,7 @@ async function login(request, response) {
 
 function events(request, response, id, scenario) {
   if (scenario === "unreachable") return request.socket.destroy();
-  const document = statusOf(id, scenario, ended.has(id));
+  const document = documentOf(id, scenario);
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.write(`event: status\nid: ${document.revision}\ndata: ${JSON.stringify(document)}\n\n`);
   const streams = open.get(id) ?? new Set();
@@ -73,6 +73,18 @@ function events(request, response, id, scenario) {
 const open = new Map();
 const ended = new Set();
 const reads = new Map();
+const changes = new Map();
+
+/** A scenario's document with what a test has changed in it since. */
+function documentOf(id, scenario) {
+  return { ...statusOf(id, scenario, ended.has(id)), ...changes.get(id) };
+}
+
+function tell(id, document) {
+  for (const stream of open.get(id) ?? []) {
+    stream.write(`event: status\nid: ${document.revision}\ndata: ${JSON.stringify(document)}\n\n`);
+  }
+}
 
 function api(request, response, path) {
   const scenario = scenarioOf(request);
@@ -85,18 +97,13 @@ function api(request, response, path) {
     return json(response, 201, { ticket: "mock", expires_in_ms: 30000 });
   if (rest === "/terminate") {
     ended.add(id);
-    const document = statusOf(id, scenario, true);
-    for (const stream of open.get(id) ?? []) {
-      stream.write(
-        `event: status\nid: ${document.revision}\ndata: ${JSON.stringify(document)}\n\n`,
-      );
-    }
+    tell(id, documentOf(id, scenario));
     return json(response, 202, {});
   }
   const count = (reads.get(id) ?? 0) + 1;
   reads.set(id, count);
   if (scenario === "unreachable" && count > 1) return request.socket.destroy();
-  return json(response, 200, statusOf(id, scenario, ended.has(id)));
+  return json(response, 200, documentOf(id, scenario));
 }
 
 async function file(request, response, path) {
@@ -113,7 +120,10 @@ async function file(request, response, path) {
   }
 }
 
-/** Starts the imitation on loopback; resolves to its address and what ends it. */
+/**
+ * Starts the imitation on loopback; resolves to its address, what changes fields of a session's
+ * document, and what ends it.
+ */
 export async function startMock(port = 0) {
   const server = createServer((request, response) => {
     const path = new URL(request.url, "http://mock").pathname;
@@ -134,7 +144,12 @@ export async function startMock(port = 0) {
     server.closeAllConnections();
     server.close();
   };
-  return { address: `http://127.0.0.1:${server.address().port}`, close };
+  const change = (id, scenario, fields) => {
+    const revision = (changes.get(id)?.revision ?? 100) + 1;
+    changes.set(id, { ...changes.get(id), ...fields, revision });
+    tell(id, documentOf(id, scenario));
+  };
+  return { address: `http://127.0.0.1:${server.address().port}`, change, close };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,0 +1,86 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, it } from "vitest";
+import { SOON, stage } from "./stage.mjs";
+
+const { open } = stage();
+const reader = (on) => on.page.getByRole("button", { name: "Screen reader support" });
+const pressed = (on) => reader(on).getAttribute("aria-pressed");
+
+it("the documented keys leave the grid, say so, and Tab goes on from there", async () => {
+  const on = await (await open()).connected();
+  await expect.poll(() => on.focused(), SOON).toBe("Terminal input");
+  for (const keys of ["Control+Shift+Escape", "Control+Shift+L"]) {
+    await on.page.keyboard.press(keys);
+    await expect.poll(() => on.focused(), SOON).toBe("Back to the terminal");
+    await on.says(/^You left the terminal\. Tab moves between the buttons\.$/);
+    await on.page.keyboard.press("Tab");
+    expect(await on.focused()).toBe("Find in the terminal");
+    await on.page.getByRole("button", { name: "Back to the terminal" }).press("Enter");
+    await expect.poll(() => on.focused(), SOON).toBe("Terminal input");
+  }
+  await on.types("");
+  await on.page.keyboard.press("Tab");
+  await on.types("\t");
+  await on.close();
+});
+
+it("the grid is a tree that a screen reader walks, kept on over a reload", async () => {
+  const on = await (await open()).connected();
+  await on.print("candidate@exam:~$ ls\r\n01-users.md\r\n");
+  expect(await on.page.locator(".xterm-accessibility").count()).toBe(0);
+  await reader(on).click();
+  await expect.poll(() => on.readRows(), SOON).toContain("01-users.md");
+  const items = on.page.getByRole("listitem");
+  await expect.poll(() => items.count(), SOON).toBe(on.terminal.hellos[0].rows);
+  expect(await items.first().getAttribute("aria-posinset")).toBe("1");
+  expect(await items.first().getAttribute("aria-setsize")).toMatch(/^\d+$/);
+  await on.page.reload();
+  await on.connected();
+  expect(await pressed(on)).toBe("true");
+  await expect.poll(() => on.readRows(), SOON).toContain("01-users.md");
+  await on.print("02-services.md\r\n");
+  await expect
+    .poll(() => on.page.locator(".xterm-accessibility .live-region").textContent(), SOON)
+    .toContain("02-services.md");
+  await reader(on).click();
+  await expect.poll(() => on.page.locator(".xterm-accessibility").count(), SOON).toBe(0);
+  await on.close();
+});
+
+it("the cursor stands still where motion is unwanted, also when that is chosen later", async () => {
+  const on = await (await open()).connected();
+  const blinks = () => on.page.locator(".xterm-cursor.xterm-cursor-blink").count();
+  await on.print("$ ");
+  await expect.poll(blinks, SOON).toBe(1);
+  await on.page.emulateMedia({ reducedMotion: "reduce" });
+  await expect.poll(blinks, SOON).toBe(0);
+  await on.close();
+});
+
+it("a connection that comes back leaves the focus where the person put it", async () => {
+  const on = await (await open()).connected();
+  await on.page.keyboard.press("Control+Shift+F");
+  await on.page.keyboard.type("needle");
+  on.terminal.takes = false;
+  await on.terminal.close(1011);
+  await on.says(/Reconnecting/);
+  on.terminal.takes = true;
+  await on.connected();
+  expect(await on.focused()).toBe("Find in the terminal");
+  await on.close();
+});
+
+it("search, help and questions are without findings", async () => {
+  const on = await (await open()).connected();
+  const findings = async () => {
+    const { violations } = await new AxeBuilder({ page: on.page }).exclude(".xterm").analyze();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  };
+  await on.page.keyboard.press("Control+Shift+F");
+  expect(await findings()).toEqual([]);
+  await on.page.keyboard.press("Escape");
+  await on.page.getByRole("button", { name: "Help" }).click();
+  await on.page.getByRole("dialog").waitFor();
+  expect(await findings()).toEqual([]);
+  await on.close();
+});

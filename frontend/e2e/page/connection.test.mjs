@@ -1,0 +1,94 @@
+import { expect, it } from "vitest";
+import { SOON, stage } from "./stage.mjs";
+
+const { open } = stage();
+const link = (on) => on.page.textContent(".link");
+const figures = (on) => on.page.locator("dialog .measured").textContent();
+
+it("both legs and the way from key to screen are measured and shown", async () => {
+  const on = await open();
+  on.terminal.legMicros = 7_300;
+  await on.connected();
+  await expect.poll(() => link(on), SOON).toMatch(/^Connected· (?:\d+|under 1) ms$/);
+  await on.page.getByRole("button", { name: "Help" }).click();
+  const told = () => figures(on);
+  await expect.poll(told, SOON).toMatch(/exam server and back(?:\d+|under 1) ms/);
+  expect(await told()).toContain("to your shell and back7 ms");
+  expect(await told()).toContain("From a key to the screennot measured yet");
+  await on.page.getByRole("button", { name: "Close" }).click();
+
+  await on.page.locator(".xterm-helper-textarea").focus();
+  await on.page.keyboard.type("l");
+  await on.types("l");
+  await on.print("l");
+  const measured = () =>
+    on.page.evaluate(() => performance.getEntriesByName("key-to-paint").length);
+  await expect.poll(measured, SOON).toBe(1);
+  await on.page.getByRole("button", { name: "Help" }).click();
+  await expect.poll(told, SOON).toMatch(/From a key to the screen(?:\d+|under 1) ms/);
+  await on.close();
+});
+
+it("a leg the server has no figure of is not made up", async () => {
+  const on = await open();
+  on.terminal.legMicros = 0;
+  await on.connected();
+  await expect.poll(() => link(on), SOON).toMatch(/ms$/);
+  await on.page.getByRole("button", { name: "Help" }).click();
+  expect(await figures(on)).toContain("to your shell and backnot measured yet");
+  await on.close();
+});
+
+it("the age of the last byte is told while there is no connection", async () => {
+  const on = await (await open()).connected();
+  on.terminal.takes = false;
+  await on.terminal.close(1011);
+  await expect.poll(() => link(on), SOON).toMatch(/^Reconnecting· last byte [12]\.0 s ago$/);
+  await on.page.locator(".card", { hasText: "Your shell is still running" }).waitFor();
+  await expect.poll(() => on.page.textContent(".card .next"), SOON).toMatch(/^(?:Try \d+\. )?Try/);
+  on.terminal.takes = true;
+  await expect.poll(() => link(on), SOON).toMatch(/^Connected/);
+  await on.close();
+});
+
+it("keys typed while it is lost are refused, and what was typed before arrives once", async () => {
+  const on = await (await open()).connected();
+  await on.page.keyboard.type("before");
+  await on.types("before");
+  on.terminal.takes = false;
+  await on.terminal.close(1011);
+  await on.page.locator(".card", { hasText: "Reconnecting" }).waitFor();
+  await on.page.keyboard.type("lost");
+  on.terminal.takes = true;
+  await on.connected();
+  await on.page.keyboard.type(" after");
+  await on.types("before after");
+  await on.close();
+});
+
+it("a computer without network is told so, and goes on by itself when it has one", async () => {
+  const on = await (await open()).connected();
+  on.terminal.takes = false;
+  await on.context.setOffline(true);
+  await on.terminal.close(1011);
+  await on.page.getByText("This computer has no network.").waitFor();
+  on.terminal.takes = true;
+  await on.context.setOffline(false);
+  await on.connected();
+  expect(on.terminal.hellos.at(-1).resume).not.toBeNull();
+  await on.page.waitForTimeout(100);
+  on.faults.splice(
+    0,
+    on.faults.length,
+    ...on.faults.filter((fault) => !/ERR_INTERNET/.test(fault)),
+  );
+  await on.close();
+});
+
+it("a notice of the server is shown outside the grid", async () => {
+  const on = await (await open()).connected();
+  on.terminal.notice({ code: "draining", text: "", args: {} });
+  await on.page.locator(".note", { hasText: "The terminal server restarts" }).waitFor();
+  expect((await on.rows()).join("")).not.toContain("restarts");
+  await on.close();
+});

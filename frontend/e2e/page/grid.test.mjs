@@ -1,0 +1,95 @@
+import { expect, it } from "vitest";
+import { SOON, stage } from "./stage.mjs";
+
+const { open } = stage();
+
+it("its font is there before the grid is measured", async () => {
+  const on = await (await open()).connected();
+  expect(await on.page.evaluate(() => document.fonts.check('14px "Carrel Mono"'))).toBe(true);
+  await on.print("iiiiiiiiii\r\nMMMMMMMMMM\r\n");
+  const widths = await on.page
+    .locator(".xterm-rows > div > span:first-child")
+    .evaluateAll((spans) => spans.slice(0, 2).map((span) => span.getBoundingClientRect().width));
+  expect(Math.abs(widths[0] - widths[1])).toBeLessThan(0.5);
+  await on.close();
+});
+
+it("text in true colour has its colour without WebGL, under the page's own policy", async () => {
+  const on = await (await open()).connected();
+  await on.print("\x1b[38;2;1;99;2mgreen\x1b[0m \x1b[48;2;250;240;10mmarked\x1b[0m\r\n");
+  await on.shows("green marked");
+  const styleOf = (text) =>
+    on.page
+      .locator(".xterm-rows span", { hasText: text })
+      .first()
+      .evaluate((span) => {
+        const { color, backgroundColor } = getComputedStyle(span);
+        return { color, backgroundColor };
+      });
+  expect((await styleOf("green")).color).toBe("rgb(1, 99, 2)");
+  expect((await styleOf("marked")).backgroundColor).toBe("rgb(250, 240, 10)");
+  await on.close();
+});
+
+it("keeps text readable where a program chooses colours without contrast", async () => {
+  const on = await (await open()).connected();
+  await on.print("\x1b[38;2;250;250;250;48;2;255;255;255mfaint\x1b[0m\r\n");
+  await on.shows("faint");
+  const faint = on.page.locator(".xterm-rows span", { hasText: "faint" }).first();
+  const colour = await faint.evaluate((span) => getComputedStyle(span).color);
+  const [red] = /\d+/.exec(colour) ?? [];
+  expect(Number(red)).toBeLessThan(150);
+  await on.close();
+});
+
+it("counts wide characters as the shell does", async () => {
+  const on = await (await open()).connected();
+  await on.print("🎓\x1b[6n");
+  await on.types("\x1b[1;3R");
+  await on.close();
+});
+
+it("the last row is whole, above the foot", async () => {
+  const on = await (await open()).connected();
+  const rows = await on.rows();
+  await on.print(`${"line\r\n".repeat(rows.length - 1)}last`);
+  await on.shows("last");
+  const last = await on.page.locator(".xterm-rows > div").last().boundingBox();
+  const foot = await on.page.locator(".foot").boundingBox();
+  expect(last.y + last.height).toBeLessThanOrEqual(foot.y);
+  await on.close();
+});
+
+it("tells the shell a new size once it has settled, and never the same size again", async () => {
+  const on = await (await open()).connected();
+  const { cols, rows } = on.terminal.hellos[0];
+  expect(await on.rows()).toHaveLength(rows);
+  for (let width = 1270; width >= 900; width -= 37) {
+    await on.page.setViewportSize({ width, height: 800 });
+  }
+  await expect.poll(() => on.terminal.resizes.length, SOON).toBeGreaterThan(0);
+  await on.page.waitForTimeout(300);
+  const told = on.terminal.resizes.map(([toldCols]) => toldCols);
+  expect(told.length).toBeLessThan(5);
+  expect(told.at(-1)).toBeLessThan(cols);
+  await on.page.setViewportSize({ width: 901, height: 800 });
+  await on.page.waitForTimeout(300);
+  const all = on.terminal.resizes.map(([toldCols, toldRows]) => `${toldCols}x${toldRows}`);
+  const repeated = all.filter((size, at) => size === all[at - 1]);
+  expect(repeated).toEqual([]);
+  await on.close();
+});
+
+it("shows that a program rang, and a flood of rings once", async () => {
+  const on = await (await open()).connected();
+  await on.page.evaluate(() => {
+    window.rings = 0;
+    new MutationObserver((changes) => {
+      for (const { target } of changes) if (target.dataset.rang) window.rings += 1;
+    }).observe(document.querySelector(".grid"), { attributeFilter: ["data-rang"] });
+  });
+  await on.print("\x07".repeat(50_000));
+  await on.says(/^Bell$/);
+  expect(await on.page.evaluate(() => window.rings)).toBe(1);
+  await on.close();
+});
