@@ -3,8 +3,9 @@
 //
 //   node dev/mock-server.mjs [port]      then open /exam/<any uuid>#token=<scenario>
 //
-// Scenarios: created initializing slow blocked ready window running full warning soon last lost
-//            elsewhere exited unreachable terminated ended-by-staff failed failed-candidate denied
+// Scenarios: created initializing slow blocked ready window running full search help paste warning
+//            soon last lost elsewhere exited unreachable terminated ended-by-staff failed
+//            failed-candidate denied
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";

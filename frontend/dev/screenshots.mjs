@@ -19,6 +19,9 @@ const SCENARIOS = [
   "window",
   "running",
   "full",
+  "search",
+  "help",
+  "paste",
   "warning",
   "soon",
   "last",
@@ -43,6 +46,27 @@ const FLAGS = [
 ];
 /** Scenarios worth waiting for: what they show comes after a while. */
 const PATIENCE = { lost: 2600, elsewhere: 1800, exited: 1800, unreachable: 3500, warning: 4500 };
+/** What a candidate does first where a picture needs it. */
+const ACTS = {
+  search: async (page) => {
+    await page.getByRole("button", { name: "Find in the terminal" }).click();
+    await page.keyboard.type("task");
+    await page.waitForTimeout(800);
+  },
+  help: async (page) => {
+    await page.getByRole("button", { name: "Help" }).click();
+    await page.waitForTimeout(300);
+  },
+  paste: async (page) => {
+    await page.locator(".xterm-helper-textarea").evaluate((target) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", "cd /etc\ncat hostname\nls -l\n");
+      const how = { clipboardData, bubbles: true, cancelable: true };
+      target.dispatchEvent(new ClipboardEvent("paste", how));
+    });
+    await page.waitForTimeout(300);
+  },
+};
 /** Faults the scenario itself makes, which Chromium reports on the console. */
 const EXPECTED = /Failed to load resource|WebSocket connection to/;
 
@@ -70,6 +94,7 @@ async function draw(browser, address, scenario, theme, [size, [width, height]]) 
   const id = `0198a000-0000-7000-8000-${String(serial).padStart(12, "0")}`;
   await page.goto(`${address}/exam/${id}#token=${scenario}`);
   await page.waitForTimeout(PATIENCE[scenario] ?? 1000);
+  await ACTS[scenario]?.(page);
   await page.screenshot({ path: `${OUT}/${name}.png` });
   const overflow = await page.evaluate(
     () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
@@ -91,7 +116,7 @@ function pictures() {
   );
   return all.filter(([scenario, theme, [size]]) => {
     const rare = theme === "contrast" || size === "wide";
-    return !rare || ["running", "initializing", "lost"].includes(scenario);
+    return !rare || ["running", "search", "initializing", "lost"].includes(scenario);
   });
 }
 

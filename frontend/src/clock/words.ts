@@ -1,7 +1,8 @@
 const SECOND = 1000;
 
-function counted(amount: number, unit: string): string {
-  return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
+/** A number of things as a person would say it: "1 line", "2,400 lines". */
+export function counted(amount: number, unit: string): string {
+  return `${amount.toLocaleString("en")} ${unit}${amount === 1 ? "" : "s"}`;
 }
 
 /** Says a duration as a person would: "1 hour 30 minutes", "45 seconds". Rounds to seconds. */
@@ -24,6 +25,12 @@ export function elapsedWords(ms: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   const rest = String(Math.floor(seconds) % 60).padStart(2, "0");
   return `${Math.floor(seconds / 60)} min ${rest} s`;
+}
+
+/** Says a span in whole seconds, for a figure that goes on counting: "4 s", "1 min 05 s". */
+export function ageWords(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / SECOND);
+  return seconds < 10 ? `${seconds} s` : elapsedWords(seconds * SECOND);
 }
 
 /** The time of day of an RFC 3339 instant on the candidate's own clock face: `14:30:00`. */

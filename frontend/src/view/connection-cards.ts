@@ -45,11 +45,12 @@ export class ConnectionCards {
   }
 
   /** Time has passed: the card's last line counts down. */
-  tick({ connection }: TerminalSession): void {
+  tick({ connection, liveness }: TerminalSession): void {
     const card = this.#curtain.card;
     if (card === null || card.next.hidden || !isTrying(connection)) return;
-    const due = this.#retryAt - performance.now();
-    setText(card.next, nextTryWords(connection, due, navigator.onLine));
+    const now = performance.now();
+    const age = liveness.ageMs(now);
+    setText(card.next, nextTryWords(connection, this.#retryAt - now, age, navigator.onLine));
   }
 
   dispose(): void {

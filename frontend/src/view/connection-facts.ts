@@ -15,5 +15,5 @@ export function connectionFacts(
 }
 
 function figure(ms: number | null): string {
-  return ms === null ? "not measured yet" : milliseconds(ms);
+  return ms === null ? "not yet" : milliseconds(ms);
 }

@@ -70,6 +70,8 @@ export function showHelp(figures: Figures): Promise<void> {
       resolve();
     });
     close.focus();
+    // The focus is on its end; reading begins at its top.
+    dialog.scrollTop = 0;
   });
 }
 

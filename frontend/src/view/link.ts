@@ -1,6 +1,6 @@
 import type { Connection } from "../terminal/connection";
 import type { Liveness } from "../terminal/liveness";
-import { elapsedWords } from "../clock/words";
+import { ageWords } from "../clock/words";
 import type { Link } from "./bar";
 
 /** The connection as the bar shows it: a shape, a word, a measured figure. */
@@ -9,11 +9,7 @@ export function linkOf(connection: Connection, liveness: Liveness, now: number):
     case "attached": {
       const quiet = liveness.quietMs(now);
       if (quiet !== null) {
-        return {
-          shape: "waiting",
-          words: "Connected",
-          figure: ageWords(quiet),
-        };
+        return { shape: "waiting", words: "Connected", figure: lastByteWords(quiet) };
       }
       const trip = liveness.roundTripMs;
       return {
@@ -23,21 +19,29 @@ export function linkOf(connection: Connection, liveness: Liveness, now: number):
       };
     }
     case "stopped":
-      return { shape: "stopped", words: "Not connected", figure: "" };
+      return {
+        shape: "stopped",
+        words: "Not connected",
+        figure: lastByteWords(liveness.ageMs(now)),
+      };
     case "idle":
     case "ticket":
     case "opening":
     case "waiting": {
       const first = connection.tries.attempt === 0 && connection.tries.code === null;
       if (first) return { shape: "waiting", words: "Connecting", figure: "" };
-      return { shape: "waiting", words: "Reconnecting", figure: ageWords(liveness.ageMs(now)) };
+      return {
+        shape: "waiting",
+        words: "Reconnecting",
+        figure: lastByteWords(liveness.ageMs(now)),
+      };
     }
   }
 }
 
 /** The age of the last byte; empty where none ever came. */
-function ageWords(ms: number | null): string {
-  return ms === null ? "" : `last byte ${elapsedWords(Math.floor(ms / 1000) * 1000)} ago`;
+function lastByteWords(ms: number | null): string {
+  return ms === null ? "" : `last byte ${ageWords(ms)} ago`;
 }
 
 /** A measured span as it is shown. */

@@ -1,3 +1,4 @@
+import { ageWords } from "../clock/words";
 import type { Connection } from "../terminal/connection";
 import { Card } from "./card";
 
@@ -9,12 +10,21 @@ export function lostCard(): Card {
   });
 }
 
-/** The last line of the card: which try, and when the next one comes. */
-export function nextTryWords(connection: Connection, dueInMs: number, onLine: boolean): string {
-  if (!onLine) return "This computer has no network. Trying again as soon as it has.";
+/**
+ * The last line of the card: which try, when the next one comes, and how old the last byte is;
+ * `ageMs` is null where none ever came.
+ */
+export function nextTryWords(
+  connection: Connection,
+  dueInMs: number,
+  ageMs: number | null,
+  onLine: boolean,
+): string {
+  const heard = ageMs === null ? "" : ` Last byte ${ageWords(ageMs)} ago.`;
+  if (!onLine) return `This computer has no network. Trying again as soon as it has.${heard}`;
   const tried = connection.tries.attempt;
   const count = tried > 1 ? `Try ${tried}. ` : "";
-  if (connection.phase !== "waiting") return `${count}Trying now.`;
-  const seconds = Math.ceil(dueInMs / 1000);
-  return seconds <= 0 ? `${count}Trying now.` : `${count}Trying again in ${seconds} s.`;
+  const seconds = connection.phase === "waiting" ? Math.ceil(dueInMs / 1000) : 0;
+  const when = seconds <= 0 ? "Trying now." : `Trying again in ${seconds} s.`;
+  return `${count}${when}${heard}`;
 }

@@ -1,6 +1,6 @@
+import { counted } from "../clock/words";
 import type { PasteConcern } from "../terminal/paste";
 import { ask } from "./dialogs";
-import { plural } from "./words";
 
 /** So much of a paste is shown in the question. */
 const SAMPLE_LENGTH = 600;
@@ -17,11 +17,10 @@ export function confirmPaste(concern: PasteConcern, text: string): Promise<boole
   });
 }
 
-/** Why it is asked. `text` has Return for each newline. */
-export function concernWords(concern: PasteConcern, text: string): string {
+function concernWords(concern: PasteConcern, text: string): string {
   const lines = text.replace(/\r$/, "").split("\r").length;
   if (concern === "lines") {
-    return `It has ${plural(lines, "line")}, run by the shell as soon as it is pasted.`;
+    return `It has ${counted(lines, "line")}, run by the shell as soon as it is pasted.`;
   }
-  return `It has ${plural(Array.from(text).length, "character")} in ${plural(lines, "line")}.`;
+  return `It has ${counted(Array.from(text).length, "character")} in ${counted(lines, "line")}.`;
 }

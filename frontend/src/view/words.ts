@@ -32,8 +32,3 @@ export function headline(text: string): { readonly title: string; readonly rest:
   const stop = text[end.index] === "." ? end.index : end.index + 1;
   return { title: text.slice(0, stop).trim(), rest: text.slice(end.index + 1).trim() };
 }
-
-/** A number of things as a person would say it: "1 line", "2,400 lines". */
-export function plural(count: number, thing: string): string {
-  return `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
-}
