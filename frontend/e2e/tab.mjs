@@ -98,6 +98,30 @@ export class Tab {
     await this.page.keyboard.press("Enter");
   }
 
+  /** Pastes as the browser does: a paste event with the text. */
+  paste(text) {
+    return this.page.locator(".xterm-helper-textarea").evaluate((target, pasted) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", pasted);
+      const how = { clipboardData, bubbles: true, cancelable: true };
+      target.dispatchEvent(new ClipboardEvent("paste", how));
+    }, text);
+  }
+
+  /** How often `pattern` is in the grid and what scrolled off it, by the page's own search. */
+  async count(pattern) {
+    await this.page.keyboard.press("Control+Shift+F");
+    const box = this.page.getByRole("searchbox", { name: "Find in the terminal" });
+    const regex = this.page.getByRole("button", { name: "Regular expression" });
+    if ((await regex.getAttribute("aria-pressed")) === "false") await regex.click();
+    await box.fill(pattern);
+    const count = this.page.locator(".find-count", { hasText: /of \d+$/ });
+    await count.waitFor({ timeout: SOON_MS });
+    const [, found] = /of (\d+)$/.exec(await count.textContent());
+    await box.press("Escape");
+    return Number(found);
+  }
+
   /** What the shell takes the window's size to be. */
   async shellSize() {
     this.asked += 1;

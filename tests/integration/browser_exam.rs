@@ -16,3 +16,19 @@ async fn a_candidate_takes_the_exam_in_a_browser_from_the_link_to_the_cut_off() 
     system.await_gone(&candidate, SOON).await;
     system.assert_invariants().await;
 }
+
+#[tokio::test]
+async fn the_time_runs_out_in_a_browser_under_a_candidate_who_types() {
+    let system = TestSystem::planned(Plan {
+        weight: Weight::Whole,
+        ..Plan::default()
+    })
+    .await;
+    // A last minute to be told, and a browser's time to get there.
+    exams::apply(system.pool(), &exams::lasting("short", 75)).await;
+    let candidate = system.candidate("browser@short", "short").await;
+    browser::run_out_of_time(&system.api_url(), &candidate).await;
+
+    system.await_gone(&candidate, SOON).await;
+    system.assert_invariants().await;
+}
