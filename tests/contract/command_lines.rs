@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 33] = [
+const OPERATOR: [&[&str]; 34] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -29,6 +29,7 @@ const OPERATOR: [&[&str]; 33] = [
     &["workers", "evict"],
     &["schedules", "run"],
     &["schedules", "pause"],
+    &["schedules", "backfill"],
     &["sessions", "list"],
     &["sessions", "show"],
     &["sessions", "explain"],

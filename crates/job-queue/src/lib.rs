@@ -59,7 +59,8 @@ pub use retention::{
     drop_history_days,
 };
 pub use schedule::{
-    LONGEST_PAUSE, Schedule, ScheduleRecord, list_schedules, pause_schedule, record_tick,
+    Backfill, LARGEST_BACKFILL, LONGEST_PAUSE, Schedule, ScheduleRecord, TickWindow,
+    backfill_schedule, list_schedules, pause_schedule, preview_backfill, record_tick,
     resume_schedule, run_schedule, tick,
 };
 pub use wake::{CHANNEL, Waker, notify_workers};

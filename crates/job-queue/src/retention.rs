@@ -17,7 +17,7 @@ pub struct Retention {
     pub finished: Duration,
     /// Dead jobs.
     pub dead: Duration,
-    /// How runs ended, and workers that have. Longer than any job, so that what is shown is whole.
+    /// How runs ended, workers that have, and missed ticks. Longer than any job, so that what is shown is whole.
     pub history: Duration,
     /// Jobs deleted by one statement.
     pub batch: i64,
@@ -46,6 +46,8 @@ pub struct Removed {
     pub days: u64,
     /// Workers that have ended.
     pub workers: u64,
+    /// Missed ticks of schedules.
+    pub missed_ticks: u64,
 }
 
 /// Removes what is older than it is kept, a bounded number of rows a pass, and makes the days of
@@ -70,6 +72,7 @@ pub async fn apply_retention(
         }
     }
     let workers = delete_ended_workers(connection, retention.history).await?;
+    let missed_ticks = delete_missed_ticks(connection, retention).await?;
     // Last, since a reader of the history may hold these up; the days ahead have a week for it.
     let added = add_history_days(connection).await;
     let days = drop_history_days(connection, retention.history).await?;
@@ -78,6 +81,7 @@ pub async fn apply_retention(
         jobs,
         days: u64::from(days.unsigned_abs()),
         workers,
+        missed_ticks,
     })
 }
 
@@ -169,4 +173,29 @@ async fn delete_ended_workers(
     .execute(connection)
     .await?;
     Ok(deleted.rows_affected())
+}
+
+async fn delete_missed_ticks(
+    connection: &mut PgConnection,
+    retention: &Retention,
+) -> Result<u64, sqlx::Error> {
+    let mut removed = 0;
+    for _ in 0..retention.batches {
+        let deleted = sqlx::query!(
+            "DELETE FROM missed_ticks WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM missed_ticks
+                WHERE tick_at < now() - $1::bigint * interval '1 millisecond'
+                ORDER BY tick_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            millis(retention.history),
+            retention.batch,
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        removed += deleted;
+        if deleted < retention.batch.unsigned_abs() {
+            break;
+        }
+    }
+    Ok(removed)
 }

@@ -1,5 +1,7 @@
 //! Recurring work without a leader: a tick belongs to whoever moves the row first.
 
+mod backfill;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +12,8 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::operate::{JobAction, OperateError, append_action};
+
+pub use backfill::{Backfill, LARGEST_BACKFILL, TickWindow, backfill_schedule, preview_backfill};
 
 /// The longest pause: nothing that recurs may be forgotten.
 pub const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -28,8 +32,9 @@ pub struct Schedule {
 /// Claims the tick of a schedule: true for exactly one caller per period, however many ask.
 ///
 /// A schedule that does not exist yet is made, and its maker has the first tick. Missed periods are
-/// not made up for: the next tick comes one period after the last one that was claimed, or at the end
-/// of a pause.
+/// written down and not made up for: the next tick comes one period after the last one that was
+/// claimed, or at the end of a pause. Those that an operator asks for ([`backfill_schedule`]) are
+/// claimed between the regular ones, oldest first.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -70,9 +75,12 @@ pub async fn tick(
         worker.as_uuid(),
         schedule.is_pausable,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(made.rows_affected() > 0)
+    if made.rows_affected() > 0 {
+        return Ok(true);
+    }
+    backfill::claim_owed(connection, schedule.name, worker).await
 }
 
 /// Stores what the last tick did, for people.
@@ -111,6 +119,8 @@ pub struct ScheduleRecord {
     pub last_ran_at: Option<DateTime<Utc>>,
     /// What it did.
     pub last_status: Option<Value>,
+    /// Missed ticks that an operator asked for and no worker has claimed yet.
+    pub owed_ticks: i64,
     /// Whether an operator may pause it.
     pub is_pausable: bool,
     /// Since when it is paused; `None` while it is not.
@@ -138,6 +148,9 @@ pub async fn list_schedules(
                        THEN GREATEST(last_tick_at + every, now(), CASE WHEN paused THEN disabled_until END)
                   END AS next_tick_at,
                   last_worker, last_ran_at, last_status, is_pausable,
+                  (SELECT count(*) FROM missed_ticks m
+                   WHERE m.schedule = name AND m.owed_at IS NOT NULL AND m.worked_at IS NULL)
+                      AS "owed_ticks!",
                   CASE WHEN paused THEN disabled_at END AS disabled_at,
                   CASE WHEN paused THEN disabled_until END AS disabled_until,
                   CASE WHEN paused THEN disabled_by END AS disabled_by,

@@ -64,6 +64,6 @@ fn parse_reason(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn parse_user(text: &str) -> Result<UserId, String> {
+pub(super) fn parse_user(text: &str) -> Result<UserId, String> {
     UserId::parse(text).map_err(|error| error.to_string())
 }

@@ -32,6 +32,15 @@ pub(super) fn cli_error(error: OperateError) -> CliError {
         OperateError::PauseTooLong => {
             CliError::usage("for", message).next("pause again when it has ended")
         }
+        OperateError::WindowEmpty => {
+            CliError::usage("from", message).next("give a --from that is before --to")
+        }
+        OperateError::WindowNotPast { .. } => {
+            CliError::usage("to", message).next("leave --to out for a window up to now")
+        }
+        OperateError::BackfillTooLarge => CliError::usage("from", message).next(
+            "take a shorter window; for a sweep that looks at everything, carrel schedules run is enough",
+        ),
         OperateError::WorkerNotFound { .. } => {
             CliError::not_found(message).next("carrel workers list")
         }

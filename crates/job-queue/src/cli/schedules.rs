@@ -1,5 +1,7 @@
 //! `schedules …`.
 
+mod backfill;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use sqlx::PgConnection;
 
 use super::errors::cli_error;
 use super::{ActionArgs, ReasonedActionArgs};
+use backfill::BackfillArgs;
+
 use crate::{ScheduleRecord, list_schedules, pause_schedule, resume_schedule, run_schedule};
 
 /// Shows recurring work, pauses and resumes it, and has it run now.
@@ -23,6 +27,12 @@ pub enum SchedulesCommand {
     Resume(ScheduleArgs),
     /// Makes the next tick due now, for whichever worker asks first
     Run(ScheduleArgs),
+    /// Has ticks worked that were missed in a past window; without --apply, says which
+    ///
+    /// A tick is missed where a whole period went by without one: the schedule was paused, or no worker lived.
+    /// Workers claim the ticks between the regular ones, each once, whoever asks for it how often. Every sweep
+    /// of Carrel looks at everything there is, so that one `schedules run` does what all of them would.
+    Backfill(BackfillArgs),
 }
 
 /// Which schedule, who and why.
@@ -55,6 +65,7 @@ impl RunCommand for SchedulesCommand {
         let connection = &mut *connection;
         let (schema, name, changed) = match self {
             Self::List => return list(connection).await,
+            Self::Backfill(args) => return args.run(connection).await,
             Self::Pause(PauseArgs {
                 schedule,
                 lasts,

@@ -1,9 +1,10 @@
 //! Why an operator's act is refused.
 
+use chrono::{DateTime, Utc};
 use session_identity::{JobId, WorkerIncarnation};
 
 use super::JobPrefix;
-use crate::{EnqueueError, OperationId};
+use crate::{EnqueueError, LARGEST_BACKFILL, OperationId};
 
 /// Why an operator's act was refused.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,18 @@ pub enum OperateError {
     /// A pause of a schedule ends by itself within an hour.
     #[error("pause a schedule: for an hour at most")]
     PauseTooLong,
+    /// Nothing lies between the ends of the window.
+    #[error("backfill a schedule: the window ends before it begins")]
+    WindowEmpty,
+    /// What is not over cannot have been missed.
+    #[error("backfill a schedule: the window ends after now, which is {now}")]
+    WindowNotPast {
+        /// The database's now.
+        now: DateTime<Utc>,
+    },
+    /// More ticks than one backfill may ask for.
+    #[error("backfill a schedule: more than {LARGEST_BACKFILL} ticks were missed in the window")]
+    BackfillTooLarge,
     /// No worker has this incarnation, and none that lives this name.
     #[error("find the worker {name}")]
     WorkerNotFound {

@@ -324,3 +324,40 @@ async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
         "what must go on is never paused"
     );
 }
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn missed_ticks_are_shown_until_somebody_applies_them(pool: PgPool) {
+    let backfill = ["schedules", "backfill", "sweep", "--from", "1d"];
+    let missing = run(&pool, &backfill).await;
+    assert_eq!(missing.status.code(), Some(3));
+    let made = "INSERT INTO schedules (name, every, last_tick_at)
+                VALUES ('sweep', '1 hour', now() - interval '3 hours')";
+    sqlx::raw_sql(made).execute(&pool).await.unwrap();
+    let shown = data(&run(&pool, &backfill).await);
+    assert_eq!(
+        (&shown["count"], &shown["applied"]),
+        (&2.into(), &false.into())
+    );
+    assert!(shown["ticks"][1].is_string());
+    for (wrong, code) in [
+        (&["--apply"][..], 2),
+        (&["--to", "2999-01-01T00:00:00Z"], 2),
+        (&["--to", "2d"], 2),
+    ] {
+        let refused = run(&pool, &[&backfill[..], wrong].concat()).await;
+        assert_eq!(refused.status.code(), Some(code), "{wrong:?}");
+    }
+    let apply = [&backfill[..], &["--apply", "--as", "dana"]].concat();
+    let applied = data(&run(&pool, &apply).await);
+    assert_eq!(
+        (&applied["count"], &applied["applied"]),
+        (&2.into(), &true.into())
+    );
+    let again = data(&run(&pool, &apply).await);
+    assert_eq!(
+        (&again["count"], &again["already_asked"]),
+        (&0.into(), &2.into())
+    );
+    let listed = data(&run(&pool, &["schedules", "list"]).await);
+    assert_eq!(listed["schedules"][0]["owed_ticks"], 2);
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
+mod backfill;
 mod drain;
 mod enqueue;
 mod faults;
