@@ -1,107 +1,136 @@
-//! Refuses a WebSocket frame by its header, before any of its payload is buffered.
+//! Judges each WebSocket frame by its header, before any of its payload is buffered.
 //!
 //! The WebSocket layer looks at a frame's length only once the whole frame is in memory, so a
 //! header that announces 600 MB would be believed. This guard reads the same bytes first and
-//! ends the stream at such a header.
+//! ends the stream at such a header, and at every other one that breaks a rule.
 
+mod header;
+
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
+use environment_access::wire::CloseCode;
 use futures_util::Stream;
 
-/// Longest header: two bytes, an 8-byte length and a 4-byte mask.
-const LONGEST_HEADER: usize = 14;
-const MASK_BIT: u8 = 0x80;
-const LENGTH_BITS: u8 = 0x7F;
+use header::Header;
 
 /// Follows frame boundaries through a byte stream cut anywhere.
 #[derive(Debug)]
 pub(crate) struct FrameGuard {
     limit: u64,
-    header: [u8; LONGEST_HEADER],
-    header_filled: usize,
+    header: Header,
     payload_left: u64,
+    /// Whether a message has begun whose last frame has not.
+    in_message: bool,
+    /// Whether CLOSE has begun, after which nothing counts.
+    is_last: bool,
 }
 
-/// A frame announces more payload than it may have.
+/// What is wrong with a frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("receive a frame of {announced} bytes, more than {limit}")]
-pub(crate) struct FrameTooLong {
-    /// Payload bytes its header announces.
-    pub(crate) announced: u64,
-    /// Most it may have.
-    pub(crate) limit: u64,
+pub(crate) enum FrameFault {
+    /// It announces more payload than a frame may have.
+    #[error("receive a frame of {announced} bytes, more than {limit}")]
+    TooLong {
+        /// Payload bytes announced.
+        announced: u64,
+        /// Most there may be.
+        limit: u64,
+    },
+    /// It begins a message of text.
+    #[error("receive a frame of text")]
+    Text,
+    /// A bit that no extension has given a meaning.
+    #[error("receive a frame with reserved bits")]
+    Reserved,
+    /// A type that there is not.
+    #[error("receive a frame with opcode {0}")]
+    Opcode(u8),
+    /// Clients mask.
+    #[error("receive a frame without a mask")]
+    Unmasked,
+    /// A control frame in pieces, or with more than 125 bytes.
+    #[error("receive a control frame that is long or in pieces")]
+    Control,
+    /// A continuation of nothing, or a message within another.
+    #[error("receive the frames of a message out of order")]
+    Order,
+    /// Its length would fit fewer bytes, or no signed integer.
+    #[error("receive a frame whose length is not written as it must be")]
+    Length,
+}
+
+impl FrameFault {
+    /// The close code that answers it.
+    pub(crate) const fn close_code(self) -> CloseCode {
+        match self {
+            Self::TooLong { .. } => CloseCode::TooBig,
+            Self::Text => CloseCode::Text,
+            Self::Reserved
+            | Self::Opcode(_)
+            | Self::Unmasked
+            | Self::Control
+            | Self::Order
+            | Self::Length => CloseCode::Protocol,
+        }
+    }
 }
 
 impl FrameGuard {
     /// A guard that lets frames of up to `limit` payload bytes pass.
     pub(crate) fn new(limit: usize) -> Self {
-        let limit = u64::try_from(limit).expect("a limit in memory fits 64 bits");
         Self {
-            limit,
-            header: [0; LONGEST_HEADER],
-            header_filled: 0,
+            limit: u64::try_from(limit).expect("a limit in memory fits 64 bits"),
+            header: Header::default(),
             payload_left: 0,
+            in_message: false,
+            is_last: false,
         }
     }
 
-    /// Looks at the next bytes of the stream.
+    /// Looks at the next bytes of the stream and says how many of them pass: all, up to CLOSE.
     ///
     /// # Errors
-    /// [`FrameTooLong`] at the first header that announces too much.
-    pub(crate) fn inspect(&mut self, mut bytes: &[u8]) -> Result<(), FrameTooLong> {
-        while !bytes.is_empty() {
+    /// [`FrameFault`] at the first byte that shows it.
+    pub(crate) fn inspect(&mut self, bytes: &[u8]) -> Result<usize, FrameFault> {
+        let mut passed = 0;
+        while passed < bytes.len() {
             if self.payload_left > 0 {
-                let here = u64::try_from(bytes.len()).expect("a slice fits 64 bits");
+                let here = u64::try_from(bytes.len() - passed).expect("a slice fits 64 bits");
                 let skipped = here.min(self.payload_left);
                 self.payload_left -= skipped;
-                bytes = &bytes[usize::try_from(skipped).expect("at most the slice's length")..];
+                passed += usize::try_from(skipped).expect("at most the slice's length");
                 continue;
             }
-            self.header[self.header_filled] = bytes[0];
-            self.header_filled += 1;
-            bytes = &bytes[1..];
-            self.finish_header()?;
-        }
-        Ok(())
-    }
-
-    fn finish_header(&mut self) -> Result<(), FrameTooLong> {
-        if self.header_filled < 2 {
-            return Ok(());
-        }
-        let length_bytes = match self.header[1] & LENGTH_BITS {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        if self.header_filled == 2 + length_bytes {
-            let announced = self.announced(length_bytes);
-            if announced > self.limit {
-                return Err(FrameTooLong {
-                    announced,
-                    limit: self.limit,
-                });
+            if self.is_over() {
+                break;
+            }
+            self.header.push(bytes[passed]);
+            passed += 1;
+            self.header.judge(self.in_message, self.limit)?;
+            if self.header.is_complete() {
+                self.begin_payload();
             }
         }
-        let mask_bytes = if self.header[1] & MASK_BIT == 0 { 0 } else { 4 };
-        if self.header_filled == 2 + length_bytes + mask_bytes {
-            self.payload_left = self.announced(length_bytes);
-            self.header_filled = 0;
-        }
-        Ok(())
+        Ok(passed)
     }
 
-    fn announced(&self, length_bytes: usize) -> u64 {
-        if length_bytes == 0 {
-            return u64::from(self.header[1] & LENGTH_BITS);
+    /// Whether the whole of CLOSE has been seen, so that nothing more counts.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_last && self.payload_left == 0
+    }
+
+    fn begin_payload(&mut self) {
+        let header = std::mem::take(&mut self.header);
+        self.payload_left = header.announced();
+        if header.is_control() {
+            self.is_last = header.is_close();
+        } else {
+            self.in_message = !header.is_final();
         }
-        let bytes = &self.header[2..2 + length_bytes];
-        bytes
-            .iter()
-            .fold(0, |length, byte| (length << 8) | u64::from(*byte))
     }
 }
 
@@ -125,11 +154,18 @@ where
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.guard.is_over() {
+            // So a client that has said goodbye is not waited for.
+            return Poll::Ready(None);
+        }
         let item = ready!(Pin::new(&mut self.payload).poll_next(cx));
         Poll::Ready(match item {
-            Some(Ok(bytes)) => Some(match self.guard.inspect(&bytes) {
-                Ok(()) => Ok(bytes),
-                Err(_) => Err(PayloadError::Overflow),
+            Some(Ok(mut bytes)) => Some(match self.guard.inspect(&bytes) {
+                Ok(passed) => {
+                    bytes.truncate(passed);
+                    Ok(bytes)
+                }
+                Err(fault) => Err(PayloadError::Io(io::Error::other(fault))),
             }),
             other => other,
         })
@@ -137,79 +173,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(announced: u64, payload: &[u8], masked: bool) -> Vec<u8> {
-        let mask_bit = if masked { MASK_BIT } else { 0 };
-        let mut bytes = vec![0x82];
-        match announced {
-            0..126 => bytes.push(mask_bit | u8::try_from(announced).unwrap()),
-            126..65536 => {
-                bytes.push(mask_bit | 0x7E);
-                bytes.extend(u16::try_from(announced).unwrap().to_be_bytes());
-            }
-            _ => {
-                bytes.push(mask_bit | 0x7F);
-                bytes.extend(announced.to_be_bytes());
-            }
-        }
-        if masked {
-            bytes.extend([1, 2, 3, 4]);
-        }
-        bytes.extend(payload);
-        bytes
-    }
-
-    fn whole(length: usize) -> Vec<u8> {
-        frame(length as u64, &vec![0xFF; length], true)
-    }
-
-    #[test]
-    fn frames_up_to_the_limit_pass_however_they_are_cut() {
-        let stream: Vec<u8> = [0, 1, 125, 126, 127, 300, 0, 1000]
-            .into_iter()
-            .flat_map(whole)
-            .collect();
-        for chunk in 1..=stream.len() {
-            let mut guard = FrameGuard::new(1000);
-            for part in stream.chunks(chunk) {
-                assert_eq!(guard.inspect(part), Ok(()), "chunks of {chunk}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_header_that_announces_too_much_is_refused_before_its_payload() {
-        for announced in [1001, 65_535, 65_536, 1 << 40, u64::MAX] {
-            let header = frame(announced, &[], true);
-            let mut guard = FrameGuard::new(1000);
-            let refused = guard.inspect(&header);
-            assert_eq!(
-                refused,
-                Err(FrameTooLong {
-                    announced,
-                    limit: 1000
-                })
-            );
-        }
-    }
-
-    #[test]
-    fn it_is_refused_at_the_last_byte_of_its_length_in_any_cut() {
-        let stream = [whole(500), frame(1 << 40, &[], true)].concat();
-        let mut guard = FrameGuard::new(1000);
-        let refused_at = stream
-            .iter()
-            .position(|byte| guard.inspect(&[*byte]).is_err());
-        assert_eq!(refused_at, Some(stream.len() - 5));
-    }
-
-    #[test]
-    fn a_payload_that_looks_like_a_header_is_not_one() {
-        let inner = frame(1 << 40, &[], true);
-        let stream = frame(inner.len() as u64, &inner, false);
-        let mut guard = FrameGuard::new(1000);
-        assert_eq!(guard.inspect(&stream), Ok(()));
-    }
-}
+mod tests;

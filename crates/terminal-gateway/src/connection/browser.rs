@@ -12,6 +12,7 @@ use bytes::Bytes;
 use environment_access::wire::{ClientFrame, CloseCode, Notice, NoticeCode, ServerFrame};
 use futures_util::Sink as _;
 
+use crate::frame_guard::FrameFault;
 use crate::socket::SocketDuplicate;
 
 /// How long a client has to take the Close frame when its session is over.
@@ -147,13 +148,20 @@ fn broken(error: &ProtocolError) -> Heard {
         .get_ref()
         .and_then(|source| source.downcast_ref::<PayloadError>())
     {
-        Some(PayloadError::Overflow) => Heard::Refused(CloseCode::TooBig),
+        Some(PayloadError::Io(error)) => fault(error).map_or(Heard::Gone, Heard::Refused),
         Some(_) => Heard::Gone,
         // Reserved bits, or text that is not UTF-8.
         None if io.kind() == std::io::ErrorKind::InvalidData => Heard::Refused(CloseCode::Protocol),
         // The fragments of one message together are too long.
         None => Heard::Refused(CloseCode::TooBig),
     }
+}
+
+/// The close code of a header that the frame guard refused.
+fn fault(error: &std::io::Error) -> Option<CloseCode> {
+    let fault = error.get_ref()?.downcast_ref::<FrameFault>()?;
+    tracing::info!(reason = %fault, "a browser broke the protocol");
+    Some(fault.close_code())
 }
 
 #[cfg(test)]
@@ -174,6 +182,7 @@ mod tests {
     fn each_way_to_break_the_websocket_has_its_code() {
         let io = |error: io::Error| ProtocolError::Io(error);
         let payload = |error: PayloadError| io(io::Error::other(error));
+        let guarded = |fault: FrameFault| payload(PayloadError::Io(io::Error::other(fault)));
         let table = [
             (ProtocolError::UnmaskedFrame, Some(CloseCode::Protocol)),
             (ProtocolError::InvalidOpcode(3), Some(CloseCode::Protocol)),
@@ -183,7 +192,8 @@ mod tests {
                 Some(CloseCode::Protocol),
             ),
             (ProtocolError::Overflow, Some(CloseCode::TooBig)),
-            (payload(PayloadError::Overflow), Some(CloseCode::TooBig)),
+            (guarded(FrameFault::Text), Some(CloseCode::Text)),
+            (guarded(FrameFault::Order), Some(CloseCode::Protocol)),
             (payload(PayloadError::Incomplete(None)), None),
             (
                 io(io::Error::new(io::ErrorKind::InvalidData, "rsv")),

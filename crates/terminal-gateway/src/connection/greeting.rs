@@ -10,7 +10,9 @@ pub(super) async fn greet(browser: &mut Browser) -> Result<Hello, CloseCode> {
         loop {
             match hear(&mut browser.messages).await {
                 Heard::Frame(ClientFrame::Hello(hello)) => return Ok(hello),
-                Heard::Frame(ClientFrame::Ignored { .. }) | Heard::Ping(_) | Heard::Pong => {}
+                Heard::Frame(ClientFrame::Ignored { .. }) | Heard::Pong => {}
+                // Fails only when the connection has gone, which is heard next.
+                Heard::Ping(bytes) => browser.session.pong(&bytes).await.unwrap_or(()),
                 Heard::Frame(_) => return Err(CloseCode::Protocol),
                 Heard::Gone => return Err(CloseCode::GoingAway),
                 Heard::Refused(code) => return Err(code),
