@@ -176,6 +176,7 @@ impl<'a> Turn<'a> {
                 uid: admitted.uid,
                 epoch: admitted.epoch,
                 gate: attached.gate.clone(),
+                starts: state.starts.clone(),
             },
             recording: RecordingTerms::of(admitted.recording),
             login_ends_at,

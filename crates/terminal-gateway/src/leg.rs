@@ -12,7 +12,7 @@ use carrel_keeper::frames::{Exit, Opened, Refused, Resume};
 use execution_environment::{
     AttachRequest, EnvironmentRuntime, RuntimeError, RuntimeName, RuntimeUid,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use tee::{Aside, Recorded, window};
@@ -37,6 +37,8 @@ pub(crate) struct LegSpec {
     pub(crate) epoch: i64,
     /// The gate that every typed byte passes.
     pub(crate) gate: Arc<Gate>,
+    /// One permit for each exec that may be starting.
+    pub(crate) starts: Arc<Semaphore>,
 }
 
 /// What the socket task wants of the leg.
@@ -135,6 +137,8 @@ impl Leg {
 
 impl LegSpec {
     async fn attach(&self) -> Result<execution_environment::AttachStreams, RuntimeError> {
+        // Closed never; and then whoever waits would be better off without.
+        let _starting = self.starts.acquire().await.ok();
         let request = AttachRequest { epoch: self.epoch };
         self.runtime.attach(&self.name, &self.uid, &request).await
     }

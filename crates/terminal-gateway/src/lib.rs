@@ -10,6 +10,7 @@ mod evidence;
 mod frame_guard;
 mod gate;
 mod leg;
+mod open_files;
 mod problem;
 mod process;
 mod readiness;

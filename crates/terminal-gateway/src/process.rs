@@ -26,7 +26,7 @@ use crate::socket::keep_duplicate;
 use crate::spool::show_health;
 use crate::state::GatewayState;
 use crate::waiting::WaitingRoom;
-use crate::{authority, readiness, routes};
+use crate::{authority, open_files, readiness, routes};
 
 /// A client that sends no head holds a socket and nothing else; it may do so this long.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -35,6 +35,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const WRITE_BUFFER: usize = 16 * 1024;
 /// Sockets that wait for HELLO, for each thread.
 const WAITING_PER_WORKER: usize = 64;
+/// Execs that may be starting at once: after a lost runtime or a restart everybody comes back, and
+/// each costs whoever starts it far more than a running one.
+const STARTING: usize = 32;
 /// How long a drain waits for the terminals, which leave within 5 s…
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// …and how long the server then waits for what is still under way, in seconds.
@@ -107,6 +110,7 @@ impl Gateway {
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let admin = AdminServer::bind(config.admin_listen).await?;
+        open_files::allow(config.max_terminals);
         let workers = config.workers.unwrap_or_else(processors);
         let state = Data::new(state(config, workers)?);
         let server = serve(listener, &state, workers).map_err(failed)?;
@@ -252,6 +256,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
         health: RuntimeHealth::default(),
         registry: Registry::default(),
         places: Arc::new(Semaphore::new(config.max_terminals)),
+        starts: Arc::new(Semaphore::new(STARTING)),
         waiting: Arc::new(WaitingRoom::new(WAITING_PER_WORKER * workers)),
         frozen: watch::channel(false).0,
         draining: CancellationToken::new(),

@@ -13,6 +13,9 @@ use rustix::net::sockopt;
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
+/// What the kernel may hold for one client, in bytes; it takes twice as much for its own books. Left
+/// to itself it holds megabytes for a client that does not read.
+const SEND_BUFFER: usize = 128 * 1024;
 /// Unacknowledged data older than this ends the connection, in milliseconds.
 const USER_TIMEOUT_MILLIS: u32 = 45_000;
 
@@ -39,6 +42,8 @@ pub(crate) fn keep_duplicate(connection: &dyn Any, data: &mut Extensions) {
         return;
     };
     watch_liveness(stream);
+    // Failing is harmless: the window bounds what an honest client leaves unread.
+    sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER).ok();
     match stream.as_fd().try_clone_to_owned() {
         Ok(duplicate) => {
             data.insert(SocketDuplicate(Arc::new(TcpStream::from(duplicate))));

@@ -42,6 +42,8 @@ pub(crate) struct GatewayState {
     pub(crate) evidence: EvidenceWriter,
     /// One permit for each terminal this process serves.
     pub(crate) places: Arc<Semaphore>,
+    /// One permit for each exec that may be starting.
+    pub(crate) starts: Arc<Semaphore>,
     /// Sockets that have not said HELLO yet.
     pub(crate) waiting: Arc<WaitingRoom>,
     /// Whether typed bytes have to wait because the database has been silent for long.

@@ -121,9 +121,10 @@ impl Outbox {
         self.acked
     }
 
-    /// Whether output waits for the browser to acknowledge.
-    pub(crate) fn is_stalled(&self) -> bool {
-        !self.output.is_empty() && self.room() == 0
+    /// Where output stands that waits for the browser: to acknowledge, or only to read, which one
+    /// that acknowledges without reading does not.
+    pub(crate) fn waits_at(&self) -> Option<u64> {
+        (!self.output.is_empty()).then_some(self.sent)
     }
 
     /// Whether [`Outbox::next`] has a frame.
@@ -249,7 +250,8 @@ mod tests {
             got.extend(output(&frame));
         }
         assert_eq!(got, all[..window]);
-        assert!(outbox.is_stalled() && !outbox.has_next());
+        assert_eq!(outbox.waits_at(), Some(7 + limits::OUTPUT_WINDOW));
+        assert!(!outbox.has_next());
         outbox.control(&pong(1));
         assert!(outbox.has_next(), "control does not wait for the window");
         outbox.next().unwrap();
@@ -257,7 +259,7 @@ mod tests {
         assert_eq!(outbox.ack(7 + 5), Ok(false));
         got.extend(output(&outbox.next().unwrap()));
         assert_eq!(got, all);
-        assert!(!outbox.is_stalled());
+        assert_eq!(outbox.waits_at(), None);
     }
 
     #[test]

@@ -300,7 +300,7 @@ impl Terminal<'_> {
             return Err(CloseCode::GoingAway);
         }
         self.timers
-            .watch_stall(self.outbox.is_stalled(), Instant::now());
+            .watch_stall(self.outbox.waits_at(), Instant::now());
         Ok(())
     }
 }

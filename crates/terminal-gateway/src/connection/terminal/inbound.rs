@@ -61,7 +61,7 @@ impl Terminal<'_> {
             Ok(true) => {
                 self.ack_due = Some(self.consumed());
                 self.timers
-                    .watch_stall(self.outbox.is_stalled(), Instant::now());
+                    .watch_stall(self.outbox.waits_at(), Instant::now());
                 Ok(())
             }
             Ok(false) => Ok(()),

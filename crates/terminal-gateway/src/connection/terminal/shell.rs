@@ -64,7 +64,7 @@ impl Terminal<'_> {
                     return self.reopen();
                 }
                 self.timers
-                    .watch_stall(self.outbox.is_stalled(), Instant::now());
+                    .watch_stall(self.outbox.waits_at(), Instant::now());
                 Ok(())
             }
             Some(LegEvent::InputAck(offset)) => {

@@ -15,7 +15,8 @@ const DRAIN_SPREAD: Duration = Duration::from_secs(5);
 pub(super) struct Timers {
     heard_at: Instant,
     ping_at: Instant,
-    stalled_since: Option<Instant>,
+    /// Where output stands that waits, and since when.
+    stalled: Option<(u64, Instant)>,
     login_ends_at: Instant,
     leave_at: Option<Instant>,
 }
@@ -25,7 +26,7 @@ impl Timers {
         Self {
             heard_at: now,
             ping_at: now + limits::SERVER_PING_EVERY,
-            stalled_since: None,
+            stalled: None,
             login_ends_at,
             leave_at: None,
         }
@@ -36,9 +37,16 @@ impl Timers {
         self.heard_at = now;
     }
 
-    /// Notes whether output waits for the browser.
-    pub(super) fn watch_stall(&mut self, stalled: bool, now: Instant) {
-        self.stalled_since = stalled.then(|| self.stalled_since.unwrap_or(now));
+    /// Notes where output waits for the browser, if it does. What is sent meanwhile moves it on.
+    pub(super) fn watch_stall(&mut self, waits_at: Option<u64>, now: Instant) {
+        self.stalled = waits_at.map(|place| match self.stalled {
+            Some(before) if before.0 == place => before,
+            _ => (place, now),
+        });
+    }
+
+    fn slow_at(&self) -> Option<Instant> {
+        self.stalled.map(|(_, since)| since + limits::SLOW_AFTER)
     }
 
     /// Sets the moment at which a drain closes this terminal. `spread` is random, from 0 to 1.
@@ -52,10 +60,9 @@ impl Timers {
 
     /// The next of these moments.
     fn next(&self) -> Instant {
-        let stall = self.stalled_since.map(|since| since + limits::SLOW_AFTER);
         [
             Some(self.heard_at + limits::DEAD_AFTER),
-            stall,
+            self.slow_at(),
             Some(self.login_ends_at),
             self.leave_at,
         ]
@@ -71,7 +78,7 @@ impl Timers {
             Some(CloseCode::GoingAway)
         } else if now >= self.login_ends_at {
             Some(CloseCode::LoginExpired)
-        } else if passed(self.stalled_since.map(|since| since + limits::SLOW_AFTER)) {
+        } else if passed(self.slow_at()) {
             Some(CloseCode::SlowConsumer)
         } else if passed(self.leave_at) {
             Some(CloseCode::Restart)
@@ -142,14 +149,16 @@ mod tests {
         );
         let later = now + Duration::from_secs(40);
         timers.heard(later);
-        timers.watch_stall(true, now);
-        timers.watch_stall(true, later);
+        timers.watch_stall(Some(7), now);
+        timers.watch_stall(Some(7), later);
         assert_eq!(
             timers.end(later),
             Some(CloseCode::SlowConsumer),
             "the first stall counts"
         );
-        timers.watch_stall(false, later);
+        timers.watch_stall(Some(8), later);
+        assert_eq!(timers.end(later), None, "a byte more was sent");
+        timers.watch_stall(None, later);
         assert_eq!(timers.end(later), None);
         let expired = now + Duration::from_hours(1);
         timers.heard(expired);
