@@ -24,11 +24,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// Verifies both proofs: an exact origin first, which is cheaper, and then the login.
     pub(crate) async fn of(request: &HttpRequest, state: &GatewayState) -> Result<Self, Problem> {
-        let header = request
-            .headers()
-            .get(header::ORIGIN)
-            .and_then(|value| value.to_str().ok());
-        let origin = state.origins.find(header).ok_or(Problem::Origin)?.clone();
+        let origin = state.origins.find(origin(request));
+        let origin = origin.ok_or(Problem::Origin)?.clone();
         let token = token(request).ok_or(Problem::Login(TokenError::Missing))?;
         let login = state
             .verifier
@@ -41,6 +38,13 @@ impl Caller {
             origin,
         })
     }
+}
+
+/// The origin a request names. One that names several, which no browser does, names none.
+fn origin(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all(header::ORIGIN);
+    let origin = headers.next()?.to_str().ok()?;
+    headers.next().is_none().then_some(origin)
 }
 
 /// The login token: of the Authorization header if there is one, else of the cookie.
