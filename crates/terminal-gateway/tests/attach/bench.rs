@@ -1,11 +1,11 @@
 //! A gateway, a session that can be attached to, and callers.
 
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
-use environment_access::{Origins, TokenConfig, TokenRequest, issue_token};
-use secrecy::{ExposeSecret as _, SecretString};
-use session_identity::{ExamSessionId, ExecutionEnvironmentId, Role, UserId};
+use environment_access::{Origins, TokenConfig};
+use secrecy::SecretString;
+use session_identity::Role;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use telemetry::MetricsHandle;
@@ -13,18 +13,19 @@ use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
 use tokio_util::sync::CancellationToken;
 
 use crate::keeper::{TestKeeper, TestRuntime};
+use crate::rows::{ORIGIN, SECRET, insert_running, insert_running_of, runtime_name, token};
+use crate::seat::Seat;
 
-pub(crate) const ORIGIN: &str = "http://127.0.0.1:8080";
+/// Another page that may attach.
+pub(crate) const OTHER_ORIGIN: &str = "https://page.example";
 pub(crate) const USER: &str = "u-1";
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Terminals a gateway of a test serves at most: a crowd of them, and as many that are leaving.
+const MOST: usize = 128;
 
 /// A running gateway with one session.
 pub(crate) struct Bench {
-    pub(crate) pool: PgPool,
-    pub(crate) keeper: TestKeeper,
-    pub(crate) session_id: ExamSessionId,
-    pub(crate) address: std::net::SocketAddr,
-    pub(crate) http: reqwest::Client,
+    pub(crate) seat: Seat,
     pub(crate) stop: CancellationToken,
     pub(crate) ended: tokio::task::JoinHandle<()>,
 }
@@ -41,22 +42,18 @@ impl Bench {
         spool: impl Into<Option<RecordingSpool>>,
     ) -> Self {
         let pool = apart(&pool);
-        let session_id = insert_session_of(&pool, USER, wanted).await;
-        for state in ["initializing", "ready", "running"] {
-            set_state(&pool, session_id, state).await;
-        }
         let keeper = TestKeeper::new();
         let (address, stop, ended) = start_recording_gateway(&pool, &keeper, spool.into()).await;
-        let http = reqwest::Client::new();
-        Self {
+        let session_id = insert_running_of(&pool, USER, wanted).await;
+        let seat = Seat {
             pool,
+            address,
+            http: reqwest::Client::new(),
             keeper,
             session_id,
-            address,
-            http,
-            stop,
-            ended,
-        }
+            user: USER.to_owned(),
+        };
+        Self { seat, stop, ended }
     }
 
     /// Ends the gateway as SIGTERM does, and starts another one beside the same shell.
@@ -64,29 +61,7 @@ impl Bench {
         self.stop.cancel();
         (&mut self.ended).await.unwrap();
         let started = start_recording_gateway(&self.pool, &self.keeper, spool).await;
-        (self.address, self.stop, self.ended) = started;
-    }
-
-    pub(crate) async fn ask_ticket(&self, session: &str, token: &str) -> reqwest::Response {
-        let url = format!(
-            "http://{}/v1/sessions/{session}/terminal-tickets",
-            self.address
-        );
-        self.http
-            .post(url)
-            .bearer_auth(token)
-            .header("origin", ORIGIN)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn ticket(&self, token: &str) -> String {
-        let answer = self.ask_ticket(&self.session_id.to_string(), token).await;
-        assert_eq!(answer.status(), 201);
-        let document: serde_json::Value = answer.json().await.unwrap();
-        assert_eq!(document["expires_in_ms"], 30_000);
-        document["ticket"].as_str().unwrap().to_owned()
+        (self.seat.address, self.stop, self.ended) = started;
     }
 
     /// Keeps recordings from the database until it is released.
@@ -99,8 +74,23 @@ impl Bench {
         Held(tx)
     }
 
-    pub(crate) async fn end_session(&self) {
-        set_state(&self.pool, self.session_id, "terminated").await;
+    /// A session of somebody else, with a shell of its own.
+    pub(crate) async fn seat(&self, user: &str) -> Seat {
+        let session_id = insert_running(&self.pool, user).await;
+        Seat {
+            keeper: self.keeper.beside(&runtime_name(session_id)),
+            session_id,
+            user: user.to_owned(),
+            ..self.seat.clone()
+        }
+    }
+}
+
+impl Deref for Bench {
+    type Target = Seat;
+
+    fn deref(&self) -> &Seat {
+        &self.seat
     }
 }
 
@@ -111,19 +101,6 @@ impl Held {
     pub(crate) async fn release(self) {
         self.0.rollback().await.unwrap();
     }
-}
-
-/// A login token that the gateway accepts.
-pub(crate) fn token(user: &str, role: Role) -> String {
-    let request = TokenRequest {
-        user_id: UserId::parse(user).unwrap(),
-        role,
-        lifetime: Duration::from_mins(5),
-        issuer: "exam-platform".to_owned(),
-        audience: "carrel".to_owned(),
-    };
-    let issued = issue_token(&request, &SECRET.into()).unwrap();
-    issued.token.expose_secret().to_owned()
 }
 
 /// A login token of the session's owner; each call is another login.
@@ -174,11 +151,11 @@ fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayCon
         pool: pool.clone(),
         listening: apart(pool),
         tokens,
-        origins: Origins::new([ORIGIN.parse().unwrap()]),
+        origins: Origins::new([ORIGIN, OTHER_ORIGIN].map(|origin| origin.parse().unwrap())),
         runtime: Arc::new(TestRuntime(keeper.clone())),
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: "127.0.0.1:0".parse().unwrap(),
-        max_terminals: 8,
+        max_terminals: MOST,
         workers: Some(1),
         recording: None,
     }
@@ -193,82 +170,4 @@ async fn run_gateway(config: GatewayConfig) -> Running {
     let running = gateway.run(stop.clone());
     let ended = tokio::spawn(async move { running.await.unwrap() });
     (address, stop, ended)
-}
-
-pub(crate) async fn insert_session(pool: &PgPool, user: &str) -> ExamSessionId {
-    insert_session_of(pool, user, "off").await
-}
-
-/// The sample exam, with what it wants recorded.
-fn definition(recording: &str) -> serde_json::Value {
-    let sample = include_str!("../../../../deploy/exams/linux-fundamentals.json");
-    let mut definition: serde_json::Value = serde_json::from_str(sample).unwrap();
-    definition["recording"] = recording.into();
-    definition
-}
-
-/// A session of an exam that wants its terminals recorded in that way.
-pub(crate) async fn insert_session_of(pool: &PgPool, user: &str, recording: &str) -> ExamSessionId {
-    let (id, environment) = (
-        ExamSessionId::generate(),
-        ExecutionEnvironmentId::generate(),
-    );
-    sqlx::query!(
-        "INSERT INTO exams (name, version, title, definition, digest, applied_by)
-         VALUES ('demo', 1, 'Demo', $1, '\\x00', 'test') ON CONFLICT DO NOTHING",
-        definition(recording)
-    )
-    .execute(pool)
-    .await
-    .unwrap();
-    sqlx::query!(
-        "INSERT INTO exam_sessions
-             (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
-         VALUES ($1, $2, $3, 'demo', 1, now() + interval '1 minute', now() + interval '1 hour')",
-        id.as_uuid(),
-        user,
-        environment.as_uuid(),
-    )
-    .execute(pool)
-    .await
-    .unwrap();
-    sqlx::query!(
-        "INSERT INTO execution_environments
-             (id, session_id, state, attempt, runtime, runtime_name, runtime_uid)
-         VALUES ($1, $2, 'up', 1, 'engine', $3, 'uid-1')",
-        environment.as_uuid(),
-        id.as_uuid(),
-        format!("carrel-{id}-1"),
-    )
-    .execute(pool)
-    .await
-    .unwrap();
-    id
-}
-
-pub(crate) async fn set_state(pool: &PgPool, id: ExamSessionId, state: &str) {
-    sqlx::query!(
-        "UPDATE exam_sessions SET state = $2, version = version + 1,
-             ended_at = CASE WHEN $2 = 'terminated' THEN now() END,
-             ending_kind = CASE WHEN $2 = 'terminated' THEN 'operator_ended' END
-         WHERE id = $1",
-        id.as_uuid(),
-        state,
-    )
-    .execute(pool)
-    .await
-    .unwrap();
-}
-
-pub(crate) async fn set_end(pool: &PgPool, id: ExamSessionId, seconds: f64) {
-    sqlx::query!(
-        "UPDATE exam_sessions
-         SET ends_at = now() + make_interval(secs => $2), version = version + 1
-         WHERE id = $1",
-        id.as_uuid(),
-        seconds,
-    )
-    .execute(pool)
-    .await
-    .unwrap();
 }

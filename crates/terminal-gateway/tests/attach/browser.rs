@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message, handshake::client::Request};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::bench::{Bench, ORIGIN, owner};
+use crate::rows::ORIGIN;
+use crate::seat::Seat;
 
 /// Nothing here takes longer unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,10 +28,10 @@ pub(crate) enum Came {
     Broken,
 }
 
-pub(crate) fn request(bench: &Bench, token: &str) -> Request {
+pub(crate) fn request(seat: &Seat, token: &str) -> Request {
     let url = format!(
         "ws://{}/v1/sessions/{}/terminal",
-        bench.address, bench.session_id
+        seat.address, seat.session_id
     );
     let mut request = url.into_client_request().unwrap();
     let headers = request.headers_mut();
@@ -41,8 +42,10 @@ pub(crate) fn request(bench: &Bench, token: &str) -> Request {
 }
 
 /// Opens the WebSocket, or says with which status it was refused.
-pub(crate) async fn open(bench: &Bench, request: Request) -> Result<Browser, u16> {
-    let stream = TcpStream::connect(bench.address).await.unwrap();
+pub(crate) async fn open(seat: &Seat, request: Request) -> Result<Browser, u16> {
+    let stream = TcpStream::connect(seat.address).await.unwrap();
+    // As browsers do: a key does not wait for what went before to be confirmed.
+    stream.set_nodelay(true).unwrap();
     match client_async(request, stream).await {
         Ok((socket, response)) => {
             assert_eq!(response.headers()["sec-websocket-protocol"], SUBPROTOCOL);
@@ -55,17 +58,17 @@ pub(crate) async fn open(bench: &Bench, request: Request) -> Result<Browser, u16
 
 impl Browser {
     /// Logs in, takes a ticket, opens the WebSocket and says HELLO.
-    pub(crate) async fn greet(bench: &Bench, resume: Option<Resume>) -> Self {
-        let token = owner();
-        let ticket = bench.ticket(&token).await;
-        let mut browser = open(bench, request(bench, &token)).await.unwrap();
+    pub(crate) async fn greet(seat: &Seat, resume: Option<Resume>) -> Self {
+        let token = seat.login();
+        let ticket = seat.ticket(&token).await;
+        let mut browser = open(seat, request(seat, &token)).await.unwrap();
         browser.hello(&ticket, resume).await;
         browser
     }
 
     /// The same, up to WELCOME.
-    pub(crate) async fn attach(bench: &Bench, resume: Option<Resume>) -> (Self, Welcome) {
-        let mut browser = Self::greet(bench, resume).await;
+    pub(crate) async fn attach(seat: &Seat, resume: Option<Resume>) -> (Self, Welcome) {
+        let mut browser = Self::greet(seat, resume).await;
         match browser.next().await {
             Came::Frame(ServerFrame::Welcome(welcome)) => (browser, welcome),
             other => panic!("{other:?}"),

@@ -6,8 +6,10 @@ use environment_access::wire::{ClientFrame, ServerFrame};
 use sqlx::PgPool;
 use tokio::io::AsyncReadExt as _;
 
-use crate::bench::{Bench, set_end};
+use crate::bench::Bench;
 use crate::browser::{Browser, Came, PATIENCE};
+use crate::rows::set_end;
+use crate::steady::Steady;
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_ended_session_closes_its_terminal(pool: PgPool) {
@@ -172,4 +174,62 @@ async fn what_is_typed_in_a_flood_after_the_end_never_reaches_the_shell(pool: Pg
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(bench.keeper.typed(), b"before ".repeat(20));
+}
+
+/// What a page does while its session ends.
+struct Busy {
+    user: &'static str,
+    /// Bytes in one frame of what it types.
+    piece: usize,
+    /// Output that it has not seen yet.
+    printed: usize,
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn whatever_goes_on_nothing_typed_after_the_end_reaches_the_shell(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let table = [
+        Busy {
+            user: "types",
+            piece: 1,
+            printed: 0,
+        },
+        Busy {
+            user: "pastes",
+            piece: 16 * 1024,
+            printed: 0,
+        },
+        Busy {
+            user: "is-flooded",
+            piece: 7,
+            printed: 8_000_000,
+        },
+    ];
+    for busy in table {
+        let seat = bench.seat(busy.user).await;
+        seat.keeper.print(&vec![b'x'; busy.printed]);
+        let steady = Steady::attach(seat, vec![b'b'; 10_000_000]).await;
+        cut_off_while(steady, busy.piece).await;
+    }
+}
+
+async fn cut_off_while(mut steady: Steady, piece: usize) {
+    for round in 0.. {
+        steady.type_on(piece).await;
+        if round == 5 {
+            steady.seat.end_session().await;
+        }
+        if let Some(code) = steady.glance().await {
+            assert_eq!(code, 4010);
+            break;
+        }
+    }
+    // It knows, and types on as if it did not.
+    steady.script.fill(b'a');
+    for _ in 0..20 {
+        steady.type_on(piece).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let typed = steady.seat.keeper.typed();
+    assert!(!typed.is_empty() && typed.iter().all(|byte| *byte == b'b'));
 }

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use crate::bench::Bench;
 use crate::browser::{Browser, PATIENCE};
+use crate::seat::Seat;
 
 /// Longer than what nobody notices.
 const AWAY: Duration = Duration::from_millis(2_500);
@@ -24,7 +25,7 @@ async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     tokio::time::timeout(PATIENCE, asking).await.unwrap()
 }
 
-async fn attachment(bench: &Bench, fits: fn(&AttachmentRecord) -> bool) -> AttachmentRecord {
+async fn attachment(bench: &Seat, fits: fn(&AttachmentRecord) -> bool) -> AttachmentRecord {
     until(async || {
         let mut conn = bench.pool.acquire().await.unwrap();
         let all = attachments(&mut conn, bench.session_id).await.unwrap();
@@ -33,12 +34,23 @@ async fn attachment(bench: &Bench, fits: fn(&AttachmentRecord) -> bool) -> Attac
     .await
 }
 
-async fn outage(bench: &Bench) -> OutageRecord {
+async fn outage(bench: &Seat) -> OutageRecord {
     until(async || {
         let mut conn = bench.pool.acquire().await.unwrap();
         outages(&mut conn, bench.session_id).await.unwrap().pop()
     })
     .await
+}
+
+/// Waits until somebody is attached.
+pub(crate) async fn opened(seat: &Seat) {
+    attachment(seat, |it| it.opened_at.is_some()).await;
+}
+
+/// The code that a session's first attach ended with.
+pub(crate) async fn closed_with(seat: &Seat) -> i32 {
+    let closed = attachment(seat, |it| it.detached_at.is_some()).await;
+    closed.close_code.unwrap()
 }
 
 fn assert_lasted(outage: &OutageRecord) {

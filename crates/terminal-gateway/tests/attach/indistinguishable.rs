@@ -8,7 +8,8 @@ use reqwest::header::{DATE, HeaderMap};
 use session_identity::{ExamSessionId, Role};
 use sqlx::PgPool;
 
-use crate::bench::{Bench, insert_session, set_state, token};
+use crate::bench::Bench;
+use crate::rows::{insert_session, set_state, token};
 
 /// Questions of each kind. A tenth more or less of [`superiority`] is five standard deviations.
 const EACH: usize = 400;

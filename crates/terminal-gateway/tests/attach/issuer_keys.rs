@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use environment_access::{FetchPace, KeySource, TokenConfig};
 use sqlx::PgPool;
 
-use crate::bench::{ORIGIN, owner, start_gateway_with};
+use crate::bench::{owner, start_gateway_with};
 use crate::keeper::TestKeeper;
+use crate::rows::ORIGIN;
 
 /// Keys at a port where nobody listens.
 fn unreachable_issuer() -> TokenConfig {

@@ -1,10 +1,12 @@
 //! A keeper and the runtime that leads to it: one shell that echoes what it is given.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use carrel_keeper::frames::{Exit, Open, Opened, Superseded};
+use carrel_keeper::frames::{Exit, Open, Opened, Superseded, WINDOW};
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
 use execution_environment::{
     AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
@@ -48,6 +50,10 @@ pub(crate) struct TestKeeper {
     breaks: watch::Sender<u64>,
     /// Whether it can be reached.
     pub(crate) is_away: Arc<AtomicBool>,
+    /// Those of other environments, by name. Every other name leads here.
+    beside: Arc<Mutex<HashMap<String, TestKeeper>>>,
+    /// Execs that are starting here or beside: now, and at most so far.
+    pub(crate) starting: Arc<Mutex<(usize, usize)>>,
 }
 
 impl TestKeeper {
@@ -58,7 +64,33 @@ impl TestKeeper {
             changed,
             breaks,
             is_away: Arc::default(),
+            beside: Arc::default(),
+            starting: Arc::default(),
         }
+    }
+
+    /// The keeper of another environment.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let keeper = Self::new();
+        let mut beside = self.beside.lock().unwrap();
+        beside.insert(name.to_owned(), keeper.clone());
+        keeper
+    }
+
+    fn named(&self, name: &RuntimeName) -> Self {
+        let beside = self.beside.lock().unwrap();
+        beside.get(name.as_str()).unwrap_or(self).clone()
+    }
+
+    /// Starting takes a moment, in which others may come.
+    async fn start(&self) {
+        {
+            let mut starting = self.starting.lock().unwrap();
+            starting.0 += 1;
+            starting.1 = starting.1.max(starting.0);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.starting.lock().unwrap().0 -= 1;
     }
 
     pub(crate) fn print(&self, bytes: &[u8]) {
@@ -75,6 +107,10 @@ impl TestKeeper {
         self.breaks.send_modify(|count| *count += 1);
     }
 
+    pub(crate) fn printed(&self) -> Vec<u8> {
+        self.shell.lock().unwrap().printed.clone()
+    }
+
     pub(crate) fn typed(&self) -> Vec<u8> {
         self.shell.lock().unwrap().typed.clone()
     }
@@ -87,6 +123,7 @@ struct Stream {
     decoder: Decoder<ClientFrame>,
     epoch: i64,
     sent: usize,
+    acked: usize,
 }
 
 impl Stream {
@@ -127,6 +164,7 @@ impl Stream {
             ClientFrame::Ack { out_off } => {
                 let mut shell = self.keeper.shell.lock().unwrap();
                 shell.acked = shell.acked.max(out_off);
+                self.acked = self.acked.max(usize::try_from(out_off).unwrap());
             }
             ClientFrame::Ping { token } => self.say(KeeperFrame::Pong { token }).await,
         }
@@ -142,6 +180,7 @@ impl Stream {
             shell.sizes.push((open.cols, open.rows));
             let from = open.resume.map_or(0, |place| place.out_off);
             self.sent = usize::try_from(from).unwrap();
+            self.acked = self.sent;
             Opened {
                 shell_epoch: 1,
                 out_off: shell.printed.len() as u64,
@@ -173,7 +212,8 @@ impl Stream {
     async fn flush(&mut self) -> bool {
         let (output, superseded, exited) = {
             let shell = self.keeper.shell.lock().unwrap();
-            let end = shell.printed.len().min(self.sent + 16 * 1024);
+            let window = self.acked + usize::try_from(WINDOW).unwrap();
+            let end = shell.printed.len().min(self.sent + 16 * 1024).min(window);
             let superseded = (self.epoch != 0 && shell.epoch > self.epoch).then_some(shell.epoch);
             let exited = shell.exited && self.epoch != 0 && end == shell.printed.len();
             (shell.printed[self.sent..end].to_vec(), superseded, exited)
@@ -258,11 +298,13 @@ impl EnvironmentRuntime for TestRuntime {
 
     async fn attach(
         &self,
-        _: &RuntimeName,
+        name: &RuntimeName,
         _: &RuntimeUid,
         _: &AttachRequest,
     ) -> Result<AttachStreams, RuntimeError> {
-        if self.0.is_away.load(Ordering::SeqCst) {
+        self.0.start().await;
+        let keeper = self.0.named(name);
+        if keeper.is_away.load(Ordering::SeqCst) {
             let message = "no such process".to_owned();
             return Err(RuntimeError::new(
                 "attach",
@@ -270,13 +312,13 @@ impl EnvironmentRuntime for TestRuntime {
             ));
         }
         let (ours, theirs) = duplex(PIPE);
-        let keeper = self.0.clone();
         let stream = Stream {
             keeper,
             socket: theirs,
             decoder: Decoder::new(),
             epoch: 0,
             sent: 0,
+            acked: 0,
         };
         tokio::spawn(stream.run());
         let (reader, writer) = split(ours);

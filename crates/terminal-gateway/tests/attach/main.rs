@@ -4,11 +4,22 @@
 
 mod bench;
 mod browser;
+mod conformance;
 mod cut_off;
 mod evidence;
+mod faults;
 mod indistinguishable;
 mod issuer_keys;
 mod keeper;
+mod origins;
+mod process;
+mod raw;
+mod reconnects;
 mod recording;
 mod refusals;
+mod rows;
+mod seat;
+mod secrets;
+mod steady;
 mod streams;
+mod tickets;

@@ -6,8 +6,9 @@ use sqlx::PgPool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::bench::{Bench, USER, insert_session, owner, token};
+use crate::bench::{Bench, USER, owner};
 use crate::browser::{Browser, open, request};
+use crate::rows::{insert_session, token};
 
 async fn told(answer: reqwest::Response) -> (u16, serde_json::Value) {
     let status = answer.status().as_u16();
