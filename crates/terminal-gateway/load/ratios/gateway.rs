@@ -17,7 +17,7 @@ use serde_json::Value;
 use session_identity::InstallId;
 use sqlx::postgres::PgPoolOptions;
 use telemetry::MetricsHandle;
-use terminal_gateway::{Gateway, GatewayConfig};
+use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 use crate::keeper::{Shells, TestKeeper};
-use crate::rows::{ORIGIN, SECRET, insert_running, runtime_name};
+use crate::rows::{ORIGIN, SECRET, insert_running_of, runtime_name};
 use crate::seat::Seat;
 
 /// A gateway that runs, and its shells.
@@ -69,8 +69,13 @@ impl Running {
 
     /// A session of somebody new.
     pub(crate) async fn seat(&self) -> Seat {
+        self.seat_in("off").await
+    }
+
+    /// One of somebody new, whose exam wants its terminals recorded in that way.
+    pub(crate) async fn seat_in(&self, recording: &str) -> Seat {
         let user = format!("somebody-{:016x}", rand::random::<u64>());
-        let session_id = insert_running(&self.seat.pool, &user).await;
+        let session_id = insert_running_of(&self.seat.pool, &user, recording).await;
         Seat {
             keeper: self.shells.named(&runtime_name(session_id)),
             session_id,
@@ -106,7 +111,12 @@ impl Running {
 pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
     let pool = PgPoolOptions::new().max_connections(8);
     let pool = pool.connect_lazy(database_url).unwrap();
+    let spool = tempfile::tempdir().unwrap();
     let config = GatewayConfig {
+        recording: Some(RecordingSpool {
+            folder: spool.path().to_owned(),
+            limit_bytes: 1024 * 1024 * 1024,
+        }),
         listening: pool.clone(),
         pool,
         tokens: TokenConfig::development(SECRET.into()),

@@ -22,6 +22,7 @@ pub(crate) async fn measure(database: &Database, rounds: Rounds, report: &mut Re
     let running = Running::start(database).await;
     let alone = echoes(&running, rounds, report).await;
     bulks(&running, rounds, report).await;
+    recorded(&running, rounds, report).await;
     for (count, rate) in FLOODS {
         flooded(&running, rounds, report, &alone, (count, rate)).await;
     }
@@ -82,6 +83,45 @@ async fn bulks(running: &Running, rounds: Rounds, report: &mut Report) {
     let found = format!("{:.0} MB/s, {ratio:.2}×", rate(&page));
     let target = Target::met_if("≥ 0.5×", ratio >= 0.5);
     report.row("64 MiB by the gateway", n, &found, &target);
+}
+
+/// The same terminal with and without a recorder, in turn.
+async fn recorded(running: &Running, rounds: Rounds, report: &mut Report) {
+    let (off, on) = (running.seat().await, running.seat_in("fail_closed").await);
+    let mut plain = Page::new(Browser::attach(&off, None).await.0);
+    let mut taped = Page::new(Browser::attach(&on, None).await.0);
+    let (mut by_plain, mut by_taped) = (Vec::new(), Vec::new());
+    for offset in 0..rounds.keys as u64 {
+        by_plain.push(echo(&mut plain, offset).await);
+        tokio::time::sleep(PAUSE).await;
+        by_taped.push(echo(&mut taped, offset).await);
+        tokio::time::sleep(PAUSE).await;
+    }
+    let (by_plain, by_taped) = (Times::of(by_plain), Times::of(by_taped));
+    let ratio = by_taped.ratio(&by_plain, 99);
+    let found = format!("{}, {ratio:.2}× (p99)", by_taped.text());
+    let target = Target::met_if("≤ 1.05× (p99)", ratio <= 1.05);
+    report.row(
+        "echo, recorded to not recorded",
+        by_taped.count(),
+        &found,
+        &target,
+    );
+    let (mut by_plain, mut by_taped) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.bulks {
+        by_plain.push(bulk(&mut plain, &off.keeper, BULK).await);
+        by_taped.push(bulk(&mut taped, &on.keeper, BULK).await);
+    }
+    let (by_plain, by_taped) = (Times::of(by_plain), Times::of(by_taped));
+    let ratio = by_plain.ratio(&by_taped, 50);
+    let target = Target::met_if("≥ 0.95×", ratio >= 0.95);
+    let found = format!("{ratio:.2}×");
+    report.row(
+        "64 MiB, recorded to not recorded",
+        by_taped.count(),
+        &found,
+        &target,
+    );
 }
 
 async fn flooded(

@@ -124,6 +124,11 @@ pub(crate) type Running = (
     tokio::task::JoinHandle<()>,
 );
 
+/// Starts another gateway beside the same shells.
+pub(crate) async fn start_gateway(pool: &PgPool, keeper: &TestKeeper) -> Running {
+    start_recording_gateway(pool, keeper, None).await
+}
+
 /// Starts a gateway whose logins are signed by whoever is named.
 pub(crate) async fn start_gateway_with(
     pool: &PgPool,

@@ -41,9 +41,11 @@ async fn insert_session_of(pool: &PgPool, user: &str, recording: &str) -> ExamSe
         ExamSessionId::generate(),
         ExecutionEnvironmentId::generate(),
     );
+    let exam = format!("demo-{recording}");
     sqlx::query!(
         "INSERT INTO exams (name, version, title, definition, digest, applied_by)
-         VALUES ('demo', 1, 'Demo', $1, '\\x00', 'test') ON CONFLICT DO NOTHING",
+         VALUES ($1, 1, 'Demo', $2, '\\x00', 'test') ON CONFLICT DO NOTHING",
+        exam,
         definition(recording)
     )
     .execute(pool)
@@ -52,10 +54,11 @@ async fn insert_session_of(pool: &PgPool, user: &str, recording: &str) -> ExamSe
     sqlx::query!(
         "INSERT INTO exam_sessions
              (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
-         VALUES ($1, $2, $3, 'demo', 1, now() + interval '1 minute', now() + interval '1 hour')",
+         VALUES ($1, $2, $3, $4, 1, now() + interval '1 minute', now() + interval '1 hour')",
         id.as_uuid(),
         user,
         environment.as_uuid(),
+        exam,
     )
     .execute(pool)
     .await
@@ -83,11 +86,7 @@ pub(crate) async fn insert_running(pool: &PgPool, user: &str) -> ExamSessionId {
 }
 
 /// One of an exam that wants its terminals recorded in that way.
-pub(crate) async fn insert_running_of(
-    pool: &PgPool,
-    user: &str,
-    recording: &str,
-) -> ExamSessionId {
+pub(crate) async fn insert_running_of(pool: &PgPool, user: &str, recording: &str) -> ExamSessionId {
     let session_id = insert_session_of(pool, user, recording).await;
     for state in ["initializing", "ready", "running"] {
         set_state(pool, session_id, state).await;
