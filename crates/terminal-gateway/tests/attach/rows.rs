@@ -41,7 +41,7 @@ async fn insert_session_of(pool: &PgPool, user: &str, recording: &str) -> ExamSe
         ExamSessionId::generate(),
         ExecutionEnvironmentId::generate(),
     );
-    let exam = format!("demo-{recording}");
+    let exam = format!("demo-{}", recording.replace('_', "-"));
     sqlx::query!(
         "INSERT INTO exams (name, version, title, definition, digest, applied_by)
          VALUES ($1, 1, 'Demo', $2, '\\x00', 'test') ON CONFLICT DO NOTHING",
