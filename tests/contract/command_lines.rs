@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 34] = [
+const OPERATOR: [&[&str]; 37] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -35,6 +35,9 @@ const OPERATOR: [&[&str]; 34] = [
     &["sessions", "explain"],
     &["sessions", "events"],
     &["sessions", "watch"],
+    &["recordings", "list"],
+    &["recordings", "verify"],
+    &["recordings", "export"],
     &["exams", "apply"],
     &["migrate", "up"],
     &["token", "issue"],

@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// Each library's binary and the verbs of its contract.
-const CONTRACT: [(&str, &[&str]); 9] = [
+const CONTRACT: [(&str, &[&str]); 10] = [
     ("session-identity", &["validate"]),
     (
         "session-lifecycle",
@@ -17,6 +17,7 @@ const CONTRACT: [(&str, &[&str]); 9] = [
         &["create", "status", "verify", "logs", "destroy"],
     ),
     ("environment-access", &["authorize", "explain", "deny"]),
+    ("session-recording", &["list", "verify", "export"]),
     ("session-status", &["get"]),
     ("failure-classification", &["classify", "codes"]),
     ("cleanup-ttl", &["check", "sweep", "plan"]),

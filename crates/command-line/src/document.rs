@@ -12,6 +12,7 @@ pub struct Document {
     pub(crate) data: Value,
     pub(crate) text: Option<String>,
     pub(crate) exit: Exit,
+    pub(crate) is_printed: bool,
 }
 
 impl Document {
@@ -26,6 +27,18 @@ impl Document {
             data,
             text: None,
             exit: Exit::Ok,
+            is_printed: false,
+        }
+    }
+
+    /// Prints nothing more: what was asked for is no JSON and is on stdout already.
+    pub const fn already_printed() -> Self {
+        Self {
+            schema: "",
+            data: Value::Null,
+            text: None,
+            exit: Exit::Ok,
+            is_printed: true,
         }
     }
 

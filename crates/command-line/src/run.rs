@@ -95,6 +95,9 @@ fn init_logs(filter: &str) -> Result<(), CliError> {
 }
 
 fn succeed(document: &Document, output: OutputFormat) -> ExitCode {
+    if document.is_printed {
+        return document.exit.into();
+    }
     let text = match output {
         OutputFormat::Json => document.to_json_line(),
         OutputFormat::Text => document.to_text(),

@@ -55,6 +55,9 @@ pub enum Command {
     /// Who may reach an environment
     #[command(subcommand)]
     Access(environment_access::cli::Command),
+    /// What terminals showed: listed, verified, exported
+    #[command(subcommand)]
+    Recordings(session_recording::cli::Command),
     /// The state of one session and its transitions
     #[command(subcommand)]
     Lifecycle(session_lifecycle::cli::Command),
@@ -100,6 +103,7 @@ impl RunCommand for Command {
             Self::Failures(command) => command.run(globals).await,
             Self::Environments(command) => Box::pin(command.run(globals)).await,
             Self::Access(command) => Box::pin(command.run(globals)).await,
+            Self::Recordings(command) => Box::pin(command.run(globals)).await,
             Self::Lifecycle(command) => Box::pin(command.run(globals)).await,
             Self::Cleanup(command) => Box::pin(command.run(globals)).await,
             Self::Identity(command) => command.run(globals).await,

@@ -1,25 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 mod codec;
 mod draft;
 mod entry;
+mod export;
 mod place;
 mod policy;
 mod recorder;
+mod replay;
 mod segment;
 mod spool;
 mod store;
 mod varint;
+mod verify;
 
 pub use codec::{Entries, EntryError, EntryProblem, TimedEntry, put_entry};
 pub use entry::{Entry, ExitStatus, Gap, GapReason, Marker, WindowSize};
+pub use export::{ExportError, ExportFormat, Exported, export};
 pub use place::Place;
 pub use policy::RecordingPolicy;
 pub use recorder::{
     Drained, OpenTapeError, PROCESS_QUEUE_BYTES, Recorder, RecorderHealth, RecorderSettings,
     SESSION_QUEUE_BYTES, SessionTape, SpoolState, StartError, Tape, TapeError,
 };
+pub use replay::{Moment, ReadError, Replay, ReplayError, Seen};
 pub use segment::{
     FIRST_HASH, Hash, LONGEST, MOST_RAW_BYTES, Segment, SegmentError, SegmentHeader,
 };
 pub use spool::SpoolFault;
+pub use store::{RecordingFilter, RecordingSummary, list_recordings};
+pub use verify::{Broken, GapRecord, ShellRecord, Verification, verify};

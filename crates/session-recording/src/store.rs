@@ -1,5 +1,7 @@
 //! The rows of recordings.
 
+mod head;
+mod read;
 mod ship;
 
 use std::time::{Duration, Instant};
@@ -11,6 +13,9 @@ use sqlx::PgConnection;
 use crate::place::Place;
 use crate::policy::RecordingPolicy;
 
+pub(crate) use head::{Head, load_head};
+pub use head::{RecordingFilter, RecordingSummary, list_recordings};
+pub(crate) use read::{StoredSegment, load_chain, load_next_segment, load_writers};
 pub(crate) use ship::ship;
 
 /// So long after its session a recording is closed: longer than a drain, in which the last is shipped.
@@ -94,4 +99,59 @@ pub(crate) async fn close_ended(conn: &mut PgConnection) -> Result<u64, sqlx::Er
     .execute(conn)
     .await?;
     Ok(closed.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use session_identity::ExecutionEnvironmentId;
+    use sqlx::PgPool;
+
+    use super::*;
+
+    /// A session that ended so many seconds ago.
+    async fn ended(conn: &mut PgConnection, seconds: f64) -> ExamSessionId {
+        let session = ExamSessionId::generate();
+        sqlx::query!(
+            "WITH exam AS (
+                 INSERT INTO exams (name, version, title, definition, digest, applied_by)
+                 VALUES ($3, 1, 'Demo', '{}', '\\x00', 'test') RETURNING name, version
+             )
+             INSERT INTO exam_sessions
+                 (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
+             SELECT $1, 'u-1', $2, name, version, now(), now() FROM exam",
+            session.as_uuid(),
+            ExecutionEnvironmentId::generate().as_uuid(),
+            format!("exam-{}", session.as_uuid().simple()),
+        )
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+        sqlx::query!(
+            "UPDATE exam_sessions
+             SET state = 'terminated', ending_kind = 'completed', version = 2,
+                 ended_at = now() - make_interval(secs => $2)
+             WHERE id = $1",
+            session.as_uuid(),
+            seconds,
+        )
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+        let policy = RecordingPolicy::FailOpen;
+        open_recording(conn, session, policy, false).await.unwrap();
+        session
+    }
+
+    #[sqlx::test(migrator = "migrations::MIGRATOR")]
+    async fn a_recording_is_closed_once_and_a_while_after_its_session(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let over = ended(&mut conn, 61.0).await;
+        let drained = ended(&mut conn, 30.0).await;
+        assert_eq!(close_ended(&mut conn).await.unwrap(), 1);
+        assert_eq!(close_ended(&mut conn).await.unwrap(), 0);
+        let closed = load_head(&mut conn, over).await.unwrap().unwrap();
+        assert_eq!(closed.final_hash, Some(closed.last_hash));
+        let open = load_head(&mut conn, drained).await.unwrap().unwrap();
+        assert_eq!((open.closed_at, open.final_hash), (None, None));
+    }
 }

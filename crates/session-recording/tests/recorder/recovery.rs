@@ -1,6 +1,6 @@
 //! A process that dies, and a database that is away, lose nothing that was durable.
 
-use session_recording::Recorder;
+use session_recording::{ExportFormat, Recorder, export, verify};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::runtime::Builder;
@@ -142,4 +142,36 @@ async fn a_spool_of_a_session_that_nobody_knows_keeps_no_other_back(pool: PgPool
     .await;
     let left = recorder.drain(PATIENCE).await;
     assert!(left.spooled_bytes > 0, "the lost session's stays");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn two_processes_that_record_one_session_make_one_chain(pool: PgPool) {
+    let spools = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let start = |spool: &tempfile::TempDir| Recorder::start(pool.clone(), settings(spool.path()));
+    let recorders = [start(&spools[0]).unwrap(), start(&spools[1]).unwrap()];
+    let session = session(&pool).await;
+    let tapes = [
+        tape(&recorders[0], session, 1).await,
+        tape(&recorders[1], session, 1).await,
+    ];
+    // A process that has been superseded may still hold what its successor asks for again.
+    for (tape, from, to) in [
+        (&tapes[0], 0, 150_000),
+        (&tapes[1], 100_000, 250_000),
+        (&tapes[0], 150_000, 200_000),
+    ] {
+        let length = usize::try_from(to - from).unwrap();
+        tape.output(from, noise(from, length)).await.unwrap();
+    }
+    let drained = tokio::join!(recorders[0].drain(PATIENCE), recorders[1].drain(PATIENCE));
+    assert_eq!(drained.0.spooled_bytes + drained.1.spooled_bytes, 0);
+    let mut conn = pool.acquire().await.unwrap();
+    let found = verify(&mut conn, session).await.unwrap().unwrap();
+    assert!(found.is_intact && found.gaps.is_empty(), "{found:?}");
+    let mut bytes = Vec::new();
+    let format = ExportFormat::Raw;
+    export(&mut conn, session, format, &mut bytes)
+        .await
+        .unwrap();
+    assert!(bytes == noise(0, 250_000), "every byte once");
 }

@@ -1,0 +1,56 @@
+//! The verbs of `session-recording`.
+
+mod export;
+mod list;
+mod verify;
+
+use clap::Subcommand;
+use command_line::{CliError, Document, Exit, GlobalArgs, RunCommand};
+use session_identity::ExamSessionId;
+
+use crate::replay::ReadError;
+
+/// What terminals showed.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List recordings, newest session first.
+    List(list::ListArgs),
+    /// Prove that a recording is the one that was made, and say what is missing in it.
+    ///
+    /// Walks the chain: every number, hash and offset. Exit code 9 when it is broken, with the first place.
+    Verify(verify::VerifyArgs),
+    /// Write a recording to a file, for a player or as the exact bytes.
+    Export(export::ExportArgs),
+}
+
+impl RunCommand for Command {
+    async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
+        match self {
+            Self::List(args) => list::run(args, globals).await,
+            Self::Verify(args) => verify::run(args, globals).await,
+            Self::Export(args) => export::run(args, globals).await,
+        }
+    }
+}
+
+fn no_recording(session_id: ExamSessionId) -> CliError {
+    CliError::not_found(format!("session {session_id} has no recording"))
+        .code("recording.not_found")
+        .field("session-id")
+        .next("session-recording list")
+}
+
+fn unreadable(error: ReadError) -> CliError {
+    match error {
+        ReadError::Database { source, .. } => source.into(),
+        ReadError::Damaged { session_id, source } => {
+            let message = "a segment of the recording is not what was recorded";
+            CliError::new(Exit::Unhealthy, message)
+                .code("recording.damaged")
+                .caused_by(&source)
+                .next(format!(
+                    "session-recording verify --session-id {session_id}"
+                ))
+        }
+    }
+}

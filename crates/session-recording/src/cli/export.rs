@@ -1,0 +1,106 @@
+//! `session-recording export`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use command_line::{CliError, Document, GlobalArgs};
+use serde_json::json;
+use session_identity::ExamSessionId;
+use sqlx::PgConnection;
+
+use super::{no_recording, unreadable};
+use crate::export::{ExportError, ExportFormat, Exported, export};
+use crate::store::load_head;
+
+/// Whose recording, and where to.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The session
+    #[arg(long, value_name = "ID")]
+    session_id: ExamSessionId,
+    /// The format
+    #[arg(long, value_enum, default_value_t = ExportFormat::AsciicastV3)]
+    format: ExportFormat,
+    /// A file that does not exist yet, or - for stdout, which then carries the export and no document
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+pub(super) async fn run(args: ExportArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+    let mut conn = globals.connect().await?.acquire().await?;
+    if load_head(&mut conn, args.session_id).await?.is_none() {
+        return Err(no_recording(args.session_id));
+    }
+    if args.to == Path::new("-") {
+        return to_stdout(&mut conn, &args).await;
+    }
+    let exported = to_file(&mut conn, &args).await?;
+    let data = json!({
+        "session_id": args.session_id,
+        "format": args.format,
+        "to": args.to,
+        "moments": exported.moments,
+        "output_bytes": exported.output_bytes,
+        "gap_bytes": exported.gap_bytes,
+    });
+    let text = format!(
+        "{} bytes of output to {}, {} missing",
+        exported.output_bytes,
+        args.to.display(),
+        exported.gap_bytes
+    );
+    Ok(Document::new("session-recording/export.v1", data).with_text(text))
+}
+
+/// A closed pipe is the reader's choice, as everywhere.
+async fn to_stdout(conn: &mut PgConnection, args: &ExportArgs) -> Result<Document, CliError> {
+    let mut stdout = BufWriter::new(io::stdout());
+    match export(conn, args.session_id, args.format, &mut stdout).await {
+        Err(ExportError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+            // What could not be written is not tried again when the writer goes.
+            drop(stdout.into_parts());
+        }
+        exported => drop(exported.map_err(|error| not_exported(error, &args.to))?),
+    }
+    Ok(Document::already_printed())
+}
+
+async fn to_file(conn: &mut PgConnection, args: &ExportArgs) -> Result<Exported, CliError> {
+    let file = create(&args.to)?;
+    let mut file = BufWriter::new(file);
+    let exported = export(conn, args.session_id, args.format, &mut file).await;
+    exported.map_err(|error| {
+        drop(file);
+        // Half an export must not pass for a whole one; the error above is what is to be told.
+        fs::remove_file(&args.to).ok();
+        not_exported(error, &args.to)
+    })
+}
+
+/// What a candidate typed or saw is nobody else's to read.
+fn create(path: &Path) -> Result<File, CliError> {
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    created.map_err(|error| {
+        let message = format!("{} cannot be made", path.display());
+        CliError::usage("to", message)
+            .caused_by(&error)
+            .next("name a file that does not exist, in a directory that may be written")
+    })
+}
+
+fn not_exported(error: ExportError, to: &Path) -> CliError {
+    match error {
+        ExportError::Read(error) => unreadable(error),
+        ExportError::Write { source, .. } => {
+            let message = format!("{} does not take the recording", to.display());
+            CliError::transient(message)
+                .field("to")
+                .caused_by(&source)
+                .next("free space, or name another file")
+        }
+    }
+}

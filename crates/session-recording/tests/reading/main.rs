@@ -1,0 +1,11 @@
+//! What was recorded, listed, verified and exported, by the command line and the library.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod command_line;
+mod export;
+#[path = "../recorder/support.rs"]
+#[expect(dead_code, reason = "shared with the tests of the recorder")]
+mod support;
+mod tampering;
+mod writing;
