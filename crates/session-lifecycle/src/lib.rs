@@ -24,8 +24,9 @@ pub use request::{
 };
 pub use state::{SessionState, TRANSITIONS, UnknownState, allowed_from, is_allowed};
 pub use store::{
-    SessionFilter, advance, check_extension, count_sessions, extend, extensions, find_due,
-    find_past_startup, find_sessions, history, insert_session, list_sessions, load_session,
-    lock_session, recall_request, remember_request,
+    SessionFilter, advance, check_extension, count_old_request_keys, count_sessions,
+    delete_old_request_keys, extend, extensions, find_due, find_past_startup, find_sessions,
+    history, insert_session, list_sessions, load_session, lock_session, recall_request,
+    remember_request,
 };
 pub use transition::decide;

@@ -15,5 +15,7 @@ pub use extension::{check_extension, extend, extensions};
 pub use history::history;
 pub use insert::insert_session;
 pub use list::{SessionFilter, count_sessions, find_sessions, list_sessions};
-pub use request_key::{recall_request, remember_request};
+pub use request_key::{
+    count_old_request_keys, delete_old_request_keys, recall_request, remember_request,
+};
 pub use session::{load_session, lock_session};

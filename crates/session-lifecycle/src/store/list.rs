@@ -21,7 +21,7 @@ pub struct SessionFilter {
     /// Only ids before this one: the last id of the page before.
     pub before: Option<ExamSessionId>,
     /// Only ids whose last 30 bits are these: what the reference that a candidate reads aloud knows
-    /// of them. No index serves it, so that every session is looked at.
+    /// of them.
     pub id_tail: Option<u32>,
     /// Only failed with this code.
     pub failure_code: Option<String>,
@@ -50,6 +50,7 @@ pub async fn list_sessions(
            AND ($2::text IS NULL OR s.exam_name = $2)
            AND (cardinality($3::text[]) = 0 OR s.state = ANY ($3))
            AND ($4::uuid IS NULL OR s.id < $4)
+           -- Word for word what the index exam_sessions_reference holds.
            AND ($6::bigint IS NULL
                 OR ('x' || right(s.id::text, 8))::bit(32)::bigint & ((1 << 30) - 1) = $6)
            AND ($7::text IS NULL OR s.failure_code = $7)

@@ -4,7 +4,7 @@ use session_identity::UserId;
 use session_lifecycle::{
     SessionFilter, SessionState, count_sessions, find_sessions, list_sessions,
 };
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::fixtures::{EXAM, session_in, with_exam};
 
@@ -117,4 +117,75 @@ async fn every_state_is_counted_also_those_without_sessions(pool: PgPool) {
     let wanted =
         SessionState::ALL.map(|state| (state, i64::from(state == SessionState::Ready) * 2));
     assert_eq!(counts, wanted);
+}
+
+/// Ended sessions of another exam, all newer than the others.
+const OTHERS: i32 = 5_000;
+
+async fn add_others(conn: &mut PgConnection) {
+    sqlx::query!(
+        "INSERT INTO exams (name, version, title, definition, digest, applied_by)
+         VALUES ('other', 1, 'Other', '{}', '', 'test')"
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    sqlx::query!(
+        "INSERT INTO exam_sessions (id, user_id, environment_id, exam_name, exam_version, ready_by,
+                                    absolute_end)
+         SELECT ('ffffffff-ffff-7fff-8000-' || lpad(to_hex(number), 12, '0'))::uuid,
+                'u-' || number, gen_random_uuid(), 'other', 1, now(), now() + interval '1 h'
+         FROM generate_series(1, $1::integer) AS number",
+        OTHERS
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    sqlx::raw_sql("ANALYZE exam_sessions")
+        .execute(conn)
+        .await
+        .unwrap();
+}
+
+/// Lists by a filter that one session passes, and says how many rows were read for it.
+async fn read_to_find_one(pool: &PgPool, filter: &SessionFilter) -> i64 {
+    // Of its own: a connection counts for a second what its earlier transactions read, too.
+    let mut connection = PgConnection::connect_with(&pool.connect_options())
+        .await
+        .unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    let found = list_sessions(&mut transaction, filter, 9).await.unwrap();
+    assert_eq!(found.len(), 1, "{filter:?}");
+    sqlx::query_scalar!(
+        r#"SELECT COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0) AS "read!"
+           FROM pg_stat_xact_user_tables WHERE relname = 'exam_sessions'"#
+    )
+    .fetch_one(&mut *transaction)
+    .await
+    .unwrap()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_index_spares_who_asks_for_an_exam_or_a_reference_all_other_sessions(pool: PgPool) {
+    let mut conn = with_exam(&pool).await;
+    let wanted = session_in(&mut conn, "u-1", SessionState::Ready).await;
+    add_others(&mut conn).await;
+    let by_exam = SessionFilter {
+        exam_name: Some(EXAM.to_owned()),
+        ..SessionFilter::default()
+    };
+    let by_reference = SessionFilter {
+        id_tail: u32::try_from(wanted.id.as_uuid().as_u128() & 0x3FFF_FFFF).ok(),
+        ..SessionFilter::default()
+    };
+    for (filter, index) in [
+        (by_exam, "DROP INDEX exam_sessions_exam"),
+        (by_reference, "DROP INDEX exam_sessions_reference"),
+    ] {
+        let read = read_to_find_one(&pool, &filter).await;
+        assert!(read <= 10, "{read} rows were read with {filter:?}");
+        sqlx::raw_sql(index).execute(&pool).await.unwrap();
+        let read = read_to_find_one(&pool, &filter).await;
+        assert!(read >= i64::from(OTHERS), "{read} without the index");
+    }
 }

@@ -1,9 +1,16 @@
 //! What an Idempotency-Key stands for.
 
+use std::time::Duration;
+
 use session_identity::ExamSessionId;
-use session_lifecycle::{RememberError, Remembered, recall_request, remember_request};
+use session_lifecycle::{
+    RememberError, Remembered, SessionState, count_old_request_keys, delete_old_request_keys,
+    recall_request, remember_request,
+};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
+
+use crate::fixtures::{session_in, with_exam};
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_key_stands_for_the_first_request_of_its_principal(pool: PgPool) {
@@ -73,4 +80,35 @@ async fn keys_outside_their_length_are_refused_before_the_database_sees_them(poo
             .unwrap_err();
         assert!(matches!(refused, RememberError::KeyLength { length: told } if told == length));
     }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn keys_go_in_batches_when_their_session_is_long_over_and_never_while_it_lives(pool: PgPool) {
+    let mut conn = with_exam(&pool).await;
+    let live = session_in(&mut conn, "u-live", SessionState::Running).await;
+    let over = session_in(&mut conn, "u-over", SessionState::Terminated).await;
+    for (key, session) in [("live", live.id), ("over-1", over.id), ("over-2", over.id)] {
+        remember_request(&mut conn, "enrol", key, b"a", session)
+            .await
+            .unwrap();
+    }
+    sqlx::raw_sql("UPDATE idempotency_keys SET created_at = now() - interval '8 days'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    // All are old, but the session of two has ended only now.
+    let week = Duration::from_hours(7 * 24);
+    assert_eq!(count_old_request_keys(&mut conn, week).await.unwrap(), 0);
+    assert_eq!(
+        delete_old_request_keys(&mut conn, week, 9).await.unwrap(),
+        0
+    );
+    let none = Duration::ZERO;
+    assert_eq!(count_old_request_keys(&mut conn, none).await.unwrap(), 2);
+    for left in [1, 1, 0] {
+        let deleted = delete_old_request_keys(&mut conn, none, 1).await;
+        assert_eq!(deleted.unwrap(), left);
+    }
+    let used = recall_request(&mut conn, "enrol", "live", b"a").await;
+    assert_eq!(used.unwrap(), Some(Remembered::Same(live.id)));
 }
