@@ -6,6 +6,10 @@ mod clearing;
 mod error;
 mod patience;
 
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
+use futures_util::future::FusedFuture;
 use serde::Serialize;
 use serde_json::Value;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
@@ -53,7 +57,8 @@ pub struct TrialProof {
 ///
 /// It bears an install id of its own, which no sweep and no count of this database's environments
 /// looks for; what a killed trial has left is removed afterwards, as [`clear_trials`] does. Once
-/// `stop` is over, the trial is broken off. Dropped, it leaves its environment to the next trial.
+/// `stop` is over, the trial is broken off; while it clears, it still removes its own environment, and
+/// is interrupted all the same. Dropped, it leaves its environment to the next trial.
 ///
 /// # Errors
 /// [`TrialError`], which names the check that failed. The environment is destroyed in any case.
@@ -70,17 +75,58 @@ pub async fn prove_exam(
         runtime,
         spec: describe(&facts, exam),
     };
-    let tried = attempt(&mut trial, stop).await;
+    // Over once, it is asked again: it may come while the environment is removed.
+    let mut stop = pin!(stop.fuse());
+    let tried = attempt(&mut trial, stop.as_mut()).await;
     let spec = trial.spec;
-    let cleared = clearing::clear(runtime, &spec.runtime_name()).await;
+    let mut is_stopped = matches!(tried, Err(TrialError::Interrupted { .. }));
+    let name = spec.runtime_name();
+    let clear = clearing::clear(runtime, &name);
+    let cleared = heeding(stop.as_mut(), &mut is_stopped, clear).await;
     // Who interrupts does not want to wait for what others have left.
-    if !matches!(tried, Err(TrialError::Interrupted { .. })) {
-        clearing::clear_abandoned(runtime, spec.install_id, facts.now).await;
+    let others = clearing::clear_abandoned(runtime, spec.install_id, facts.now);
+    if !is_stopped && !unless_stopped(stop, others).await {
+        is_stopped = true;
     }
+    let tried = match tried {
+        Ok(_) if is_stopped => Err(TrialError::Interrupted { left: None }),
+        tried => tried,
+    };
     match (tried, cleared) {
-        (Err(failed), Err(_)) => Err(failed.and_left(spec.runtime_name())),
+        (Err(failed), Err(_)) => Err(failed.and_left(name)),
         (tried, Ok(())) => tried,
         (Ok(_), Err(left)) => Err(left),
+    }
+}
+
+/// Does what is not broken off, and takes notice of a stop meanwhile.
+async fn heeding<T>(
+    mut stop: impl FusedFuture<Output = ()> + Unpin,
+    is_stopped: &mut bool,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = &mut stop, if !stop.is_terminated() => *is_stopped = true,
+        }
+    }
+}
+
+/// Does what may be broken off. Returns whether it came to its end.
+async fn unless_stopped(
+    stop: impl FusedFuture<Output = ()> + Unpin,
+    work: impl Future<Output = ()>,
+) -> bool {
+    if stop.is_terminated() {
+        work.await;
+        return true;
+    }
+    tokio::select! {
+        biased;
+        () = stop => false,
+        () = work => true,
     }
 }
 
@@ -170,6 +216,25 @@ async fn judged(trial: &Trial<'_>, tried: Tried) -> Result<TrialProof, TrialErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_stop_while_the_environment_is_removed_is_heeded_and_breaks_nothing_off() {
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let mut stop = pin!(async { told.await.expect("told") }.fuse());
+        let mut is_stopped = false;
+        let work = async {
+            tell.send(()).expect("somebody listens");
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            "removed"
+        };
+        let done = heeding(stop.as_mut(), &mut is_stopped, work).await;
+        assert_eq!((done, is_stopped), ("removed", true));
+        assert!(unless_stopped(stop, async {}).await, "it is over already");
+        let stopped = pin!(std::future::ready(()).fuse());
+        let broken_off = !unless_stopped(stopped, std::future::pending()).await;
+        assert!(broken_off);
+    }
 
     #[test]
     fn trials_of_one_database_bear_one_id_that_is_nobody_s_environments() {

@@ -86,7 +86,20 @@ pub enum RetryRule {
     Wait,
 }
 
+/// How many environments may be tried for one session, or one trial of an exam, inside its startup
+/// budget.
+pub const MAX_ATTEMPTS_PER_SESSION: i32 = 3;
+
 impl RetryRule {
+    /// Tells whether another environment may be tried after this attempt, the first being 1.
+    pub const fn allows_another_after(self, attempt: i32) -> bool {
+        match self {
+            Self::Never | Self::Wait => false,
+            Self::Once => attempt < 2,
+            Self::WithinBudget => attempt < MAX_ATTEMPTS_PER_SESSION,
+        }
+    }
+
     /// Returns the word used in documents.
     pub const fn as_str(self) -> &'static str {
         match self {

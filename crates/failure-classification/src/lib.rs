@@ -19,7 +19,7 @@ mod signal;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-pub use class::{Attribution, FailureClass, Phase, RetryRule};
+pub use class::{Attribution, FailureClass, MAX_ATTEMPTS_PER_SESSION, Phase, RetryRule};
 pub use classify::{Classified, classify};
 pub use code::{FailureCode, UnknownCode};
 pub use context::{ContextError, classify_context};

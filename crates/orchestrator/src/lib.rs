@@ -31,5 +31,5 @@ pub use jobs::{
 };
 pub use request::{RequestError, Requested, SessionRequest, request_session};
 pub use sweep::{SweepLoop, SweepReport, Sweeps};
-pub use verdict::{MAX_ATTEMPTS_PER_SESSION, Seen, Verdict, decide};
+pub use verdict::{Seen, Verdict, decide};
 pub use work::{Workshop, registry};

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use failure_classification::{Classified, RetryRule};
 
-/// How many environments may be tried for one session inside its startup budget.
-pub const MAX_ATTEMPTS_PER_SESSION: i32 = 3;
-
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -47,15 +44,14 @@ pub fn decide(classified: &Classified, attempt: i32, seen: Seen, budget_left: bo
     }
     match classified.retry {
         RetryRule::Wait => Verdict::LookAgain,
-        RetryRule::Once if attempt < 2 => Verdict::NewAttempt,
-        RetryRule::WithinBudget if attempt < MAX_ATTEMPTS_PER_SESSION => Verdict::NewAttempt,
+        rule if rule.allows_another_after(attempt) => Verdict::NewAttempt,
         RetryRule::Never | RetryRule::Once | RetryRule::WithinBudget => Verdict::Fail,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use failure_classification::{Phase, Signal, classify};
+    use failure_classification::{MAX_ATTEMPTS_PER_SESSION, Phase, Signal, classify};
 
     use super::*;
 

@@ -72,6 +72,8 @@ pub(super) fn trial(error: TrialError) -> CliError {
     // Where that is all that failed, the message names it.
     let is_message = matches!(error, TrialError::Left { .. });
     let left = error.left().filter(|_| !is_message).cloned();
+    // A database that does not answer says everywhere the same.
+    let is_store = matches!(error, TrialError::Store { .. });
     let mut answer = match error {
         TrialError::Unusable { first, others } => unusable(&first, &others),
         TrialError::Failed { source, .. } => runtime(&source),
@@ -83,9 +85,11 @@ pub(super) fn trial(error: TrialError) -> CliError {
             left
         }
         TrialError::Interrupted { .. } => CliError::conflict("").code("trial.interrupted"),
-        TrialError::Store(error) => return store(error),
+        TrialError::Store { source, .. } => store(source),
     };
-    answer.message = message;
+    if !is_store {
+        answer.message = message;
+    }
     answer.field = field.map(str::to_owned);
     let left = left.map(|name| format!("{name} is left: remove it from the runtime"));
     answer.causes.extend(left);

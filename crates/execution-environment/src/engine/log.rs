@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::query_parameters::LogsOptionsBuilder;
 use failure_classification::Signal;
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use super::{EngineRuntime, inspect};
-use crate::excerpt::{Ending, bounded};
+use crate::excerpt::{CutOff, bounded, read_ending};
 use crate::{RuntimeError, RuntimeUid};
 
 const OPERATION: &str = "log";
@@ -22,10 +24,14 @@ pub(super) async fn log(
     lines: u32,
 ) -> Result<String, RuntimeError> {
     inspect::inspect_uid(runtime, OPERATION, uid).await?;
-    match tokio::time::timeout(LIMIT, tail(runtime, uid, lines, BYTES)).await {
-        Ok((tail, None)) => Ok(tail),
-        Ok((_, Some(error))) => Err(unreadable(&error.to_string()).with_source(error)),
-        Err(_) => Err(unreadable(&format!("no log within {} s", LIMIT.as_secs()))),
+    let until = Instant::now() + LIMIT;
+    match tail(runtime, uid, lines, BYTES, until).await {
+        (tail, None) => Ok(tail),
+        (_, Some(CutOff::Broken(error))) => Err(unreadable(&error.to_string()).with_source(error)),
+        (tail, Some(CutOff::Slow)) if tail.is_empty() => {
+            Err(unreadable(&format!("no log within {} s", LIMIT.as_secs())))
+        }
+        (tail, Some(cut_off)) => Ok(format!("{tail}\n{cut_off}")),
     }
 }
 
@@ -45,19 +51,14 @@ pub(super) async fn tail(
     uid: &RuntimeUid,
     lines: u32,
     bytes: usize,
-) -> (String, Option<Error>) {
+    until: Instant,
+) -> (String, Option<CutOff<Error>>) {
     let options = LogsOptionsBuilder::default()
         .stdout(true)
         .stderr(true)
         .tail(&lines.to_string())
         .build();
-    let mut pieces = runtime.docker.logs(uid.as_str(), Some(options));
-    let mut tail = Ending::of(bytes);
-    while let Some(piece) = pieces.next().await {
-        match piece {
-            Ok(piece) => tail.push(&piece.into_bytes()),
-            Err(error) => return (tail.into_text(), Some(error)),
-        }
-    }
-    (tail.into_text(), None)
+    let pieces = runtime.docker.logs(uid.as_str(), Some(options));
+    let pieces = pieces.map(|piece| piece.map(LogOutput::into_bytes));
+    read_ending(pieces, bytes, until).await
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use failure_classification::Signal;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{EngineRuntime, inspect, log};
 use crate::{RuntimeError, RuntimeUid};
@@ -11,6 +12,8 @@ use crate::{RuntimeError, RuntimeUid};
 const OPERATION: &str = "snapshot";
 /// Evidence must not hold up a destruction.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Of that, what the log may take: without it there still is the status.
+const LOG: Duration = Duration::from_secs(3);
 const LINES: u32 = 50;
 const BYTES: usize = 16 * 1024;
 
@@ -45,9 +48,9 @@ async fn take(runtime: &EngineRuntime, uid: &RuntimeUid) -> Result<Value, Runtim
 
 /// A log that cannot be read is part of the evidence, not a failure.
 async fn log_tail(runtime: &EngineRuntime, uid: &RuntimeUid) -> String {
-    let (mut tail, error) = log::tail(runtime, uid, LINES, BYTES).await;
-    if let Some(error) = error {
-        tail.extend(["(log not readable: ", &error.to_string(), ")"]);
+    let until = Instant::now() + LOG;
+    match log::tail(runtime, uid, LINES, BYTES, until).await {
+        (tail, None) => tail,
+        (tail, Some(cut_off)) => format!("{tail}{cut_off}"),
     }
-    tail
 }

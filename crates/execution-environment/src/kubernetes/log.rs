@@ -7,10 +7,11 @@ use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use kube::client::Body;
+use tokio::time::Instant;
 
 use super::call::{Fault, open};
 use super::{CONTAINER, KubernetesRuntime, objects};
-use crate::excerpt::Ending;
+use crate::excerpt::read_ending;
 use crate::{RuntimeError, RuntimeName, RuntimeUid};
 
 const OPERATION: &str = "log";
@@ -32,20 +33,30 @@ pub(super) async fn log(
     uid: &RuntimeUid,
     lines: u32,
 ) -> Result<String, RuntimeError> {
+    let until = Instant::now() + LIMIT;
     let read = async {
         objects::get_uid::<Pod>(runtime, OPERATION, name, uid).await?;
-        let tail = tail(runtime, OPERATION, name, lines.into(), BYTES).await;
+        let bounds = Bounds {
+            lines: lines.into(),
+            bytes: BYTES,
+            until,
+        };
+        let tail = tail(runtime, OPERATION, name, &bounds).await;
         tail.map_err(|fault| fault.into_error(name.as_str()))
     };
-    tokio::time::timeout(LIMIT, read).await.unwrap_or_else(|_| {
-        let signal = Signal::RuntimeUnavailable {
-            operation: OPERATION.to_owned(),
-            status: None,
-            message: format!("no log within {} s", LIMIT.as_secs()),
-            retry_after_ms: None,
-        };
-        Err(RuntimeError::new(OPERATION, signal))
-    })
+    // What was read by then is told by the tail itself: a little later than its own time.
+    let late = until + LIMIT / 10;
+    tokio::time::timeout_at(late, read)
+        .await
+        .unwrap_or_else(|_| {
+            let signal = Signal::RuntimeUnavailable {
+                operation: OPERATION.to_owned(),
+                status: None,
+                message: format!("no log within {} s", LIMIT.as_secs()),
+                retry_after_ms: None,
+            };
+            Err(RuntimeError::new(OPERATION, signal))
+        })
 }
 
 /// Opens the environment's log from its beginning and follows it. Bounded in time by the caller.
@@ -68,27 +79,35 @@ pub(super) async fn follow(
     })
 }
 
-/// The last bytes of the last lines of the environment's log. They are cut here: a bound that the
-/// server is given is one from the beginning of those lines.
+/// How much of a log is read, and for how long.
+pub(super) struct Bounds {
+    pub(super) lines: i64,
+    pub(super) bytes: usize,
+    pub(super) until: Instant,
+}
+
+/// The last bytes of the last lines of the environment's log, and in its last line why that is not its
+/// end, if it is not. They are cut here: a bound that the server is given is one from the beginning of
+/// those lines.
 pub(super) async fn tail(
     runtime: &KubernetesRuntime,
     operation: &'static str,
     name: &RuntimeName,
-    lines: i64,
-    at_most: usize,
+    bounds: &Bounds,
 ) -> Result<String, Fault> {
     let params = LogParams {
-        tail_lines: Some(lines),
+        tail_lines: Some(bounds.lines),
         ..of_environment()
     };
     let request = objects::requests::<Pod>(runtime).logs(name.as_str(), &params);
-    let mut body = open(runtime, operation, request).await?.into_body();
-    let mut tail = Ending::of(at_most);
-    // What came before a broken end is evidence, too.
-    while let Some(Ok(frame)) = body.frame().await {
-        tail.push(&frame.into_data().unwrap_or_default());
-    }
-    Ok(tail.into_text())
+    let body = open(runtime, operation, request).await?.into_body();
+    let pieces = body.into_data_stream();
+    let (tail, cut_off) = read_ending(pieces, bounds.bytes, bounds.until).await;
+    // What came before it is evidence, too.
+    Ok(match cut_off {
+        None => tail,
+        Some(cut_off) => format!("{tail}\n{cut_off}"),
+    })
 }
 
 fn of_environment() -> LogParams {

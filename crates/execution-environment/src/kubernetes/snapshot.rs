@@ -6,6 +6,7 @@ use failure_classification::Signal;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{ListParams, ObjectList};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::call::{QUICK, ask};
 use super::{KubernetesRuntime, log, objects, status};
@@ -62,8 +63,14 @@ async fn take(
 /// The keeper's diagnostics; terminal output never goes there. A log that cannot be read is part
 /// of the evidence, not a failure.
 async fn log_tail(runtime: &KubernetesRuntime, name: &RuntimeName) -> String {
-    let tail = log::tail(runtime, OPERATION, name, LINES, BYTES);
-    match tokio::time::timeout(DETAILS, tail).await {
+    let bounds = log::Bounds {
+        lines: LINES,
+        bytes: BYTES,
+        until: Instant::now() + DETAILS,
+    };
+    let tail = log::tail(runtime, OPERATION, name, &bounds);
+    // The tail tells by itself what it has read until its time is over.
+    match tokio::time::timeout(DETAILS + DETAILS / 10, tail).await {
         Ok(Ok(tail)) => tail,
         Ok(Err(fault)) => format!("(log not readable: {})", fault.into_error(name.as_str())),
         Err(_) => "(log not readable in time)".to_owned(),

@@ -66,8 +66,20 @@ pub enum TrialError {
         source: Option<RuntimeError>,
     },
     /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    #[error("have the database's part of the trial")]
+    Store {
+        /// Why.
+        #[source]
+        source: StoreError,
+        /// The environment, where it could not be removed either.
+        left: Option<RuntimeName>,
+    },
+}
+
+impl From<StoreError> for TrialError {
+    fn from(source: StoreError) -> Self {
+        Self::Store { source, left: None }
+    }
 }
 
 impl TrialError {
@@ -100,8 +112,11 @@ impl TrialError {
     /// Adds that the environment could not be removed either.
     #[must_use]
     pub(super) fn and_left(mut self, name: RuntimeName) -> Self {
-        if let Self::Failed { left, .. } | Self::Interrupted { left } = &mut self {
-            *left = Some(name);
+        match &mut self {
+            Self::Failed { left, .. } | Self::Interrupted { left } | Self::Store { left, .. } => {
+                *left = Some(name);
+            }
+            Self::Unusable { .. } | Self::Left { .. } => {}
         }
         self
     }
@@ -109,9 +124,11 @@ impl TrialError {
     /// Names the environment that is still in the runtime.
     pub fn left(&self) -> Option<&RuntimeName> {
         match self {
-            Self::Failed { left, .. } | Self::Interrupted { left } => left.as_ref(),
+            Self::Failed { left, .. } | Self::Interrupted { left } | Self::Store { left, .. } => {
+                left.as_ref()
+            }
             Self::Left { name, .. } => Some(name),
-            Self::Unusable { .. } | Self::Store(_) => None,
+            Self::Unusable { .. } => None,
         }
     }
 
@@ -130,7 +147,7 @@ impl TrialError {
             Self::Unusable { .. }
             | Self::Interrupted { .. }
             | Self::Left { .. }
-            | Self::Store(_) => None,
+            | Self::Store { .. } => None,
         }
     }
 
@@ -155,7 +172,7 @@ impl TrialError {
             Self::Failed { check, source, .. } => of_signal(*check, &source.signal).to_owned(),
             Self::Interrupted { .. } => "run it again".to_owned(),
             Self::Left { name, .. } => format!("remove {name} from the runtime, and run it again"),
-            Self::Store(_) => "run it again once the database answers".to_owned(),
+            Self::Store { .. } => "run it again once the database answers".to_owned(),
         }
     }
 }
@@ -251,5 +268,7 @@ mod tests {
         assert_eq!(error.and_left(name.clone()).left(), Some(&name));
         let interrupted = TrialError::Interrupted { left: None };
         assert_eq!(interrupted.and_left(name.clone()).left(), Some(&name));
+        let unasked = TrialError::from(StoreError::Database(sqlx::Error::PoolTimedOut));
+        assert_eq!(unasked.and_left(name.clone()).left(), Some(&name));
     }
 }

@@ -8,9 +8,6 @@ use tokio::time::Instant;
 use super::error::{TrialCheck, TrialError, of_environment};
 use crate::RuntimeError;
 
-/// As many as a session has.
-const ATTEMPTS: i32 = 3;
-
 /// Believes a setback once it has lasted, and was seen as often, as its code demands; what may pass
 /// by itself, only once the budget is spent.
 #[derive(Default)]
@@ -99,11 +96,8 @@ pub(super) fn may_pass_in_another(failed: &TrialError, attempt: i32) -> bool {
     let TrialError::Failed { source, .. } = failed else {
         return false;
     };
-    match classify(&source.signal, SessionPhase::BeforeReady).retry {
-        RetryRule::Once => attempt < 2,
-        RetryRule::WithinBudget => attempt < ATTEMPTS,
-        RetryRule::Never | RetryRule::Wait => false,
-    }
+    let verdict = classify(&source.signal, SessionPhase::BeforeReady);
+    verdict.retry.allows_another_after(attempt)
 }
 
 #[cfg(test)]
