@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use cleanup_ttl::RecordArgs;
 use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use execution_environment::RuntimeArgs;
 use job_queue::WorkerConfig;
@@ -40,6 +41,10 @@ pub struct WorkerArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub slots: u16,
+
+    /// How long records are kept.
+    #[command(flatten)]
+    pub records: RecordArgs,
 
     /// Logging.
     #[command(flatten)]

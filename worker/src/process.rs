@@ -111,7 +111,11 @@ impl Worker {
         });
         let environments = environments.hold_with(&environments_holder).build();
         let sessions = sessions.build();
-        let sweeps = SweepLoop::new(workshop, Sweeps::default(), environments.incarnation());
+        let sweeps = Sweeps {
+            records: args.records.into(),
+            ..Sweeps::default()
+        };
+        let sweeps = SweepLoop::new(workshop, sweeps, environments.incarnation());
         let admin = AdminServer::bind(args.admin_listen).await?;
         Ok(Self {
             environments,

@@ -5,15 +5,18 @@ mod plan;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use environment_access::first_access_at;
 use serde::Serialize;
 use session_identity::{Actor, ExamSessionId};
 use session_lifecycle::cli::cli_error;
 use session_lifecycle::{EndingKind, Provenance, SessionState, load_session};
 use sqlx::PgConnection;
 
+use crate::records::goes_at;
 use crate::{
-    Deadline, DeadlineKind, ExpiryPolicy, SweepError, Verdict, database_now, expire_due, judge,
-    next_deadline, preview_due,
+    Deadline, DeadlineKind, ExpiryPolicy, RecordArgs, RecordCounts, RecordRetention, SweepError,
+    Verdict, count_old_records, database_now, expire_due, judge, next_deadline, preview_due,
+    remove_old_records,
 };
 
 /// Says when a session's time is over, and ends those whose time is.
@@ -21,7 +24,8 @@ use crate::{
 pub enum Command {
     /// Show a session's next deadline and what happens at it.
     Check(CheckArgs),
-    /// End every session whose time is over. Environments are torn down by the worker.
+    /// End every session whose time is over, and remove old records. Environments are torn down by the
+    /// worker.
     Sweep(SweepArgs),
     /// Say what every sweep would do now if it is not paused, and do nothing.
     ///
@@ -35,22 +39,28 @@ pub struct CheckArgs {
     /// The session's id.
     #[arg(long, value_name = "ID")]
     session_id: ExamSessionId,
+    /// How long records are kept.
+    #[command(flatten)]
+    records: RecordArgs,
 }
 
 /// Says how to sweep.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// Say what would end, and end nothing.
+    /// Say what would end and go, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// How long records are kept.
+    #[command(flatten)]
+    records: RecordArgs,
 }
 
 impl RunCommand for Command {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
-            Self::Check(args) => check(globals, args.session_id).await,
-            Self::Sweep(args) if args.dry_run => preview(globals).await,
-            Self::Sweep(_) => sweep(globals).await,
+            Self::Check(args) => check(globals, args).await,
+            Self::Sweep(args) if args.dry_run => preview(globals, &args.records.into()).await,
+            Self::Sweep(args) => sweep(globals, &args.records.into()).await,
             Self::Plan(args) => plan::run(*args, globals).await,
         }
     }
@@ -65,9 +75,13 @@ struct Checked {
     remaining_ms: Option<i64>,
     verdict: Verdict,
     next: &'static str,
+    /// When the first line of its access log goes; null without one.
+    access_log_goes_at: Option<DateTime<Utc>>,
 }
 
-async fn check(globals: &GlobalArgs, session_id: ExamSessionId) -> Result<Document, CliError> {
+async fn check(globals: &GlobalArgs, args: CheckArgs) -> Result<Document, CliError> {
+    let session_id = args.session_id;
+    let retention = RecordRetention::from(args.records);
     let mut conn = globals.connect().await?.acquire().await?;
     let session = load_session(&mut conn, session_id)
         .await
@@ -82,6 +96,8 @@ async fn check(globals: &GlobalArgs, session_id: ExamSessionId) -> Result<Docume
     let deadline = next_deadline(&session);
     let verdict = judge(&session, server_time);
     let next = what_next(&verdict);
+    let first = first_access_at(&mut conn, session_id).await;
+    let first = first.map_err(|error| failed(error.into()))?;
     let checked = Checked {
         session_id,
         state: session.state,
@@ -90,6 +106,7 @@ async fn check(globals: &GlobalArgs, session_id: ExamSessionId) -> Result<Docume
         remaining_ms: deadline.map(|next| (next.at - server_time).num_milliseconds()),
         verdict,
         next,
+        access_log_goes_at: goes_at(first, retention.access_log),
     };
     let text = format!("{session_id} {}: {next}\n", session.state);
     Ok(Document::new("cleanup-ttl/check.v1", checked).with_text(text))
@@ -118,11 +135,15 @@ struct Ended {
 struct Swept {
     dry_run: bool,
     ended: Vec<Ended>,
+    /// Old records that went or would go.
+    records: RecordCounts,
 }
 
-async fn preview(globals: &GlobalArgs) -> Result<Document, CliError> {
+async fn preview(globals: &GlobalArgs, retention: &RecordRetention) -> Result<Document, CliError> {
     let mut conn = globals.connect().await?.acquire().await?;
-    Ok(told(true, due(&mut conn).await?))
+    let ended = due(&mut conn).await?;
+    let records = count_old_records(&mut conn, retention).await;
+    Ok(told(true, ended, records.map_err(failed)?))
 }
 
 /// Every session whose time is over.
@@ -139,7 +160,7 @@ async fn due(conn: &mut PgConnection) -> Result<Vec<Ended>, CliError> {
 }
 
 /// Sweeps batch by batch, each in its own transaction, until a batch is not full.
-async fn sweep(globals: &GlobalArgs) -> Result<Document, CliError> {
+async fn sweep(globals: &GlobalArgs, retention: &RecordRetention) -> Result<Document, CliError> {
     let policy = ExpiryPolicy::default();
     let mut conn = globals.connect().await?.acquire().await?;
     let mut ended = Vec::new();
@@ -148,9 +169,11 @@ async fn sweep(globals: &GlobalArgs) -> Result<Document, CliError> {
         let full = i64::try_from(batch.len()).is_ok_and(|length| length >= policy.batch);
         ended.extend(batch);
         if !full {
-            return Ok(told(false, ended));
+            break;
         }
     }
+    let records = remove_old_records(&mut conn, retention).await;
+    Ok(told(false, ended, records.map_err(failed)?))
 }
 
 async fn sweep_batch(
@@ -175,11 +198,20 @@ async fn sweep_batch(
     Ok(expired.into_iter().map(ended).collect())
 }
 
-fn told(dry_run: bool, mut ended: Vec<Ended>) -> Document {
+fn told(dry_run: bool, mut ended: Vec<Ended>, records: RecordCounts) -> Document {
     ended.sort_by_key(|done| done.session_id);
-    let verb = if dry_run { "would end" } else { "ended" };
-    let text = format!("{verb} {} sessions\n", ended.len());
-    Document::new("cleanup-ttl/sweep.v1", Swept { dry_run, ended }).with_text(text)
+    let [end, remove] = if dry_run {
+        ["would end", "would remove"]
+    } else {
+        ["ended", "removed"]
+    };
+    let text = format!("{end} {} sessions\n{remove} {records}\n", ended.len());
+    let swept = Swept {
+        dry_run,
+        ended,
+        records,
+    };
+    Document::new("cleanup-ttl/sweep.v1", swept).with_text(text)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err calls")]

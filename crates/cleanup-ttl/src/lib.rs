@@ -5,6 +5,7 @@ mod due;
 mod error;
 mod plan;
 mod policy;
+mod records;
 mod store;
 mod survey;
 
@@ -19,6 +20,9 @@ pub use plan::{
     SweepInput, SweepPlan, plan,
 };
 pub use policy::{ExpiryPolicy, OrphanDecision};
+pub use records::{
+    RecordArgs, RecordCounts, RecordRetention, count_old_records, remove_old_records,
+};
 pub use store::{
     any_session, database_now, find_unconfirmed_teardowns, is_teardown_pending, load_known_sessions,
 };

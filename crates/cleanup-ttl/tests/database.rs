@@ -1,9 +1,11 @@
 //! Expiry and the read queries against a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "fixtures of tests fail by panicking")]
 
+use std::time::Duration;
+
 use cleanup_ttl::{
-    ExpiryPolicy, any_session, expire_due, find_unconfirmed_teardowns, load_known_sessions,
-    preview_due,
+    ExpiryPolicy, RecordCounts, RecordRetention, any_session, count_old_records, expire_due,
+    find_unconfirmed_teardowns, load_known_sessions, preview_due, remove_old_records,
 };
 use execution_environment::EnvironmentState;
 use session_identity::{Actor, ExamSessionId, ExecutionEnvironmentId};
@@ -207,5 +209,57 @@ async fn a_teardown_nobody_confirmed_is_found_among_any_number_of_live_sessions(
     assert_eq!(
         find_unconfirmed_teardowns(&mut conn, 1).await.unwrap(),
         [youngest]
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn old_records_go_a_bounded_number_a_pass_and_young_or_used_ones_stay(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    let live = seed(&mut conn, "u-1", SessionState::Running, 60.0).await;
+    for days in [401, 402, 403, 404, 405, 399] {
+        sqlx::query!(
+            "INSERT INTO access_log (at, session_id, user_id, role, action, allowed)
+             VALUES (now() - $1 * interval '1 day', $2, 'u-1', 'candidate', 'view', true)",
+            f64::from(days),
+            live.as_uuid(),
+        )
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    }
+    sqlx::query!(
+        "INSERT INTO idempotency_keys (principal, key, request_hash, session_id, created_at)
+         VALUES ('p', 'in use', '', $1, now() - interval '90 days'),
+                ('p', 'young', '', gen_random_uuid(), now()),
+                ('p', 'old', '', gen_random_uuid(), now() - interval '8 days')",
+        live.as_uuid(),
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let retention = RecordRetention {
+        batch: 2,
+        batches: 2,
+        ..RecordRetention::default()
+    };
+    let counts = |access_log, idempotency_keys| RecordCounts {
+        access_log,
+        idempotency_keys,
+    };
+    let old = count_old_records(&mut conn, &retention).await.unwrap();
+    assert_eq!(old, counts(5, 1));
+    for removed in [counts(4, 1), counts(1, 0), counts(0, 0)] {
+        let done = remove_old_records(&mut conn, &retention).await.unwrap();
+        assert_eq!(done, removed);
+    }
+    let long = RecordRetention {
+        access_log: Duration::from_hours(24),
+        ..retention
+    };
+    assert_eq!(
+        count_old_records(&mut conn, &long).await.unwrap(),
+        counts(1, 0),
+        "a month is kept whatever is asked for, so only the line of 399 days is left to go"
     );
 }

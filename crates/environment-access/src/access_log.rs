@@ -1,5 +1,7 @@
 //! Who was admitted or denied, with the true reason.
 
+use std::time::Duration;
+
 use session_identity::{ExamSessionId, Role, UserId};
 use sqlx::PgConnection;
 
@@ -53,4 +55,38 @@ pub async fn append_access(
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// Deletes at most `limit` lines that are older than `kept`, oldest first, and says how many. Lines of
+/// the last 30 days stay whatever `kept` says. Lines go in no other way.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn delete_old_access(
+    conn: &mut PgConnection,
+    kept: Duration,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query_scalar!(
+        r#"SELECT access_log_delete_old(make_interval(secs => $1), $2) AS "deleted!""#,
+        kept.as_secs_f64(),
+        limit,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(deleted.unsigned_abs())
+}
+
+/// Counts the lines that [`delete_old_access`] would delete without a limit.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn count_old_access(conn: &mut PgConnection, kept: Duration) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "lines!" FROM access_log
+           WHERE at < now() - greatest(make_interval(secs => $1), interval '30 days')"#,
+        kept.as_secs_f64(),
+    )
+    .fetch_one(conn)
+    .await
 }

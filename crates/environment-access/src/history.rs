@@ -109,3 +109,20 @@ pub async fn latest_access(
     .fetch_all(conn)
     .await
 }
+
+/// When the session's first line that is still there was written.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn first_access_at(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // In the order of the session's index, since what was written first is numbered first.
+    sqlx::query_scalar!(
+        "SELECT at FROM access_log WHERE session_id = $1 ORDER BY id LIMIT 1",
+        session_id.as_uuid(),
+    )
+    .fetch_optional(conn)
+    .await
+}

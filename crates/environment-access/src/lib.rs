@@ -16,7 +16,7 @@ mod ticket;
 mod token;
 pub mod wire;
 
-pub use access_log::{AccessEntry, append_access};
+pub use access_log::{AccessEntry, append_access, count_old_access, delete_old_access};
 pub use attachment::{
     AttachmentRecord, attachments, beat_attachments, close_attachment, close_silent_attachments,
     open_attachment,
@@ -24,7 +24,7 @@ pub use attachment::{
 pub use authorize::{Action, Decision, Denial, DenialCode, PublicAnswer, authorize};
 pub use checks::{Check, attach_checks};
 pub use facts::{SessionFacts, Standing, load_facts};
-pub use history::{AccessLine, AccessRun, access_runs, latest_access};
+pub use history::{AccessLine, AccessRun, access_runs, first_access_at, latest_access};
 pub use interruption::{
     AccessEvidence, ChargedTo, Interruption, find_interruptions, load_interruptions, platform_time,
 };

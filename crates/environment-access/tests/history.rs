@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::time::Duration;
+
 use environment_access::{
-    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access, latest_access,
+    AccessEntry, Action, Decision, Denial, DenialCode, access_runs, append_access,
+    count_old_access, delete_old_access, latest_access,
 };
 use session_identity::{ExamSessionId, Role, UserId};
 use sqlx::{PgConnection, PgPool};
@@ -116,4 +119,50 @@ async fn what_was_logged_stays_as_it_was(pool: PgPool) {
     refused!(pool, "DELETE FROM access_log");
     refused!(pool, "TRUNCATE access_log");
     assert_eq!(latest_access(&mut conn, session, 9).await.unwrap(), before);
+}
+
+/// A line that was written so many days ago.
+async fn append_aged(conn: &mut PgConnection, days: i32) {
+    sqlx::query!(
+        "INSERT INTO access_log (at, session_id, user_id, role, action, allowed)
+         VALUES (now() - $1 * interval '1 day', gen_random_uuid(), 'u-1', 'candidate', 'view', true)",
+        f64::from(days),
+    )
+    .execute(conn)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn old_lines_go_in_batches_by_the_one_way_there_is(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let day = Duration::from_hours(24);
+    for days in [500, 450, 401, 399, 31, 29, 0] {
+        append_aged(&mut conn, days).await;
+    }
+    // However old they are, and whatever its maker claims about a young one.
+    refused!(pool, "DELETE FROM access_log");
+    sqlx::raw_sql("SET carrel.old_access_goes = 'on'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let young = sqlx::query!("DELETE FROM access_log WHERE at > now() - interval '30 days'");
+    assert!(young.execute(&mut *conn).await.is_err());
+    sqlx::raw_sql("RESET carrel.old_access_goes")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+
+    let kept = 400 * day;
+    assert_eq!(count_old_access(&mut conn, kept).await.unwrap(), 3);
+    for deleted in [2, 1, 0] {
+        assert_eq!(
+            delete_old_access(&mut conn, kept, 2).await.unwrap(),
+            deleted
+        );
+    }
+    assert_eq!(delete_old_access(&mut conn, day, 9).await.unwrap(), 2);
+    refused!(pool, "DELETE FROM access_log");
+    let left = sqlx::query_scalar!(r#"SELECT count(*) AS "left!" FROM access_log"#);
+    assert_eq!(left.fetch_one(&pool).await.unwrap(), 2);
 }

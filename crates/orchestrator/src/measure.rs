@@ -1,12 +1,19 @@
 //! What this process tells of the sessions it fails. The names are described in `telemetry`.
 
+use cleanup_ttl::RecordCounts;
 use failure_classification::{Classified, FailureCode};
 use metrics::counter;
+
+/// Whose old rows are counted as they go.
+const RECORD_TABLES: [&str; 2] = ["access_log", "idempotency_keys"];
 
 /// Begins what alerts look at with nothing: an increase is only seen of what was there before.
 pub(crate) fn begin(sweeps: impl IntoIterator<Item = &'static str>) {
     for sweep in sweeps {
         counter!("carrel_sweeps_refused_total", "sweep" => sweep).increment(0);
+    }
+    for table in RECORD_TABLES {
+        counter!("carrel_records_removed_total", "table" => table).increment(0);
     }
     let unclassified = FailureCode::InfraUnclassified;
     counter!(
@@ -29,4 +36,12 @@ pub(crate) fn session_failed(classified: &Classified) {
 /// Counts a sweep that did not do its work since its plan looked wrong.
 pub(crate) fn sweep_refused(sweep: &'static str) {
     counter!("carrel_sweeps_refused_total", "sweep" => sweep).increment(1);
+}
+
+/// Counts old records that are gone.
+pub(crate) fn records_removed(removed: &RecordCounts) {
+    let each = [removed.access_log, removed.idempotency_keys];
+    for (table, rows) in RECORD_TABLES.into_iter().zip(each) {
+        counter!("carrel_records_removed_total", "table" => table).increment(rows);
+    }
 }

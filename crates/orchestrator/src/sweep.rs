@@ -37,6 +37,12 @@ pub struct SweepReport {
     pub removed_workers: u64,
     /// Tickets for terminals that nobody can use any more.
     pub removed_tickets: u64,
+    /// Missed ticks of schedules that are old.
+    pub removed_missed_ticks: u64,
+    /// Old lines of the access log.
+    pub removed_access_lines: u64,
+    /// Keys of requests whose session has been over for long.
+    pub removed_request_keys: u64,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

@@ -110,6 +110,8 @@ metric_table! {
         "Sessions that this worker failed, by class and code.";
     SweepsRefused: Counter "carrel_sweeps_refused_total" Count ["sweep"]
         "Sweeps on this worker that deleted nothing because what they found looked wrong.";
+    RecordsRemoved: Counter "carrel_records_removed_total" Count ["table"]
+        "Rows that this worker removed because they were older than they are kept, by table.";
 
     TerminalAttachments: Gauge "carrel_terminal_attachments" Count []
         "Terminals attached to this process.";

@@ -199,6 +199,24 @@ volumes:
 - name: CARREL_RUNTIME
   value: kubernetes
 - name: CARREL_KUBE_NAMESPACE
+{{- with ((.Values.tokens.jwksCa).existingConfigMap) }}
+{{- $key := $.Values.tokens.jwksCa.key | default "ca.crt" }}
+volumes:
+  - name: tokens
+    configMap:
+      name: {{ . }}
+      items:
+        - {key: {{ $key }}, path: {{ $key }}}
+{{- end }}
+{{- end -}}
+
+{{/* How long records are kept, for whoever removes them and whoever says what would be. */}}
+{{- define "carrel.retentionEnv" -}}
+{{- $retention := .Values.worker.retention | default dict -}}
+- name: CARREL_ACCESS_LOG_DAYS
+  value: {{ $retention.accessLogDays | default 400 | quote }}
+- name: CARREL_IDEMPOTENCY_KEY_DAYS
+  value: {{ $retention.idempotencyKeyDays | default 7 | quote }}
   value: {{ .Values.exams.namespace }}
 - name: CARREL_KEEPER_IMAGE
   value: {{ .Values.image.keeper }}

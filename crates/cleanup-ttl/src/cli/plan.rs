@@ -15,8 +15,8 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{Ended, due, failed};
 use crate::{
-    Deletion, ExpiryPolicy, SweepError, SweepPlan, Verdict, database_now,
-    find_unconfirmed_teardowns, judge, survey,
+    Deletion, ExpiryPolicy, RecordArgs, RecordCounts, SweepError, SweepPlan, Verdict,
+    count_old_records, database_now, find_unconfirmed_teardowns, judge, survey,
 };
 
 /// Whether the runtime is asked, and where it is.
@@ -25,6 +25,8 @@ pub struct PlanArgs {
     /// Ask the database alone: no orphans, no lost environments
     #[arg(long)]
     rows_only: bool,
+    #[command(flatten)]
+    records: RecordArgs,
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
@@ -38,6 +40,8 @@ struct Planned {
     stuck: Vec<ExamSessionId>,
     /// Whose destruction `sweep_teardowns` would enqueue, unless it is enqueued.
     teardowns: Vec<ExamSessionId>,
+    /// Old records that `sweep_history` would remove.
+    records: RecordCounts,
     /// Null with `--rows-only`.
     runtime: Option<Compared>,
 }
@@ -62,6 +66,9 @@ pub(super) async fn run(args: PlanArgs, globals: &GlobalArgs) -> Result<Document
         expired: due(&mut conn).await?,
         stuck: stuck(&mut conn).await.map_err(failed)?,
         teardowns: find_unconfirmed_teardowns(&mut conn, i64::MAX)
+            .await
+            .map_err(failed)?,
+        records: count_old_records(&mut conn, &args.records.into())
             .await
             .map_err(failed)?,
         runtime: None,
@@ -124,6 +131,7 @@ fn lines(planned: &Planned) -> Vec<String> {
         format!("sweep_expired    would end {}", planned.expired.len()),
         format!("sweep_stuck      would fail {}", planned.stuck.len()),
         format!("sweep_teardowns  would destroy {}", planned.teardowns.len()),
+        format!("sweep_history    would remove {}", planned.records),
     ];
     lines.push(match &planned.runtime {
         None => "sweep_runtime    not asked".to_owned(),

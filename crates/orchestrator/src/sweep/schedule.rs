@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cleanup_ttl::ExpiryPolicy;
+use cleanup_ttl::{ExpiryPolicy, RecordRetention};
 use job_queue::{Retention, Schedule, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
@@ -30,6 +30,8 @@ pub struct Sweeps {
     pub policy: ExpiryPolicy,
     /// How long what is over is kept.
     pub retention: Retention,
+    /// How long records outlive their sessions.
+    pub records: RecordRetention,
 }
 
 impl Default for Sweeps {
@@ -43,6 +45,7 @@ impl Default for Sweeps {
             history: Duration::from_mins(1),
             policy: ExpiryPolicy::default(),
             retention: Retention::default(),
+            records: RecordRetention::default(),
         }
     }
 }
@@ -109,7 +112,7 @@ impl Sweep {
             Self::Teardowns => teardowns::sweep(workshop, &sweeps.policy).await,
             Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
             Self::Attachments => attachments::sweep(workshop).await,
-            Self::History => history::sweep(workshop, &sweeps.retention).await,
+            Self::History => history::sweep(workshop, &sweeps.retention, &sweeps.records).await,
         }
     }
 }

@@ -1,0 +1,158 @@
+//! Records that outlive what they tell of, and go when nobody asks for them any more.
+
+use std::fmt;
+use std::time::Duration;
+
+#[cfg(feature = "cli")]
+use chrono::{DateTime, Utc};
+use clap::Args;
+use environment_access::{count_old_access, delete_old_access};
+use serde::Serialize;
+use session_lifecycle::{count_old_request_keys, delete_old_request_keys};
+use sqlx::PgConnection;
+
+use crate::SweepError;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// How long records are kept.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RecordArgs {
+    /// Days that lines of the access log are kept: 30 to 3650. An appeal against an exam of last year
+    /// finds them by default.
+    #[arg(
+        long,
+        env = "CARREL_ACCESS_LOG_DAYS",
+        default_value_t = 400,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(30..=3650)
+    )]
+    pub access_log_days: u16,
+    /// Days that an Idempotency-Key is kept after its session has ended: 1 to 365. Those of live
+    /// sessions always are.
+    #[arg(
+        long,
+        env = "CARREL_IDEMPOTENCY_KEY_DAYS",
+        default_value_t = 7,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(1..=365)
+    )]
+    pub idempotency_key_days: u16,
+}
+
+/// How long records are kept, and how many go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordRetention {
+    /// Lines of the access log.
+    pub access_log: Duration,
+    /// Keys of requests, after the end of their session.
+    pub idempotency_keys: Duration,
+    /// Rows deleted by one statement.
+    pub batch: i64,
+    /// Statements of one pass and table: what is left waits for the next, so that no pass is long.
+    pub batches: usize,
+}
+
+impl Default for RecordRetention {
+    fn default() -> Self {
+        Self {
+            access_log: 400 * DAY,
+            idempotency_keys: 7 * DAY,
+            batch: 2_000,
+            batches: 50,
+        }
+    }
+}
+
+impl From<RecordArgs> for RecordRetention {
+    fn from(args: RecordArgs) -> Self {
+        Self {
+            access_log: u32::from(args.access_log_days) * DAY,
+            idempotency_keys: u32::from(args.idempotency_key_days) * DAY,
+            ..Self::default()
+        }
+    }
+}
+
+/// Numbers of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RecordCounts {
+    /// Lines of the access log.
+    pub access_log: u64,
+    /// Keys of requests.
+    pub idempotency_keys: u64,
+}
+
+impl fmt::Display for RecordCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lines, keys) = (self.access_log, self.idempotency_keys);
+        write!(
+            f,
+            "{lines} lines of the access log, {keys} idempotency keys"
+        )
+    }
+}
+
+/// Removes records that are older than they are kept, a bounded number a pass, each batch in its own
+/// transaction.
+///
+/// # Errors
+/// [`SweepError`]; what was removed until then stays removed.
+pub async fn remove_old_records(
+    conn: &mut PgConnection,
+    retention: &RecordRetention,
+) -> Result<RecordCounts, SweepError> {
+    let mut removed = RecordCounts::default();
+    for _ in 0..retention.batches {
+        let lines = delete_old_access(conn, retention.access_log, retention.batch).await?;
+        removed.access_log += lines;
+        if lines < retention.batch.unsigned_abs() {
+            break;
+        }
+    }
+    for _ in 0..retention.batches {
+        let kept = retention.idempotency_keys;
+        let keys = delete_old_request_keys(conn, kept, retention.batch).await?;
+        removed.idempotency_keys += keys;
+        if keys < retention.batch.unsigned_abs() {
+            break;
+        }
+    }
+    Ok(removed)
+}
+
+/// Counts what [`remove_old_records`] would remove in as many passes as it takes.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn count_old_records(
+    conn: &mut PgConnection,
+    retention: &RecordRetention,
+) -> Result<RecordCounts, SweepError> {
+    let lines = count_old_access(conn, retention.access_log).await?;
+    let keys = count_old_request_keys(conn, retention.idempotency_keys).await?;
+    Ok(RecordCounts {
+        access_log: lines.unsigned_abs(),
+        idempotency_keys: keys.unsigned_abs(),
+    })
+}
+
+/// When the first record of something goes; nothing has none, nor what is kept for ever.
+#[cfg(feature = "cli")]
+pub(crate) fn goes_at(oldest: Option<DateTime<Utc>>, kept: Duration) -> Option<DateTime<Utc>> {
+    oldest?.checked_add_signed(chrono::TimeDelta::from_std(kept).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_the_periods_that_they_name() {
+        let args = RecordArgs {
+            access_log_days: 400,
+            idempotency_key_days: 7,
+        };
+        assert_eq!(RecordRetention::from(args), RecordRetention::default());
+    }
+}
