@@ -10,7 +10,6 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use environment_access::{KeyError, Origins, TokenVerifier};
 use job_queue::Waker;
-use telemetry::metrics::Metric;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -127,10 +126,12 @@ impl Api {
             state.clone().into_inner(),
             stopping.clone(),
         ));
-        parts.spawn(keep_keys_fresh(
-            state.clone().into_inner(),
-            stopping.clone(),
-        ));
+        let (keeper, until) = (state.clone().into_inner(), stopping.clone());
+        // An outage of the issuer ends nothing: the last keys stay in use, and the first are waited for.
+        parts.spawn(async move {
+            let stop = until.cancelled();
+            keeper.verifier.keep_keys_fresh_until(stop).await;
+        });
         parts.spawn(state.hints.clone().run(
             state.pool.clone(),
             state.listening.clone(),
@@ -230,23 +231,6 @@ fn serve(listener: TcpListener, state: &Data<ApiState>) -> std::io::Result<Serve
     Ok(server.run())
 }
 
-/// An outage of the issuer ends nothing: the last keys stay in use, and the first ones are waited for.
-async fn keep_keys_fresh(state: Arc<ApiState>, stopping: CancellationToken) {
-    stopping
-        .run_until_cancelled(state.verifier.keep_keys_fresh())
-        .await;
-}
-
-fn show_key_freshness(verifier: &TokenVerifier) {
-    let Some(keys) = verifier.key_freshness() else {
-        return;
-    };
-    Metric::TokenKeyFetchFailures.set(keys.failures.into(), &[]);
-    if let Some(age) = keys.age {
-        Metric::TokenKeysAgeSeconds.set(age.as_secs_f64(), &[]);
-    }
-}
-
 async fn serve_admin(
     admin: AdminServer,
     metrics: MetricsHandle,
@@ -258,7 +242,7 @@ async fn serve_admin(
     let refresh = move || -> BoxFuture<()> {
         let (gauges, state) = (Arc::clone(&gauges), Arc::clone(&scraped));
         Box::pin(async move {
-            show_key_freshness(&state.verifier);
+            state.verifier.show_key_freshness();
             gauges.refresh(&state.pool).await;
         })
     };

@@ -22,10 +22,7 @@ pub(crate) async fn check(state: &ApiState) -> Readiness {
 
 /// Keys that were fetched once stay in use, so an issuer's outage makes nobody unready.
 fn of_keys(verifier: &TokenVerifier) -> Readiness {
-    if verifier.has_keys() {
-        return Readiness::Ready;
-    }
-    not_ready("the keys for logins have not been fetched yet (--token-jwks-url); the log says why")
+    verifier.why_no_keys().map_or(Readiness::Ready, not_ready)
 }
 
 /// Asks the database which migrations it holds and compares them with this build's.

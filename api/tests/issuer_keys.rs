@@ -65,6 +65,7 @@ fn config(address: SocketAddr) -> TokenConfig {
         keys: KeySource::Jwks {
             url: url.parse().expect("loopback"),
             pace,
+            authorities: None,
         },
         issuer: "exam-platform".to_owned(),
         audience: "carrel".to_owned(),

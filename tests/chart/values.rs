@@ -9,7 +9,7 @@ const SAMPLES: [&str; 3] = [
 ];
 
 /// A setting that cannot be, and what the refusal must name.
-const REFUSED: [(&str, &[&str]); 36] = [
+const REFUSED: [(&str, &[&str]); 39] = [
     ("databse.existingSecret=x", &["databse", "not allowed"]),
     (
         "database.url=postgres://x",
@@ -69,6 +69,18 @@ const REFUSED: [(&str, &[&str]); 36] = [
     (
         "tokens.jwksUrl=https://exam.example/jwks,tokens.developmentSecret.existingSecret=",
         &["networkPolicy.issuer is needed", "203.0.113.7/32"],
+    ),
+    (
+        "tokens.jwksUrl=https://exam.example/jwks,tokens.developmentSecret.existingSecret=,networkPolicy.issuer=null",
+        &["networkPolicy.issuer is needed"],
+    ),
+    (
+        "tokens.jwksCa.existingConfigMap=ca",
+        &["tokens.jwksCa.existingConfigMap", "without tokens.jwksUrl"],
+    ),
+    (
+        "worker.retention.accessLogDays=29",
+        &["/worker/retention/accessLogDays", "want 30"],
     ),
     (
         "networkPolicy.issuer.cidrs={203.0.113.7}",

@@ -4,6 +4,7 @@
 
 mod issuer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use environment_access::{FetchPace, TokenError, TokenVerifier};
@@ -89,9 +90,10 @@ async fn tokens_with_made_up_keys_do_not_reach_the_issuer() {
     let verifier = issuer.verifier(pace);
     has_keys(&verifier).await;
     issuer.show(&["ed-1", "ed-2"]);
+    // Any of them may be a good token of a key that is newer than the last fetch.
     for number in 0..200 {
         let error = refusal(&verifier, &token(&format!("ed-x{number}"))).await;
-        assert_eq!(error.code(), "token.unknown_key");
+        assert_eq!(error, TokenError::KeysUnavailable);
     }
     assert_eq!(issuer.asked(), 1);
     verifier.verify_login(&token("ed-1")).await.unwrap();
@@ -118,9 +120,93 @@ async fn tokens_that_come_together_share_one_fetch() {
     assert!(
         refused
             .iter()
-            .all(|error| error.code() == "token.unknown_key")
+            .all(|error| *error == TokenError::KeysUnavailable)
     );
     assert_eq!(issuer.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_token_of_a_new_key_is_told_to_come_back_while_the_issuer_does_not_answer() {
+    let mut issuer = Issuer::showing(&["ed-1"]).await;
+    let verifier = issuer.verifier(ON_DEMAND);
+    has_keys(&verifier).await;
+    issuer.show(&["ed-1", "ed-2"]);
+    issuer.die().await;
+    for kid in ["ed-2", "ec-2"] {
+        let error = refusal(&verifier, &token(kid)).await;
+        assert_eq!(error, TokenError::KeysUnavailable);
+    }
+    verifier.verify_login(&token("ed-1")).await.unwrap();
+    issuer.rise().await;
+    verifier.verify_login(&token("ed-2")).await.unwrap();
+    let unknown = refusal(&verifier, &token("ed-3")).await;
+    assert_eq!(
+        unknown.code(),
+        "token.unknown_key",
+        "the issuer has said so"
+    );
+}
+
+#[tokio::test]
+async fn a_document_without_keys_takes_all_of_them_back() {
+    let issuer = Issuer::showing(&["ed-1"]).await;
+    let verifier = issuer.verifier(BY_TIME);
+    has_keys(&verifier).await;
+    issuer.reply(Reply::Whole("200 OK\r\n", r#"{"keys":[]}"#.to_owned()));
+    until(|| !verifier.has_keys()).await;
+    assert!(verifier.verify(&token("ed-1")).is_err());
+    let why = verifier.why_no_keys().unwrap();
+    assert!(why.contains("lists no key"), "{why}");
+    assert_eq!(failures(&verifier), 0);
+    issuer.show(&["ed-1"]);
+    until(|| verifier.verify(&token("ed-1")).is_ok()).await;
+    assert!(verifier.has_keys());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_key_is_let_go_when_nobody_fetches_any_more() {
+    let issuer = Issuer::showing(&["ed-1"]).await;
+    // Far longer than this test may take.
+    let patient = FetchPace {
+        within: NEVER,
+        ..ON_DEMAND
+    };
+    let verifier = Arc::new(TokenVerifier::new(&issuer.config(patient)).unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let kept = Arc::clone(&verifier);
+    let keeper = tokio::spawn(async move {
+        let stopped = async { stopped.await.unwrap() };
+        kept.keep_keys_fresh_until(stopped).await;
+    });
+    has_keys(&verifier).await;
+    issuer.reply(Reply::Stalled);
+    let waiter = Arc::clone(&verifier);
+    let waits = tokio::spawn(async move { refusal(&waiter, &token("ed-2")).await });
+    until(|| issuer.asked() == 2).await;
+    stop.send(()).unwrap();
+    keeper.await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(30), waits).await;
+    assert_eq!(told.unwrap().unwrap(), TokenError::KeysUnavailable);
+    let later = refusal(&verifier, &token("ed-2")).await;
+    assert_eq!(later, TokenError::KeysUnavailable);
+}
+
+#[tokio::test]
+async fn tokens_that_wait_for_a_fetch_by_time_leave_no_other_behind() {
+    let issuer = Issuer::showing(&["ed-1"]).await;
+    let verifier = issuer.verifier(ON_DEMAND);
+    has_keys(&verifier).await;
+    let mut many = JoinSet::new();
+    for number in 0..50 {
+        let verifier = verifier.clone();
+        many.spawn(async move { refusal(&verifier, &token(&format!("ed-x{number}"))).await });
+    }
+    many.join_all().await;
+    let asked = issuer.asked();
+    // A good token makes one fetch, and none is left over from those before it.
+    issuer.show(&["ed-1", "ed-2"]);
+    verifier.verify_login(&token("ed-2")).await.unwrap();
+    assert_eq!(issuer.asked(), asked + 1);
 }
 
 #[tokio::test]
@@ -164,7 +250,6 @@ async fn the_last_good_keys_outlive_every_kind_of_outage() {
         Reply::Whole("204 No Content\r\n", String::new()),
         Reply::Whole("302 Found\r\nlocation: /jwks\r\n", other.clone()),
         Reply::Whole("200 OK\r\n", "<html>".to_owned()),
-        Reply::Whole("200 OK\r\n", r#"{"keys":[]}"#.to_owned()),
         Reply::Whole("200 OK\r\n", secret.to_string()),
         Reply::Whole("200 OK\r\n", format!("{}{other}", " ".repeat(256 * 1024))),
         keys(&["ed-2", "ec-2", "ed-2"]),

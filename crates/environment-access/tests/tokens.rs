@@ -383,7 +383,8 @@ fn key_files_that_cannot_be_used_say_why() {
 fn exactly_one_source_of_keys_is_given() {
     let args = |keys: Option<&str>, url: Option<&str>, secret: Option<&str>| TokenArgs {
         keys: keys.map(PathBuf::from),
-        jwks_url: url.map(|url| url.parse().unwrap()),
+        jwks_url: url.map(SecretString::from),
+        jwks_ca_file: None,
         jwks_refresh_seconds: 300,
         development_secret: secret.map(SecretString::from),
         issuer: "exam-platform".to_owned(),
@@ -472,4 +473,29 @@ fn secrets_do_not_show_in_debug_output() {
         !shown.contains(SECRET) && !shown.contains(issued.token.expose_secret()),
         "{shown}"
     );
+}
+
+#[test]
+fn an_address_is_refused_without_being_repeated_and_authorities_need_one() {
+    let args = |url: Option<&str>| TokenArgs {
+        keys: None,
+        jwks_url: url.map(SecretString::from),
+        jwks_ca_file: Some(PathBuf::from("authority.pem")),
+        jwks_refresh_seconds: 300,
+        development_secret: url.is_none().then(|| SecretString::from(SECRET)),
+        issuer: "exam-platform".to_owned(),
+        audience: "carrel".to_owned(),
+    };
+    let with_user = args(Some("https://dana:c4n4ry@exam.example/jwks"));
+    let shown = format!("{with_user:?}");
+    let refused = TokenConfig::try_from(with_user).unwrap_err();
+    assert!(
+        refused.to_string().contains("--token-jwks-url"),
+        "{refused}"
+    );
+    for text in [shown, format!("{refused:?} {refused}")] {
+        assert!(!text.contains("c4n4ry") && !text.contains("dana"), "{text}");
+    }
+    let refused = TokenConfig::try_from(args(None)).unwrap_err();
+    assert!(matches!(refused, KeyError::AuthoritiesWithoutUrl));
 }

@@ -12,7 +12,6 @@ use execution_environment::{Purpose, RuntimeHealth};
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
 use session_recording::{Recorder, StartError};
-use telemetry::metrics::Metric;
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
@@ -149,7 +148,12 @@ impl Gateway {
         let mut parts = JoinSet::new();
         parts.spawn(authority::run(state.clone().into_inner(), stopped.clone()));
         parts.spawn(watch_runtime(state.clone().into_inner(), stopped.clone()));
-        parts.spawn(keep_keys_fresh(state.clone().into_inner(), stopped.clone()));
+        let (keeper, until) = (state.clone().into_inner(), stopped.clone());
+        // An outage of the issuer ends nothing: the last keys stay in use, and the first are waited for.
+        parts.spawn(async move {
+            let stop = until.cancelled();
+            keeper.verifier.keep_keys_fresh_until(stop).await;
+        });
         parts.spawn(serve_admin(
             admin,
             metrics,
@@ -294,20 +298,11 @@ async fn watch_runtime(state: Arc<GatewayState>, stopped: CancellationToken) {
     stopped.run_until_cancelled(watch).await;
 }
 
-/// An outage of the issuer ends nothing: the last keys stay in use, and the first ones are waited for.
-async fn keep_keys_fresh(state: Arc<GatewayState>, stopped: CancellationToken) {
-    stopped
-        .run_until_cancelled(state.verifier.keep_keys_fresh())
-        .await;
-}
-
-fn show_key_freshness(verifier: &TokenVerifier) {
-    let Some(keys) = verifier.key_freshness() else {
-        return;
-    };
-    Metric::TokenKeyFetchFailures.set(keys.failures.into(), &[]);
-    if let Some(age) = keys.age {
-        Metric::TokenKeysAgeSeconds.set(age.as_secs_f64(), &[]);
+/// Sets the gauges that are read off the process's parts.
+fn show(state: &GatewayState) {
+    state.verifier.show_key_freshness();
+    if let Some(recorder) = &state.recorder {
+        show_health(recorder);
     }
 }
 
@@ -320,13 +315,7 @@ async fn serve_admin(
     let scraped = Arc::clone(&state);
     let refresh = move || -> BoxFuture<()> {
         let state = Arc::clone(&scraped);
-        Box::pin(async move {
-            show_key_freshness(&state.verifier);
-            state
-                .recorder
-                .as_ref()
-                .inspect(|recorder| show_health(recorder));
-        })
+        Box::pin(async move { show(&state) })
     };
     let ready = move || -> BoxFuture<Readiness> {
         let state = state.clone();

@@ -18,10 +18,8 @@ pub(crate) async fn check(state: &GatewayState) -> Readiness {
         return not_ready("the process is about to stop");
     }
     // Keys that were fetched once stay in use, so an issuer's outage makes nobody unready.
-    if !state.verifier.has_keys() {
-        return not_ready(
-            "the keys for logins have not been fetched yet (--token-jwks-url); the log says why",
-        );
+    if let Some(why) = state.verifier.why_no_keys() {
+        return not_ready(why);
     }
     let asked = async {
         let mut conn = state.pool.acquire().await?;

@@ -148,6 +148,9 @@ readinessProbe:
 {{- if and $tokens.existingSecret $fetched -}}
 {{- fail "tokens.existingSecret and tokens.jwksUrl are both set: keys come from one place; unset one" -}}
 {{- end -}}
+{{- if and (($tokens.jwksCa).existingConfigMap) (not $fetched) -}}
+{{- fail "tokens.jwksCa.existingConfigMap is set without tokens.jwksUrl: nothing is fetched; unset it" -}}
+{{- end -}}
 {{- if not (or $tokens.existingSecret $fetched $development) -}}
 {{- fail "tokens.existingSecret is needed: the Secret with the exam platform's public keys (or tokens.jwksUrl, the address of its JWKS document, or tokens.developmentSecret.existingSecret for a trial)" -}}
 {{- end -}}
@@ -158,7 +161,11 @@ readinessProbe:
 - name: CARREL_TOKEN_JWKS_URL
   value: {{ $fetched | quote }}
 - name: CARREL_TOKEN_JWKS_REFRESH_SECONDS
-  value: {{ $tokens.jwksRefreshSeconds | quote }}
+  value: {{ $tokens.jwksRefreshSeconds | default 300 | quote }}
+{{- with (($tokens.jwksCa).existingConfigMap) }}
+- name: CARREL_TOKEN_JWKS_CA_FILE
+  value: /etc/carrel/tokens/{{ $tokens.jwksCa.key | default "ca.crt" }}
+{{- end }}
 {{- else -}}
 - name: CARREL_TOKEN_HS256_SECRET
   valueFrom:
@@ -175,7 +182,7 @@ readinessProbe:
 {{- end -}}
 
 {{- define "carrel.tokenMount" -}}
-{{- if .Values.tokens.existingSecret }}
+{{- if or .Values.tokens.existingSecret ((.Values.tokens.jwksCa).existingConfigMap) }}
 volumeMounts:
   - name: tokens
     mountPath: /etc/carrel/tokens
@@ -192,13 +199,6 @@ volumes:
       items:
         - {key: {{ $.Values.tokens.key }}, path: {{ $.Values.tokens.key }}}
 {{- end }}
-{{- end -}}
-
-{{/* Where environments run, for whoever talks to the cluster. */}}
-{{- define "carrel.runtimeEnv" -}}
-- name: CARREL_RUNTIME
-  value: kubernetes
-- name: CARREL_KUBE_NAMESPACE
 {{- with ((.Values.tokens.jwksCa).existingConfigMap) }}
 {{- $key := $.Values.tokens.jwksCa.key | default "ca.crt" }}
 volumes:
@@ -217,6 +217,13 @@ volumes:
   value: {{ $retention.accessLogDays | default 400 | quote }}
 - name: CARREL_IDEMPOTENCY_KEY_DAYS
   value: {{ $retention.idempotencyKeyDays | default 7 | quote }}
+{{- end -}}
+
+{{/* Where environments run, for whoever talks to the cluster. */}}
+{{- define "carrel.runtimeEnv" -}}
+- name: CARREL_RUNTIME
+  value: kubernetes
+- name: CARREL_KUBE_NAMESPACE
   value: {{ .Values.exams.namespace }}
 - name: CARREL_KEEPER_IMAGE
   value: {{ .Values.image.keeper }}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{JwksUrl, KeyError};
 
@@ -18,12 +18,22 @@ pub struct TokenArgs {
     #[arg(long = "token-keys", env = "CARREL_TOKEN_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// Address of the exam platform's JWKS document, instead of a file: https, or http on loopback.
+    // Read later: a complaint of the parser, a help text or a log would repeat what somebody took for
+    // a user and a password.
     #[arg(
         long = "token-jwks-url",
         env = "CARREL_TOKEN_JWKS_URL",
+        hide_env_values = true,
         value_name = "URL"
     )]
-    pub jwks_url: Option<JwksUrl>,
+    pub jwks_url: Option<SecretString>,
+    /// File of PEM certificates of the authorities to know that address by, instead of the machine's.
+    #[arg(
+        long = "token-jwks-ca-file",
+        env = "CARREL_TOKEN_JWKS_CA_FILE",
+        value_name = "FILE"
+    )]
+    pub jwks_ca_file: Option<PathBuf>,
     /// How often that document is fetched, in seconds: 10 to 86400. A token that names an unknown
     /// key has it fetched at once.
     #[arg(
@@ -81,6 +91,8 @@ pub enum KeySource {
         url: JwksUrl,
         /// How often, and how patiently.
         pace: FetchPace,
+        /// A file of those who may say whose address it is; without one the machine's.
+        authorities: Option<PathBuf>,
     },
     /// A shared secret, for development.
     DevelopmentSecret(SecretString),
@@ -139,14 +151,22 @@ fn key_source(args: &TokenArgs) -> Result<KeySource, KeyError> {
         ..FetchPace::default()
     };
     let file = args.keys.clone().map(KeySource::File);
-    let jwks = args.jwks_url.clone();
+    let url = args.jwks_url.as_ref();
+    let url = url.map(|url| url.expose_secret().parse::<JwksUrl>());
+    let url = url.transpose().map_err(KeyError::JwksUrl)?;
+    let authorities = args.jwks_ca_file.clone();
+    if authorities.is_some() && url.is_none() {
+        return Err(KeyError::AuthoritiesWithoutUrl);
+    }
+    let jwks = url.map(|url| KeySource::Jwks {
+        url,
+        pace,
+        authorities,
+    });
     let secret = args.development_secret.clone();
     let mut given: Vec<_> = [
         ("--token-keys", file),
-        (
-            "--token-jwks-url",
-            jwks.map(|url| KeySource::Jwks { url, pace }),
-        ),
+        ("--token-jwks-url", jwks),
         (
             "--token-hs256-secret",
             secret.map(KeySource::DevelopmentSecret),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use session_identity::UserIdError;
 use thiserror::Error;
 
-use super::JwksUrl;
+use super::{JwksUrl, JwksUrlError};
 
 /// Why the keys for verifying tokens cannot be used.
 #[derive(Debug, Error)]
@@ -35,6 +35,26 @@ pub enum KeyError {
         #[source]
         source: std::io::Error,
     },
+    /// The address is none that keys may be fetched from. It is not repeated: it may hold a password.
+    #[error("use the address of the issuer's keys (--token-jwks-url): {0}")]
+    JwksUrl(JwksUrlError),
+    /// The file of certificate authorities cannot be used.
+    #[error(
+        "read certificate authorities from {} (--token-jwks-ca-file): {detail}; it needs CERTIFICATE \
+         blocks of PEM",
+        path.display()
+    )]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Authorities were named for keys that are not fetched.
+    #[error(
+        "use --token-jwks-ca-file (CARREL_TOKEN_JWKS_CA_FILE): it is for --token-jwks-url only"
+    )]
+    AuthoritiesWithoutUrl,
     /// The development secret is too short.
     #[error("use a token secret of {length} bytes: at least {shortest} are needed")]
     SecretTooShort {
@@ -108,8 +128,9 @@ pub enum TokenError {
         /// The key named, shortened.
         kid: String,
     },
-    /// The issuer's keys were never fetched, so nothing can be said of the token.
-    #[error("find the issuer's keys: they have not been fetched yet (--token-jwks-url)")]
+    /// The issuer's keys were never fetched, or not since a token came that names another, so that
+    /// nothing can be said of it.
+    #[error("find the issuer's keys: none were fetched since the token came (--token-jwks-url)")]
     KeysUnavailable,
     /// No key of ours made its signature.
     #[error("verify the signature of a login token")]

@@ -1,5 +1,6 @@
 //! Asking an issuer for its keys.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
@@ -61,9 +64,17 @@ pub(super) struct KeyClient {
 }
 
 impl KeyClient {
-    /// Makes a client that trusts whom this machine trusts.
-    pub(super) fn new(url: JwksUrl, within: Duration) -> Result<Self, KeyError> {
-        let tls = tls(&url).map_err(|source| KeyError::NoAuthorities {
+    /// Makes a client that trusts the authorities of a file, or without one whom this machine trusts.
+    pub(super) fn new(
+        url: JwksUrl,
+        within: Duration,
+        authorities: Option<&Path>,
+    ) -> Result<Self, KeyError> {
+        let tls = match authorities {
+            Some(file) => tls(&url, Some(read_authorities(file)?)),
+            None => tls(&url, None),
+        };
+        let tls = tls.map_err(|source| KeyError::NoAuthorities {
             url: url.clone(),
             source,
         })?;
@@ -120,18 +131,37 @@ impl KeyClient {
 }
 
 /// Settings of TLS; without any authority where no certificate will be looked at.
-fn tls(url: &JwksUrl) -> std::io::Result<ClientConfig> {
+fn tls(url: &JwksUrl, authorities: Option<RootCertStore>) -> std::io::Result<ClientConfig> {
     use hyper_rustls::ConfigBuilderExt as _;
 
     let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(std::io::Error::other)?;
-    let builder = if url.is_https() {
-        builder.with_native_roots()?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
+    let builder = match authorities {
+        Some(authorities) => builder.with_root_certificates(authorities),
+        None if url.is_https() => builder.with_native_roots()?,
+        None => builder.with_root_certificates(RootCertStore::empty()),
     };
     Ok(builder.with_no_client_auth())
+}
+
+/// Reads the certificates of a PEM file.
+fn read_authorities(file: &Path) -> Result<RootCertStore, KeyError> {
+    let failed = |detail: String| KeyError::Authorities {
+        path: file.to_owned(),
+        detail,
+    };
+    let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+    let mut authorities = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+        let added = authorities.add(certificate);
+        added.map_err(|error| failed(error.to_string()))?;
+    }
+    if authorities.is_empty() {
+        return Err(failed("it holds no certificate".to_owned()));
+    }
+    Ok(authorities)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 /// An address that keys may be fetched from: https, or http on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct JwksUrl {
     uri: Uri,
 }
@@ -72,6 +72,13 @@ impl fmt::Display for JwksUrl {
     }
 }
 
+/// As it is displayed: a query may hold what opens the address.
+impl fmt::Debug for JwksUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JwksUrl({self})")
+    }
+}
+
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
@@ -116,6 +123,7 @@ mod tests {
     fn an_address_is_shown_without_its_query() {
         let url: JwksUrl = "https://exam.example/keys?key=c4n4ry".parse().unwrap();
         assert_eq!(url.to_string(), "https://exam.example/keys");
+        assert_eq!(format!("{url:?}"), "JwksUrl(https://exam.example/keys)");
         assert!(url.is_https());
     }
 }

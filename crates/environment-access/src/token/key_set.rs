@@ -55,7 +55,8 @@ struct Document {
     keys: Vec<Value>,
 }
 
-/// Reads the keys that verify tokens, and passes over those for other uses and algorithms.
+/// Reads the keys that verify tokens, and passes over those for other uses and algorithms. None for a
+/// document that lists none.
 pub(super) fn parse_key_set(document: &[u8]) -> Result<Vec<VerifyingKey>, KeySetError> {
     let document: Document = serde_json::from_slice(document).map_err(KeySetError::NotJwks)?;
     let total = document.keys.len();
@@ -76,7 +77,9 @@ pub(super) fn parse_key_set(document: &[u8]) -> Result<Vec<VerifyingKey>, KeySet
         }
         keys.push(key);
     }
-    if keys.is_empty() {
+    // A document without any key takes all of them back; one whose keys are all for something else is
+    // a mistake.
+    if keys.is_empty() && total > 0 {
         return Err(KeySetError::NoneUsable { keys: total });
     }
     Ok(keys)

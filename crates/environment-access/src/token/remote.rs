@@ -4,10 +4,11 @@
 //! thousand such tokens make one fetch, and a caller who goes away ends none.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::config::FetchPace;
@@ -28,6 +29,19 @@ pub struct KeyFreshness {
     pub age: Option<Duration>,
     /// Fetches that failed since the last that succeeded.
     pub failures: u32,
+    /// Keys in use: none before the first fetch, and once the issuer has taken all of them back.
+    pub keys: usize,
+}
+
+/// What became of the search for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// It is here now.
+    Found,
+    /// The issuer was asked since, and does not have it.
+    Absent,
+    /// The issuer did not answer, or is not to be asked again yet: it may have it.
+    Unanswered,
 }
 
 /// The keys of an issuer, as they were last fetched.
@@ -36,8 +50,6 @@ pub(super) struct RemoteKeys {
     client: KeyClient,
     pace: FetchPace,
     state: watch::Sender<State>,
-    /// Asks the loop for a fetch before its time.
-    wanted: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +58,10 @@ struct State {
     /// When the last fetch began.
     began: Option<Instant>,
     is_fetching: bool,
+    /// A fetch before its time was asked for, and has not begun.
+    is_wanted: bool,
+    /// There is a loop that fetches.
+    is_kept: bool,
     /// Fetches that ended, well or not.
     finished: u64,
     failures: u32,
@@ -58,12 +74,15 @@ struct Fetched {
 }
 
 impl RemoteKeys {
-    pub(super) fn new(url: JwksUrl, pace: FetchPace) -> Result<Self, KeyError> {
+    pub(super) fn new(
+        url: JwksUrl,
+        pace: FetchPace,
+        authorities: Option<&Path>,
+    ) -> Result<Self, KeyError> {
         Ok(Self {
-            client: KeyClient::new(url, pace.within)?,
+            client: KeyClient::new(url, pace.within, authorities)?,
             pace,
             state: watch::Sender::default(),
-            wanted: Notify::new(),
         })
     }
 
@@ -78,70 +97,87 @@ impl RemoteKeys {
         KeyFreshness {
             age: state.fetched.as_ref().map(|it| it.at.elapsed()),
             failures: state.failures,
+            keys: state.fetched.as_ref().map_or(0, |it| it.keys.len()),
         }
     }
 
-    /// Fetches now, then again and again; never returns. Dropping it gives up the fetch under way.
+    /// Fetches now, then again and again; never returns. Dropping it gives up the fetch under way, and
+    /// whoever waits for one is told so at once.
     pub(super) async fn keep_fresh(&self) {
+        self.state.send_modify(|state| state.is_kept = true);
+        let _told = TellWaiters(&self.state);
+        let mut asked = self.state.subscribe();
         loop {
             self.fetch().await;
-            let pause = sleep(self.pause());
-            tokio::pin!(pause);
-            loop {
-                tokio::select! {
-                    () = &mut pause => break,
-                    () = self.wanted.notified() => if self.may_fetch_early() { break },
-                }
+            let wanted = async { asked.wait_for(|state| state.is_wanted).await.map(drop) };
+            tokio::select! {
+                () = sleep(self.pause()) => {}
+                Ok(()) = wanted => {}
             }
         }
     }
 
     /// Has the keys fetched because a token names one that is not among `seen`, unless that was
-    /// just tried. Returns whether it is here now.
-    pub(super) async fn find(&self, kid: &str, seen: &Arc<[VerifyingKey]>) -> bool {
-        let is_fetching = {
+    /// just tried.
+    pub(super) async fn find(&self, kid: &str, seen: &Arc<[VerifyingKey]>) -> Search {
+        let was_fetching = {
             let state = self.state.borrow();
-            if state.has(kid) {
-                return !state.holds(seen);
+            match (state.has(kid), state.holds(seen)) {
+                (true, true) => return Search::Absent,
+                (true, false) => return Search::Found,
+                (false, _) => state.is_fetching,
             }
-            state.is_fetching
         };
+        let first = self.next_fetch_has(kid).await;
         // A fetch under way may have read what the issuer had before the token's key.
-        self.next_fetch_has(kid).await || is_fetching && self.next_fetch_has(kid).await
+        if was_fetching && first == Search::Absent {
+            return self.next_fetch_has(kid).await;
+        }
+        first
     }
 
     /// Waits for the end of the fetch under way, or of one that it asks for, unless one has just been.
-    async fn next_fetch_has(&self, kid: &str) -> bool {
+    async fn next_fetch_has(&self, kid: &str) -> Search {
         let mut state = self.state.subscribe();
-        let (finished, is_fetching) = {
-            let state = state.borrow();
-            (state.finished, state.is_fetching)
+        let Some(finished) = self.ask() else {
+            return Search::Unanswered;
         };
-        if !is_fetching {
-            if !self.may_fetch_early() {
-                return false;
-            }
-            self.wanted.notify_one();
+        let over = state.wait_for(|state| state.finished != finished || !state.is_kept);
+        match tokio::time::timeout(self.pace.within * 2, over).await {
+            Ok(Ok(state)) if state.has(kid) => Search::Found,
+            Ok(Ok(state)) if state.finished != finished && state.failures == 0 => Search::Absent,
+            Ok(_) | Err(_) => Search::Unanswered,
         }
-        // A loop that has stopped answers nobody: the process is about to end.
-        let fetched = state.wait_for(|state| state.finished != finished);
-        let fetched = tokio::time::timeout(self.pace.within * 2, fetched).await;
-        fetched.is_ok_and(|state| state.is_ok_and(|state| state.has(kid)))
+    }
+
+    /// Asks for a fetch, unless one is under way or asked for. Returns how many had ended before it;
+    /// `None` if there will be none.
+    fn ask(&self) -> Option<u64> {
+        let mut answer = None;
+        self.state.send_if_modified(|state| {
+            let is_coming = state.is_fetching || state.is_wanted;
+            let may_ask = is_coming
+                || state
+                    .began
+                    .is_none_or(|at| at.elapsed() >= self.pace.at_most_every);
+            answer = (state.is_kept && may_ask).then_some(state.finished);
+            let asks = answer.is_some() && !is_coming;
+            state.is_wanted |= asks;
+            asks
+        });
+        answer
     }
 
     async fn fetch(&self) {
         self.state.send_modify(|state| {
             state.began = Some(Instant::now());
             state.is_fetching = true;
+            // Whoever asked until now is answered by this one.
+            state.is_wanted = false;
         });
         let fetched = self.client.fetch().await;
         self.report(&fetched);
         self.state.send_modify(|state| state.finish(fetched));
-    }
-
-    fn may_fetch_early(&self) -> bool {
-        let began = self.state.borrow().began;
-        began.is_none_or(|began| began.elapsed() >= self.pace.at_most_every)
     }
 
     /// Replicas that started together do not ask together.
@@ -161,6 +197,9 @@ impl RemoteKeys {
         let url = self.client.url();
         let before = self.freshness();
         match fetched {
+            Ok(keys) if keys.is_empty() => {
+                tracing::error!(%url, "the issuer shows no key for logins: every login is refused until it does");
+            }
             Ok(keys) if before.failures > 0 || self.differs(keys) => {
                 let kids = keys.iter().filter_map(|key| key.kid.as_deref());
                 let kids: Vec<_> = kids.map(shorten).collect();
@@ -204,6 +243,19 @@ impl State {
             }
             Err(_) => self.failures = self.failures.saturating_add(1),
         }
+    }
+}
+
+/// Lets nobody wait for a loop that has ended.
+struct TellWaiters<'a>(&'a watch::Sender<State>);
+
+impl Drop for TellWaiters<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|state| {
+            state.is_kept = false;
+            state.is_fetching = false;
+            state.is_wanted = false;
+        });
     }
 }
 

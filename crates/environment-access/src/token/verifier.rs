@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, get_current_timestamp};
+use metrics::gauge;
 use secrecy::ExposeSecret;
 use session_identity::{LoginId, Principal, Role, UserId};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::config::{KeySource, TokenConfig, check_secret};
 use super::header::{Header, names, read_header, shorten};
 use super::keys::{VerifyingKey, read_keys};
-use super::remote::{KeyFreshness, RemoteKeys};
+use super::remote::{KeyFreshness, RemoteKeys, Search};
 use super::{Claims, KeyError, TokenError};
 
 /// Longest login name taken from a token, in bytes.
@@ -63,8 +64,13 @@ impl TokenVerifier {
     pub fn new(config: &TokenConfig) -> Result<Self, KeyError> {
         let keys = match &config.keys {
             KeySource::File(path) => Keys::Fixed(read_keys(path)?.into()),
-            KeySource::Jwks { url, pace } => {
-                Keys::Remote(Box::new(RemoteKeys::new(url.clone(), *pace)?))
+            KeySource::Jwks {
+                url,
+                pace,
+                authorities,
+            } => {
+                let keys = RemoteKeys::new(url.clone(), *pace, authorities.as_deref())?;
+                Keys::Remote(Box::new(keys))
             }
             KeySource::DevelopmentSecret(secret) => {
                 let secret = secret.expose_secret().as_bytes();
@@ -100,9 +106,45 @@ impl TokenVerifier {
         }
     }
 
-    /// Whether there are keys to verify a token with: always, unless they were never fetched.
+    /// Keeps the keys of an address fresh until `stop`, and whoever waits for a key is then told so.
+    pub async fn keep_keys_fresh_until(&self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.keep_keys_fresh() => {}
+        }
+    }
+
+    /// Shows in this process's metrics how fetching the keys stands. The names are described in
+    /// `telemetry`.
+    pub fn show_key_freshness(&self) {
+        let Some(keys) = self.key_freshness() else {
+            return;
+        };
+        gauge!("carrel_token_key_fetch_failures").set(f64::from(keys.failures));
+        if let Some(age) = keys.age {
+            gauge!("carrel_token_keys_age_seconds").set(age.as_secs_f64());
+        }
+    }
+
+    /// Whether there are keys to verify a token with: always, unless they were never fetched or the
+    /// issuer has taken all of them back.
     pub fn has_keys(&self) -> bool {
-        self.key_freshness().is_none_or(|keys| keys.age.is_some())
+        self.why_no_keys().is_none()
+    }
+
+    /// Why no token can be verified now, for an operator; `None` while there are keys.
+    pub fn why_no_keys(&self) -> Option<&'static str> {
+        let keys = self.key_freshness()?;
+        match (keys.age, keys.keys) {
+            (None, _) => Some(
+                "the keys for logins have not been fetched yet (--token-jwks-url); the log says why",
+            ),
+            (Some(_), 0) => Some(
+                "the issuer's document lists no key (--token-jwks-url), so that every login is \
+                 refused until it does",
+            ),
+            (Some(_), _) => None,
+        }
     }
 
     /// Verifies a token with the keys at hand and says who it is.
@@ -120,7 +162,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// As [`TokenVerifier::verify`], and [`TokenError::KeysUnavailable`] while no keys were ever
-    /// fetched.
+    /// fetched, and for a key that is not at hand if the issuer could not be asked since.
     pub async fn verify_login(&self, token: &str) -> Result<Login, TokenError> {
         let header = read_header(token)?;
         let keys = self.keys.at_hand()?;
@@ -128,10 +170,14 @@ impl TokenVerifier {
         let (Keys::Remote(remote), Some(kid), Err(_)) = (&self.keys, &header.kid, &login) else {
             return login;
         };
-        if !header.names_public_key_algorithm() || !remote.find(kid, &keys).await {
+        if !header.names_public_key_algorithm() {
             return login;
         }
-        self.verify_with(&self.keys.at_hand()?, &header, token)
+        match remote.find(kid, &keys).await {
+            Search::Found => self.verify_with(&self.keys.at_hand()?, &header, token),
+            Search::Absent => login,
+            Search::Unanswered => Err(TokenError::KeysUnavailable),
+        }
     }
 
     fn verify_with(

@@ -103,7 +103,11 @@ impl Issuer {
     pub(crate) fn config(&self, pace: FetchPace) -> TokenConfig {
         let url = format!("http://{}/jwks", self.address).parse().unwrap();
         TokenConfig {
-            keys: KeySource::Jwks { url, pace },
+            keys: KeySource::Jwks {
+                url,
+                pace,
+                authorities: None,
+            },
             issuer: "exam-platform".to_owned(),
             audience: "carrel".to_owned(),
         }

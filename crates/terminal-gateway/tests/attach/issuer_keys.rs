@@ -17,6 +17,7 @@ fn unreachable_issuer() -> TokenConfig {
         keys: KeySource::Jwks {
             url: url.parse().unwrap(),
             pace: FetchPace::default(),
+            authorities: None,
         },
         issuer: "exam-platform".to_owned(),
         audience: "carrel".to_owned(),

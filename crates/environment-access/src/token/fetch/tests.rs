@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -95,5 +94,34 @@ async fn a_certificate_of_somebody_else_or_for_somebody_else_brings_no_keys() {
             matches!(error, FetchError::Unreachable(_)),
             "{url}: {error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_is_trusted_instead_of_the_machine_s() {
+    let address = issuer().await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let url = || format!("https://{address}/jwks").parse().unwrap();
+    let trusted = write("authority.pem", AUTHORITY);
+    let client = KeyClient::new(url(), WITHIN, Some(&trusted)).unwrap();
+    assert_eq!(client.fetch().await.unwrap().len(), 3);
+    for path in [
+        write("empty.pem", b""),
+        write("private.pem", PRIVATE),
+        write(
+            "other.pem",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ),
+        folder.path().join("missing.pem"),
+    ] {
+        let error = KeyClient::new(url(), WITHIN, Some(&path)).unwrap_err();
+        assert!(matches!(error, KeyError::Authorities { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("--token-jwks-ca-file"), "{told}");
     }
 }
