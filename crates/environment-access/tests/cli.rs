@@ -32,6 +32,11 @@ fn error(output: &Output) -> (Option<i32>, Value) {
 }
 
 #[test]
+fn the_readme_s_examples_are_what_is_answered() {
+    trycmd::TestCases::new().case("README.md");
+}
+
+#[test]
 fn deny_shows_what_any_denied_caller_is_told() {
     let (code, document) = document(&run(&["deny", "--reason", "wrong room"]));
     assert_eq!(code, Some(0));
