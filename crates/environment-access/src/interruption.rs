@@ -11,7 +11,7 @@ mod load;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::{AttachmentRecord, OutageRecord, Span};
+use crate::{AttachmentRecord, OutageRecord, RefusalRecord, Span};
 
 pub use charge::ChargedTo;
 pub use load::load_interruptions;
@@ -28,10 +28,11 @@ pub struct Interruption {
     pub until: Option<DateTime<Utc>>,
     /// Whose doing it was.
     pub charged_to: ChargedTo,
-    /// Why: the word of a close code, of an outage, or `process_lost`, `service_down`, `opening`,
-    /// `not_back`.
+    /// Why: the word of a close code, of an outage or of a refusal, or `process_lost`, `service_down`,
+    /// `opening`, `not_back`.
     pub cause: String,
-    /// The attach that it ended, kept from opening or befell.
+    /// The attach that it ended, kept from opening or befell; for one that did not begin, the last
+    /// before it.
     pub epoch: i64,
 }
 
@@ -47,6 +48,8 @@ impl Interruption {
 pub struct AccessEvidence {
     /// Every attach, oldest first.
     pub attachments: Vec<AttachmentRecord>,
+    /// When the candidate was turned away before an attach began, oldest first.
+    pub refusals: Vec<RefusalRecord>,
     /// The outages of attached terminals.
     pub outages: Vec<OutageRecord>,
     /// The times without any terminal process.

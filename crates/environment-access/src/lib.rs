@@ -30,7 +30,8 @@ pub use interruption::{
 };
 pub use origin::{OriginError, Origins, PageOrigin};
 pub use outage::{
-    Outage, OutageCause, OutageRecord, Span, beat_process, downtimes, outages, record_outage,
+    Outage, OutageCause, OutageRecord, RefusalRecord, Span, TurnedAway, beat_process, downtimes,
+    outages, record_outage, record_turned_away, refusals,
 };
 pub use terminal::{TerminalAuthority, current_epochs, take_epoch};
 pub use ticket::{

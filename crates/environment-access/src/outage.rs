@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use session_identity::{ExamSessionId, TerminalProcessId};
+use session_identity::{ExamSessionId, Role, TerminalProcessId, UserId};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::Action;
 
 /// Processes say that they live every 10 s; the last word of one that lives is no older than this.
 const HEARD_OF: Duration = Duration::from_secs(20);
@@ -56,6 +58,81 @@ pub struct OutageRecord {
     pub ended_at: DateTime<Utc>,
     /// Why, as [`OutageCause::as_str`] writes it.
     pub cause: String,
+}
+
+/// Why somebody who may attach was turned away before an attach began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TurnedAway {
+    /// The process had no place free.
+    Busy,
+    /// The environment was not up.
+    NotUp,
+}
+
+impl TurnedAway {
+    /// Returns the word that the access log holds as the code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "terminal.busy",
+            Self::NotUp => "terminal.not_up",
+        }
+    }
+}
+
+/// When somebody who may attach was turned away, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusalRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why, as [`TurnedAway::as_str`] writes it.
+    pub cause: String,
+}
+
+/// Records that a candidate who may attach was turned away, so long `ago`: from then on they were
+/// without a terminal. It is a line of the access log.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn record_turned_away(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    user_id: &UserId,
+    why: TurnedAway,
+    ago: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO access_log (at, session_id, user_id, role, action, allowed, code, detail)
+         VALUES (clock_timestamp() - make_interval(secs => $3), $1, $2, $4, $5, false, $6,
+                 'turned away before an attach began')",
+        session_id.as_uuid(),
+        user_id.as_str(),
+        ago.as_secs_f64(),
+        Role::Candidate.as_str(),
+        Action::Attach.as_str(),
+        why.as_str(),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Lists when a session's candidate was turned away, oldest first.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn refusals(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+) -> Result<Vec<RefusalRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        RefusalRecord,
+        r#"SELECT at, code AS "cause!" FROM access_log
+           WHERE session_id = $1 AND NOT allowed AND code IN ('terminal.busy', 'terminal.not_up')
+           ORDER BY at"#,
+        session_id.as_uuid(),
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// A span of time.

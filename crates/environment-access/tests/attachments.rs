@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use environment_access::wire::CloseCode;
 use environment_access::{
-    AttachmentRecord, Outage, OutageCause, Span, attachments, beat_attachments, beat_process,
-    close_attachment, close_silent_attachments, downtimes, load_interruptions, open_attachment,
-    outages, record_outage, take_epoch,
+    AttachmentRecord, Outage, OutageCause, Span, TurnedAway, attachments, beat_attachments,
+    beat_process, close_attachment, close_silent_attachments, downtimes, load_interruptions,
+    open_attachment, outages, record_outage, record_turned_away, refusals, take_epoch,
 };
-use session_identity::{ExamSessionId, ExecutionEnvironmentId, LoginId, TerminalProcessId};
+use session_identity::{ExamSessionId, ExecutionEnvironmentId, LoginId, TerminalProcessId, UserId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -200,6 +200,26 @@ async fn an_outage_is_kept_with_the_time_it_happened_at(pool: PgPool) {
     let ago = now(&mut conn).await - known[0].ended_at;
     assert!((60..90).contains(&ago.num_seconds()), "{ago}");
     assert_eq!(known[0].cause, "leg_lost");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn who_was_turned_away_is_told_with_the_time_it_happened_at(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    let user = UserId::parse("u-1").unwrap();
+    for (why, seconds) in [(TurnedAway::NotUp, 10), (TurnedAway::Busy, 60)] {
+        let ago = Duration::from_secs(seconds);
+        record_turned_away(&mut conn, session, &user, why, ago)
+            .await
+            .unwrap();
+    }
+    let known = refusals(&mut conn, session).await.unwrap();
+    let causes: Vec<_> = known.iter().map(|it| it.cause.as_str()).collect();
+    assert_eq!(causes, ["terminal.busy", "terminal.not_up"]);
+    let ago = now(&mut conn).await - known[0].at;
+    assert!((60..90).contains(&ago.num_seconds()), "{ago}");
+    let other = refusals(&mut conn, ExamSessionId::generate()).await;
+    assert_eq!(other.unwrap(), []);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

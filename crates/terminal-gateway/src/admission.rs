@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use environment_access::wire::CloseCode;
 use environment_access::{
-    AccessEntry, Action, Decision, Denial, DenialCode, PublicAnswer, TicketDenial, append_access,
-    current_epochs,
+    AccessEntry, Action, Decision, Denial, DenialCode, PublicAnswer, TicketDenial, TurnedAway,
+    append_access, current_epochs,
 };
 use orchestrator::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
 use secrecy::SecretString;
@@ -47,6 +47,11 @@ pub(crate) async fn admit(
             tracing::info!(session.id = %session_id, reason = %refusal, "attach refused");
             if let AttachRefusal::Ticket(denial) = &refusal {
                 log_ticket(state, &attempt, *denial).await;
+            }
+            if matches!(refusal, AttachRefusal::NotUp) {
+                let user = &attempt.principal.user_id;
+                let why = TurnedAway::NotUp;
+                state.recorder.turned_away(session_id, user, why);
             }
             Err(close_code(&refusal))
         }

@@ -6,8 +6,11 @@
 use std::time::{Duration, Instant};
 
 use environment_access::wire::CloseCode;
-use environment_access::{Outage, OutageCause, close_attachment, open_attachment, record_outage};
-use session_identity::ExamSessionId;
+use environment_access::{
+    Outage, OutageCause, TurnedAway, close_attachment, open_attachment, record_outage,
+    record_turned_away,
+};
+use session_identity::{ExamSessionId, UserId};
 use sqlx::{PgConnection, PgPool};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
@@ -54,6 +57,12 @@ impl EvidenceWriter {
         }
     }
 
+    /// A candidate who may attach was not let, and no attach began.
+    pub(crate) fn turned_away(&self, session_id: ExamSessionId, user: &UserId, why: TurnedAway) {
+        let none = self.of(session_id, 0);
+        none.spawn(Event::TurnedAway(why, user.clone()));
+    }
+
     /// Waits, for a while, until all is written. Call it when nothing is attached any more.
     pub(crate) async fn flush(&self) {
         self.writing.close();
@@ -74,11 +83,12 @@ pub(crate) struct Evidence {
     epoch: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Event {
     Opened,
     Outage(OutageCause, Duration, Uuid),
     Closed(CloseCode),
+    TurnedAway(TurnedAway, UserId),
 }
 
 impl Evidence {
@@ -108,7 +118,7 @@ impl Evidence {
 
     async fn write(&self, event: Event, happened: Instant) {
         loop {
-            let failure = match timeout(WRITE_WITHIN, self.try_write(event, happened)).await {
+            let failure = match timeout(WRITE_WITHIN, self.try_write(&event, happened)).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "the database did not answer in time".to_owned(),
@@ -122,7 +132,7 @@ impl Evidence {
         }
     }
 
-    async fn try_write(&self, event: Event, happened: Instant) -> Result<(), sqlx::Error> {
+    async fn try_write(&self, event: &Event, happened: Instant) -> Result<(), sqlx::Error> {
         let mut conn = self.pool.acquire().await?;
         self.record(&mut conn, event, happened.elapsed()).await
     }
@@ -130,11 +140,11 @@ impl Evidence {
     async fn record(
         &self,
         conn: &mut PgConnection,
-        event: Event,
+        event: &Event,
         ago: Duration,
     ) -> Result<(), sqlx::Error> {
         let (session_id, epoch) = (self.session_id, self.epoch);
-        match event {
+        match *event {
             Event::Opened => open_attachment(conn, session_id, epoch, ago).await,
             Event::Outage(cause, lasted, id) => {
                 let outage = Outage {
@@ -148,6 +158,9 @@ impl Evidence {
             Event::Closed(code) => close_attachment(conn, session_id, epoch, code, ago)
                 .await
                 .map(drop),
+            Event::TurnedAway(why, ref user) => {
+                record_turned_away(conn, session_id, user, why, ago).await
+            }
         }
     }
 }

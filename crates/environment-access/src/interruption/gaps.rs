@@ -3,17 +3,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AccessEvidence, ChargedTo, Interruption};
-use crate::{AttachmentRecord, Span};
+use crate::{AttachmentRecord, RefusalRecord, Span};
 
 /// So long a page may take to come back once it can; whoever takes longer has left.
 const TO_COME_BACK: TimeDelta = TimeDelta::minutes(2);
 
 /// From a moment on, why nobody is attached.
 #[derive(Debug, Clone)]
-struct Turn {
+struct Turn<'a> {
     at: DateTime<Utc>,
     charged_to: ChargedTo,
-    cause: &'static str,
+    cause: &'a str,
     epoch: i64,
     /// When the candidate should have been back; `None` where they are held.
     expires: Option<DateTime<Utc>>,
@@ -72,7 +72,7 @@ fn uncovered(whole: Span, covers: &[Span]) -> Vec<Span> {
     gaps
 }
 
-fn turns(evidence: &AccessEvidence) -> Vec<Turn> {
+fn turns(evidence: &AccessEvidence) -> Vec<Turn<'_>> {
     let of_one = |it: &AttachmentRecord| {
         // While it opens they wait for us.
         let begun = Turn {
@@ -84,17 +84,32 @@ fn turns(evidence: &AccessEvidence) -> Vec<Turn> {
         };
         [Some(begun), ending(it, &evidence.downtimes)]
     };
-    let mut turns: Vec<_> = evidence
-        .attachments
+    let turned_away = evidence
+        .refusals
         .iter()
-        .flat_map(of_one)
-        .flatten()
-        .collect();
+        .map(|refusal| turned_away(refusal, evidence));
+    let attached = evidence.attachments.iter().flat_map(of_one).flatten();
+    let mut turns: Vec<_> = attached.chain(turned_away).collect();
     turns.sort_by_key(|turn| turn.at);
     turns
 }
 
-fn ending(attachment: &AttachmentRecord, downtimes: &[Span]) -> Option<Turn> {
+/// They wanted to be back and were not let: ours, until they could have tried again.
+fn turned_away<'a>(refusal: &'a RefusalRecord, evidence: &AccessEvidence) -> Turn<'a> {
+    let before = evidence
+        .attachments
+        .iter()
+        .rfind(|it| it.attached_at <= refusal.at);
+    Turn {
+        at: refusal.at,
+        charged_to: ChargedTo::Platform,
+        cause: &refusal.cause,
+        epoch: before.map_or(0, |it| it.epoch),
+        expires: Some(expiry(refusal.at, &evidence.downtimes)),
+    }
+}
+
+fn ending(attachment: &AttachmentRecord, downtimes: &[Span]) -> Option<Turn<'static>> {
     // Its last word may be older than its shell.
     let begun = attachment.opened_at.unwrap_or(attachment.attached_at);
     let at = attachment.detached_at?.max(begun);
@@ -127,7 +142,7 @@ fn expiry(since: DateTime<Utc>, downtimes: &[Span]) -> DateTime<Utc> {
 }
 
 /// Where the reason may change within a gap: its own ends first and last.
-fn edges(gap: Span, turns: &[Turn], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
+fn edges(gap: Span, turns: &[Turn<'_>], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
     let of_turns = turns
         .iter()
         .flat_map(|turn| [Some(turn.at), turn.expires])
@@ -144,7 +159,7 @@ fn edges(gap: Span, turns: &[Turn], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
 }
 
 /// Why nobody is attached from `at` on; `None` before the first attach.
-fn reason(at: DateTime<Utc>, turns: &[Turn], downtimes: &[Span]) -> Option<Interruption> {
+fn reason(at: DateTime<Utc>, turns: &[Turn<'_>], downtimes: &[Span]) -> Option<Interruption> {
     let turn = turns.iter().rev().find(|turn| turn.at <= at)?;
     let is_down = downtimes
         .iter()

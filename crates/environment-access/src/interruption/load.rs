@@ -4,7 +4,7 @@ use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
 use super::{AccessEvidence, Interruption, find_interruptions};
-use crate::{Span, attachments, downtimes, outages};
+use crate::{Span, attachments, downtimes, outages, refusals};
 
 /// Lists the interruptions of a session since its clock runs for an attach, oldest first; none before.
 /// The session need not exist.
@@ -35,6 +35,7 @@ pub async fn load_interruptions(
     };
     let evidence = AccessEvidence {
         attachments: attachments(conn, session_id).await?,
+        refusals: refusals(conn, session_id).await?,
         outages: outages(conn, session_id).await?,
         downtimes: downtimes(conn, clock).await?,
         clock,

@@ -24,6 +24,7 @@ fn evidence(attaches: &[Attach], until: i64) -> AccessEvidence {
     };
     AccessEvidence {
         attachments: (1..).zip(attaches).map(attachment).collect(),
+        refusals: Vec::new(),
         outages: Vec::new(),
         downtimes: Vec::new(),
         clock: Span {
@@ -141,6 +142,50 @@ fn whoever_does_not_come_back_in_time_has_left() {
         told(&evidence(&slow, 500)),
         ["platform 10..130 restart", "candidate 130..400 not_back"]
     );
+}
+
+fn turned_away(seconds: &[i64]) -> Vec<RefusalRecord> {
+    let at_second = |second: &i64| RefusalRecord {
+        at: at(*second),
+        cause: "terminal.busy".to_owned(),
+    };
+    seconds.iter().map(at_second).collect()
+}
+
+#[test]
+fn who_is_turned_away_is_kept_out_by_the_platform_until_they_are_let_or_give_up() {
+    let left = [
+        (0, Some(0), Some(closed(10, CloseCode::GoingAway))),
+        (90, Some(90), None),
+    ];
+    let let_in = AccessEvidence {
+        refusals: turned_away(&[60, 70, 80]),
+        ..evidence(&left, 100)
+    };
+    assert_eq!(
+        told(&let_in),
+        [
+            "candidate 10..60 going_away",
+            "platform 60..90 terminal.busy"
+        ]
+    );
+    let given_up = AccessEvidence {
+        refusals: turned_away(&[60]),
+        ..evidence(&left[..1], 400)
+    };
+    assert_eq!(
+        told(&given_up),
+        [
+            "candidate 10..60 going_away",
+            "platform 60..180 terminal.busy",
+            "candidate 180..- not_back"
+        ]
+    );
+    let beside = AccessEvidence {
+        refusals: turned_away(&[50]),
+        ..evidence(&[(0, Some(0), None)], 100)
+    };
+    assert_eq!(told(&beside), [""; 0], "another page of theirs has it");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{FromRequest as _, HttpRequest, HttpResponse, dev, web};
 use environment_access::wire::{SUBPROTOCOL, limits};
-use environment_access::{Action, Decision, authorize, load_facts};
+use environment_access::{Action, Decision, TurnedAway, authorize, load_facts};
 use session_identity::ExamSessionId;
 
 use crate::caller::{Caller, session_id};
@@ -51,11 +51,13 @@ async fn entrance(request: &HttpRequest, state: Arc<GatewayState>) -> Result<Ent
         .waiting
         .enter(&caller.login.principal.user_id)
         .ok_or(Problem::Busy)?;
-    let place = state
-        .places
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Problem::Busy)?;
+    let place = state.places.clone().try_acquire_owned().map_err(|_| {
+        let user = &caller.login.principal.user_id;
+        state
+            .recorder
+            .turned_away(session_id, user, TurnedAway::Busy);
+        Problem::Busy
+    })?;
     Ok(Entrance {
         state,
         session_id,

@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use environment_access::{AttachmentRecord, OutageRecord, attachments, outages};
+use environment_access::{AttachmentRecord, OutageRecord, attachments, outages, refusals};
+use session_identity::Role;
 use sqlx::PgPool;
 
-use crate::bench::Bench;
-use crate::browser::{Browser, PATIENCE};
+use crate::bench::{Bench, owner};
+use crate::browser::{Browser, PATIENCE, open, request};
+use crate::rows::{insert_session, set_state, token};
 use crate::seat::Seat;
 
 /// Longer than what nobody notices.
@@ -119,4 +121,46 @@ async fn a_process_that_stops_has_written_how_its_attaches_ended(pool: PgPool) {
     let mut conn = bench.pool.acquire().await.unwrap();
     let all = attachments(&mut conn, bench.session_id).await.unwrap();
     assert_eq!(all[0].close_code, Some(1012), "{all:?}");
+}
+
+/// Waits until it is on record that the candidate was turned away for this.
+async fn turned_away(bench: &Bench, cause: &str) {
+    until(async || {
+        let mut conn = bench.pool.acquire().await.unwrap();
+        let known = refusals(&mut conn, bench.session_id).await.unwrap();
+        known.iter().any(|it| it.cause == cause).then_some(())
+    })
+    .await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn who_is_turned_away_before_an_attach_begins_is_on_record(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    let own = bench.session_id;
+    // Sockets that wait for HELLO hold the eight places there are, four a user.
+    let mut waiting = Vec::new();
+    for user in ["u-second", "u-third"] {
+        bench.session_id = insert_session(&bench.pool, user).await;
+        for state in ["initializing", "ready", "running"] {
+            set_state(&bench.pool, bench.session_id, state).await;
+        }
+        for _ in 0..4 {
+            let login = token(user, Role::Candidate);
+            waiting.push(open(&bench, request(&bench, &login)).await.unwrap());
+        }
+    }
+    bench.session_id = own;
+    let login = owner();
+    let refused = open(&bench, request(&bench, &login)).await;
+    assert_eq!(refused.err(), Some(503));
+    turned_away(&bench, "terminal.busy").await;
+
+    drop(waiting);
+    let ticket = bench.ticket(&login).await;
+    let going = "UPDATE execution_environments SET state = 'destroying', version = version + 1";
+    sqlx::raw_sql(going).execute(&bench.pool).await.unwrap();
+    let mut browser = until(async || open(&bench, request(&bench, &login)).await.ok()).await;
+    browser.hello(&ticket, None).await;
+    assert_eq!(browser.closed().await, 4030);
+    turned_away(&bench, "terminal.not_up").await;
 }
