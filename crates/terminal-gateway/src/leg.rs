@@ -118,7 +118,7 @@ impl Leg {
         let (told, events) = mpsc::channel(CHANNEL);
         let task = async move {
             tokio::time::sleep(pause).await;
-            let end = match open::open(&spec, size, resume).await {
+            let end = match open_in_turn(&spec, size, resume).await {
                 Ok(stream) => pump::run(stream, received, &told, &spec.gate).await,
                 Err(end) => end,
             };
@@ -135,10 +135,19 @@ impl Leg {
     }
 }
 
+/// Waits for its turn, which is no part of what an exec may take to start, and opens.
+async fn open_in_turn(
+    spec: &LegSpec,
+    size: ScreenSize,
+    resume: Option<Resume>,
+) -> Result<execution_environment::AttachStreams, LegEnd> {
+    // It is never closed; without turns it would go on all the same.
+    let _starting = spec.starts.acquire().await.ok();
+    open::open(spec, size, resume).await
+}
+
 impl LegSpec {
     async fn attach(&self) -> Result<execution_environment::AttachStreams, RuntimeError> {
-        // Closed never; and then whoever waits would be better off without.
-        let _starting = self.starts.acquire().await.ok();
         let request = AttachRequest { epoch: self.epoch };
         self.runtime.attach(&self.name, &self.uid, &request).await
     }
