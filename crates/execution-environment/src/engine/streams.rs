@@ -63,6 +63,8 @@ impl AsyncRead for KeeperOutput {
 mod tests {
     use bollard::container::LogOutput;
     use bytes::Bytes;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use tokio::io::AsyncReadExt;
 
     use super::KeeperOutput;
@@ -89,5 +91,50 @@ mod tests {
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).await.unwrap();
         assert_eq!((&first[..], &rest[..]), (&b"on"[..], &b"e two"[..]));
+    }
+
+    fn pieces() -> impl Strategy<Value = Vec<LogOutput>> {
+        let piece = (0..4_u8, vec(any::<u8>(), 0..40)).prop_map(|(kind, bytes)| {
+            let message = Bytes::from(bytes);
+            match kind {
+                0 => LogOutput::StdErr { message },
+                1 => LogOutput::StdIn { message },
+                2 => LogOutput::Console { message },
+                _ => LogOutput::StdOut { message },
+            }
+        });
+        vec(piece, 0..20)
+    }
+
+    /// Reads to the end, with room for so many bytes each time.
+    async fn read(pieces: Vec<LogOutput>, rooms: &[usize]) -> Vec<u8> {
+        let pieces = pieces.into_iter().map(Ok);
+        let mut reader = KeeperOutput::new(Box::pin(futures_util::stream::iter(pieces)));
+        let mut output = Vec::new();
+        for room in rooms.iter().cycle() {
+            let mut part = vec![0; *room];
+            let count = reader.read(&mut part).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            output.extend_from_slice(&part[..count]);
+        }
+        output
+    }
+
+    proptest! {
+        #[test]
+        fn standard_output_passes_in_whatever_pieces_and_room(
+            pieces in pieces(),
+            rooms in vec(1..50_usize, 1..10),
+        ) {
+            let expected = pieces.iter().filter_map(|piece| match piece {
+                LogOutput::StdOut { message } | LogOutput::Console { message } => Some(&message[..]),
+                LogOutput::StdErr { .. } | LogOutput::StdIn { .. } => None,
+            });
+            let expected = expected.collect::<Vec<_>>().concat();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            prop_assert_eq!(runtime.block_on(read(pieces, &rooms)), expected);
+        }
     }
 }

@@ -53,3 +53,50 @@ fn build(config: &kube::Config) -> Result<kube::Client, kube::Error> {
         .service(sockets.build::<_, Body>(connector));
     Ok(kube::Client::new(service, config.default_namespace.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers everything with one status, and how often it was asked.
+    async fn server(status: u16) -> (kube::Config, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let answer = format!(
+                    "HTTP/1.1 {status} Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+                );
+                let mut request = [0; 4096];
+                assert!(socket.read(&mut request).await.unwrap() > 0);
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (kube::Config::new(url.parse().unwrap()), asked)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_busy_is_asked_once() {
+        // Another test of this process may have been first.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        for status in [429, 503, 504] {
+            let (config, asked) = server(status).await;
+            let request = http::Request::get("/api/v1/namespaces/x/pods/y/exec");
+            let request = request.body(Body::empty()).unwrap();
+            let answer = client(&config).unwrap().send(request).await.unwrap();
+            assert_eq!(answer.status(), status);
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "after {status}");
+        }
+    }
+}
