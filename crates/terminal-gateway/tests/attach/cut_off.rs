@@ -214,16 +214,19 @@ async fn whatever_goes_on_nothing_typed_after_the_end_reaches_the_shell(pool: Pg
 }
 
 async fn cut_off_while(mut steady: Steady, piece: usize) {
-    for round in 0.. {
+    let mut is_over = false;
+    let code = loop {
         steady.type_on(piece).await;
-        if round == 5 {
+        if !is_over && !steady.seat.keeper.typed().is_empty() {
             steady.seat.end_session().await;
+            is_over = true;
         }
         if let Some(code) = steady.glance().await {
-            assert_eq!(code, 4010);
-            break;
+            break code;
         }
-    }
+    };
+    // One that is far behind may be cut before it has read why.
+    assert!(matches!(code, 4010 | 1006), "{code}");
     // It knows, and types on as if it did not.
     steady.script.fill(b'a');
     for _ in 0..20 {
@@ -231,5 +234,6 @@ async fn cut_off_while(mut steady: Steady, piece: usize) {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let typed = steady.seat.keeper.typed();
-    assert!(!typed.is_empty() && typed.iter().all(|byte| *byte == b'b'));
+    let after = typed.iter().position(|byte| *byte != b'b');
+    assert_eq!(after, None, "of {}", typed.len());
 }
