@@ -84,3 +84,35 @@ it("search, help and questions are without findings", async () => {
   expect(await findings()).toEqual([]);
   await on.close();
 });
+
+it("a window at 200 % has the bar, the foot and rows between them", async () => {
+  const on = await (await open({ viewport: { width: 640, height: 400 } })).connected();
+  const box = (part) => on.page.locator(part).boundingBox();
+  const [bar, foot] = await Promise.all([box(".bar"), box(".foot")]);
+  expect(bar.y).toBe(0);
+  expect(foot.y + foot.height).toBeLessThanOrEqual(400);
+  expect((await on.rows()).length).toBeGreaterThan(8);
+  const { scrollWidth, clientWidth } = await on.page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { scrollWidth, clientWidth };
+  });
+  expect(scrollWidth).toBe(clientWidth);
+  await on.close();
+});
+
+it("a window closed by mistake asks first while the exam runs, and not after it", async () => {
+  const on = await (await open()).connected();
+  const asked = [];
+  on.page.on("dialog", (dialog) => asked.push(dialog.type()));
+  await on.page.keyboard.type("x");
+  await on.page.reload();
+  await on.connected();
+  expect(asked).toEqual(["beforeunload"]);
+  on.change({ state: "terminated", ended_at: new Date().toISOString(), can_end: false });
+  await on.page.getByRole("heading", { level: 1 }).waitFor();
+  await expect.poll(() => on.page.locator(".xterm").count(), SOON).toBe(0);
+  await on.page.reload();
+  await on.page.getByRole("heading", { level: 1 }).waitFor();
+  expect(asked).toEqual(["beforeunload"]);
+  await on.close();
+});

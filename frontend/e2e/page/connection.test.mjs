@@ -53,6 +53,32 @@ it("the age of the last byte is told while there is no connection", async () => 
   await on.close();
 });
 
+it("a server that stops answering is noticed, first by words and then by a new connection", async () => {
+  const on = await (await open()).connected();
+  await expect.poll(() => on.terminal.pings, SOON).toBe(1);
+  on.terminal.answers = false;
+  await expect.poll(() => link(on), SOON).toMatch(/^Connected· last byte \d+ s ago$/);
+  expect(on.terminal.hellos).toHaveLength(1);
+  await expect.poll(() => on.terminal.hellos.length, SOON).toBe(2);
+  await on.close();
+});
+
+it("is measured only while somebody looks at the page", async () => {
+  const on = await (await open()).connected();
+  const look = (visibilityState) =>
+    on.page.evaluate((value) => {
+      Object.defineProperty(document, "visibilityState", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, visibilityState);
+  await expect.poll(() => on.terminal.pings, SOON).toBe(1);
+  await look("hidden");
+  await on.page.waitForTimeout(6_500);
+  expect(on.terminal.pings).toBe(1);
+  await look("visible");
+  await expect.poll(() => on.terminal.pings, SOON).toBe(2);
+  await on.close();
+});
+
 it("keys typed while it is lost are refused, and what was typed before arrives once", async () => {
   const on = await (await open()).connected();
   await on.page.keyboard.type("before");

@@ -26,6 +26,7 @@ export class ActedTerminal {
   /** The bytes of each INPUT frame. */
   pieces = [];
   resizes = [];
+  pings = 0;
   hellos = [];
   /** Whether connections are taken, and PINGs answered. */
   takes = true;
@@ -88,7 +89,7 @@ export class ActedTerminal {
       0x02: () => this.#input(Number(body.readBigUInt64BE(0)), body.subarray(8)),
       0x03: () => this.resizes.push([body.readUInt16BE(0), body.readUInt16BE(2)]),
       0x04: () => (this.acknowledged = Number(body.readBigUInt64BE(0))),
-      0x05: () => this.answers && this.#socket?.send(frame(0x85, body, u32(this.legMicros))),
+      0x05: () => this.#ping(body),
     };
     take[message[0]]?.();
   }
@@ -118,6 +119,11 @@ export class ActedTerminal {
     mark(0);
     this.#socket.send(frame(0x82, missed));
     mark(1);
+  }
+
+  #ping(opaque) {
+    this.pings += 1;
+    if (this.answers) this.#socket?.send(frame(0x85, opaque, u32(this.legMicros)));
   }
 
   #input(offset, bytes) {
