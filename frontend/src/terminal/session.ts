@@ -9,11 +9,16 @@ import {
   step,
   type TicketFailure,
 } from "./connection";
-import { ParsedOutput, TypedInput } from "./credit";
+import { TypedInput } from "./credit";
 import type { ClientFrame, Exit, Notice, ServerFrame, Welcome } from "./frames";
-import { Liveness } from "./liveness";
+import type { Liveness } from "./liveness";
+import { PrintedOutput } from "./printed";
 import type { Screen } from "./screen";
 import { TerminalSocket } from "./socket";
+import { ConnectionWatch } from "./watch";
+
+/** The close code of a connection that is lost without a Close frame. */
+const LOST = 1006;
 
 /** What the session tells the page. */
 export interface SessionListener {
@@ -24,11 +29,6 @@ export interface SessionListener {
   askStatus(): void;
 }
 
-/** A connection that held for so long counts as good, and its failures are forgotten. */
-const SETTLED_AFTER_MS = 10_000;
-/** How often liveness is judged. */
-const JUDGE_EVERY_MS = 1_000;
-
 /**
  * One candidate's terminal over any number of connections: carries out what the state machine
  * decides, and keeps both streams exact across breaks by their offsets.
@@ -38,27 +38,30 @@ export class TerminalSession {
   readonly #terminal: URL;
   readonly #screen: Screen;
   readonly #listener: SessionListener;
-  readonly #output = new ParsedOutput((offset) => this.#send({ type: "ack", offset }), schedule);
+  readonly #output: PrintedOutput;
   readonly #input = new TypedInput((offset, bytes) => this.#send({ type: "input", offset, bytes }));
-  readonly liveness = new Liveness();
+  readonly #watch = new ConnectionWatch({
+    ping: (opaque) => this.#send({ type: "ping", opaque }),
+    settled: () => this.#apply({ type: "settled" }),
+    dead: () => this.#closed(LOST, ""),
+  });
   #connection: Connection = IDLE;
   #socket: TerminalSocket | null = null;
-  #epoch: number | null = null;
-  #received = 0;
-  #skip = 0;
-  #replaying = false;
-  #truncated = false;
   #retry: number | undefined;
-  #settle: number | undefined;
-  #judge: number | undefined;
-  #nextPing = 0;
-  #pingMs = 5_000;
 
   constructor(api: ExamApi, terminal: URL, screen: Screen, listener: SessionListener) {
     this.#api = api;
     this.#terminal = terminal;
     this.#screen = screen;
     this.#listener = listener;
+    const acknowledge = (offset: number): void => this.#send({ type: "ack", offset });
+    const nudge = (): void => this.#nudge();
+    this.#output = new PrintedOutput(screen, { acknowledge, nudge }, schedule);
+  }
+
+  /** What is known of the connection by its bytes. */
+  get liveness(): Liveness {
+    return this.#watch.liveness;
   }
 
   get connection(): Connection {
@@ -124,7 +127,7 @@ export class TerminalSession {
         this.#retry = window.setTimeout(() => this.#apply({ type: "timer" }), effect.delayMs);
         return;
       case "forget_screen":
-        this.#epoch = null;
+        this.#output.forget();
         return;
       case "forget_input":
         this.#input.forget();
@@ -145,19 +148,19 @@ export class TerminalSession {
 
   #open(ticket: string): void {
     const { cols, rows } = this.#screen.size();
-    const resume =
-      this.#epoch === null
-        ? null
-        : { epoch: this.#epoch, out_off: this.#received, in_off: this.#input.end };
+    const known = this.#output.resume;
+    const resume = known === null ? null : { ...known, in_off: this.#input.end };
     this.#socket = new TerminalSocket(this.#api.terminalSocket(this.#terminal), {
       opened: () => this.#send({ type: "hello", ticket, cols, rows, resume, caps: [] }),
       frame: (frame) => this.#frame(frame),
       broken: () => this.stop("fault"),
-      closed: (code, reason) => {
-        this.#dropSocket();
-        this.#apply({ type: "closed", code, reason });
-      },
+      closed: (code, reason) => this.#closed(code, reason),
     });
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#dropSocket();
+    this.#apply({ type: "closed", code, reason });
   }
 
   #dropSocket(): void {
@@ -165,9 +168,7 @@ export class TerminalSession {
     this.#socket = null;
     this.#output.end();
     this.#input.pause();
-    this.#endReplay();
-    window.clearTimeout(this.#settle);
-    window.clearInterval(this.#judge);
+    this.#watch.end();
   }
 
   #send(frame: ClientFrame): void {
@@ -180,9 +181,9 @@ export class TerminalSession {
       case "welcome":
         return this.#welcome(frame.welcome);
       case "output":
-        return this.#printed(frame.bytes);
+        return this.#output.print(frame.bytes);
       case "replay":
-        return this.#replay(frame);
+        return this.#output.replay(frame);
       case "input_ack":
         return this.#input.acknowledged(frame.offset, frame.credit);
       case "pong":
@@ -196,49 +197,11 @@ export class TerminalSession {
   }
 
   #welcome(welcome: Welcome): void {
-    const sameShell = welcome.epoch === this.#epoch;
-    if (!sameShell) {
-      if (this.#epoch !== null || this.#received > 0) this.#screen.reset();
-      this.#input.forget();
-    }
-    // A server may repeat output that is on the screen already; it is skipped, never redrawn.
-    this.#skip = sameShell ? Math.max(0, this.#received - welcome.replay_from) : 0;
-    this.#received = welcome.replay_from;
-    this.#epoch = welcome.epoch;
-    this.#output.begin(welcome.replay_from);
+    const isSameShell = this.#output.begin(welcome);
+    if (!isSameShell) this.#input.forget();
     this.#apply({ type: "welcome" });
     this.#input.begin(welcome.in_off, welcome.input_window);
-    this.#watch(welcome.ping_ms);
-  }
-
-  #printed(bytes: Uint8Array): void {
-    const skipped = Math.min(this.#skip, bytes.length);
-    this.#skip -= skipped;
-    this.#received += bytes.length;
-    const end = this.#received;
-    this.#screen.write(bytes.subarray(skipped), () => this.#output.parsed(end));
-  }
-
-  #replay(replay: Extract<ServerFrame, { type: "replay" }>): void {
-    if (replay.mark === "begin") {
-      if (replay.truncated) {
-        this.#skip = 0;
-        this.#screen.reset();
-      }
-      this.#endReplay();
-      this.#replaying = true;
-      this.#truncated = replay.truncated;
-      this.#screen.mute();
-      return;
-    }
-    this.#endReplay();
-    if (this.#truncated) this.#nudge();
-  }
-
-  /** Also when the connection broke within a replay: a terminal left mute would be dead. */
-  #endReplay(): void {
-    if (this.#replaying) this.#screen.unmuteWhenParsed();
-    this.#replaying = false;
+    this.#watch.begin(welcome.ping_ms);
   }
 
   /** Makes a full-screen program draw itself anew: its first bytes are lost for good. */
@@ -246,30 +209,6 @@ export class TerminalSession {
     const { cols, rows } = this.#screen.size();
     this.resized(cols - 1, rows);
     this.resized(cols, rows);
-  }
-
-  #watch(pingMs: number): void {
-    this.#pingMs = Math.max(1_000, pingMs);
-    this.#nextPing = 0;
-    this.liveness.begin(performance.now());
-    window.clearTimeout(this.#settle);
-    window.clearInterval(this.#judge);
-    this.#settle = window.setTimeout(() => this.#apply({ type: "settled" }), SETTLED_AFTER_MS);
-    this.#judge = window.setInterval(() => this.#judgeNow(), JUDGE_EVERY_MS);
-    this.#judgeNow();
-  }
-
-  #judgeNow(): void {
-    const now = performance.now();
-    if (this.liveness.isDead(now)) {
-      this.#dropSocket();
-      this.#apply({ type: "closed", code: 1006, reason: "" });
-      return;
-    }
-    if (now >= this.#nextPing && document.visibilityState === "visible") {
-      this.#nextPing = now + this.#pingMs;
-      this.#send({ type: "ping", opaque: this.liveness.ping(now) });
-    }
   }
 }
 

@@ -1,0 +1,87 @@
+import { ParsedOutput, type Schedule } from "./credit";
+import type { Resume, ServerFrame, Welcome } from "./frames";
+import type { Screen } from "./screen";
+
+/** What the output asks of the connection. */
+interface PrintedListener {
+  acknowledge(offset: number): void;
+  /** A full-screen program is to draw itself anew: its first bytes are lost for good. */
+  nudge(): void;
+}
+
+/** Output on its way to the screen, exact over any number of connections by its offsets. */
+export class PrintedOutput {
+  readonly #screen: Screen;
+  readonly #listener: PrintedListener;
+  readonly #parsed: ParsedOutput;
+  #epoch: number | null = null;
+  #received = 0;
+  #skip = 0;
+  #replaying = false;
+  #truncated = false;
+
+  constructor(screen: Screen, listener: PrintedListener, schedule: Schedule) {
+    this.#screen = screen;
+    this.#listener = listener;
+    this.#parsed = new ParsedOutput((offset) => listener.acknowledge(offset), schedule);
+  }
+
+  /** Where the next connection goes on; null for a shell not seen yet. */
+  get resume(): Omit<Resume, "in_off"> | null {
+    return this.#epoch === null ? null : { epoch: this.#epoch, out_off: this.#received };
+  }
+
+  /** A connection begins; returns whether it is to the same shell as before. */
+  begin({ epoch, replay_from }: Welcome): boolean {
+    const isSameShell = epoch === this.#epoch;
+    if (!isSameShell && (this.#epoch !== null || this.#received > 0)) this.#screen.reset();
+    // A server may repeat output that is on the screen already; it is skipped, never redrawn.
+    this.#skip = isSameShell ? Math.max(0, this.#received - replay_from) : 0;
+    this.#received = replay_from;
+    this.#epoch = epoch;
+    this.#parsed.begin(replay_from);
+    return isSameShell;
+  }
+
+  /** Output came. */
+  print(bytes: Uint8Array): void {
+    const skipped = Math.min(this.#skip, bytes.length);
+    this.#skip -= skipped;
+    this.#received += bytes.length;
+    const end = this.#received;
+    this.#screen.write(bytes.subarray(skipped), () => this.#parsed.parsed(end));
+  }
+
+  /** A replay begins or ends. */
+  replay(replay: Extract<ServerFrame, { type: "replay" }>): void {
+    this.#endReplay();
+    if (replay.mark === "begin") this.#beginReplay(replay.truncated);
+    else if (this.#truncated) this.#listener.nudge();
+  }
+
+  /** The connection has ended, maybe within a replay: a terminal left mute would be dead. */
+  end(): void {
+    this.#parsed.end();
+    this.#endReplay();
+  }
+
+  /** What comes next is no continuation. */
+  forget(): void {
+    this.#epoch = null;
+  }
+
+  #beginReplay(truncated: boolean): void {
+    if (truncated) {
+      this.#skip = 0;
+      this.#screen.reset();
+    }
+    this.#replaying = true;
+    this.#truncated = truncated;
+    this.#screen.mute();
+  }
+
+  #endReplay(): void {
+    if (this.#replaying) this.#screen.unmuteWhenParsed();
+    this.#replaying = false;
+  }
+}
