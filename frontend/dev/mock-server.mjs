@@ -1,5 +1,5 @@
-// Serves dist with an imitation of the exam server, for looking at the page only. No test of
-// Carrel's behaviour runs against it.
+// Serves dist with an imitation of the exam server, for looking at the page and for what the page
+// alone does. No test of isolation, access or the protocol between real ends runs against it.
 //
 //   node dev/mock-server.mjs [port]      then open /exam/<any uuid>#token=<scenario>
 //
