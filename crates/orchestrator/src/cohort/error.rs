@@ -12,7 +12,7 @@ pub enum CohortError {
     #[error(transparent)]
     Exam(#[from] RequestError),
     /// Another number of sessions was agreed to. Nothing was written.
-    #[error("{found} live sessions match, and not {agreed}")]
+    #[error("{}, and not {agreed}", matching(*found))]
     CountDiffers {
         /// As many were agreed to.
         agreed: usize,
@@ -49,5 +49,25 @@ impl CohortError {
             Self::CountDiffers { .. } | Self::KeyReused { .. } => ErrorClass::Conflict,
             Self::Invalid(error) => error.class(),
         }
+    }
+}
+
+fn matching(found: usize) -> String {
+    match found {
+        1 => "1 live session matches".to_owned(),
+        _ => format!("{found} live sessions match"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_session_is_one() {
+        let differs = |found, agreed| CohortError::CountDiffers { agreed, found }.to_string();
+        assert_eq!(differs(1, 2), "1 live session matches, and not 2");
+        assert_eq!(differs(0, 2), "0 live sessions match, and not 2");
+        assert_eq!(differs(3, 1), "3 live sessions match, and not 1");
     }
 }

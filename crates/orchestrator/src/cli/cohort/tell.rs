@@ -6,7 +6,7 @@ use command_line::{Document, Exit};
 use serde_json::{Value, json};
 
 use super::{Stopped, Work};
-use crate::cli::story::words::signed_span;
+use crate::cli::story::words::{counted, signed_span};
 use crate::{CohortOutcome, CohortReport, CohortVisit};
 
 /// As many sessions as people are shown one by one.
@@ -43,7 +43,8 @@ pub(super) fn report(work: &Work, done: &CohortReport, stopped: Option<&Stopped>
     lines.extend(named(done.visits().iter().filter(refused)));
     if let Some(Stopped { because, next }) = stopped {
         let visited = done.visits().len();
-        lines.push(format!("stopped after {visited} sessions: {because}"));
+        let visited = counted(visited, "session");
+        lines.push(format!("stopped after {visited}: {because}"));
         lines.push(format!("next: {next}"));
     } else if let Work::Extend(extension) = work
         && done.matched() > 0
@@ -66,7 +67,10 @@ pub(super) enum Tense {
 
 /// Such as `extend 300 live sessions of linux-fundamentals +15m (298 in full, 2 refused: …)`.
 pub(super) fn whole(tense: Tense, work: &Work, report: &CohortReport) -> String {
-    let sessions = format!("{} live sessions of {}", report.matched(), exam(work));
+    let is_one = report.matched() == 1;
+    let sessions = counted(report.matched(), "live session");
+    let sessions = format!("{sessions} of {}", exam(work));
+    let whose = if is_one { "its" } else { "their" };
     let what = match (work, tense) {
         (Work::Extend(extension), Tense::WouldBe) => {
             format!("extend {sessions} {}", span(extension.by))
@@ -74,9 +78,10 @@ pub(super) fn whole(tense: Tense, work: &Work, report: &CohortReport) -> String 
         (Work::Extend(extension), Tense::Was) => {
             format!("extended {sessions} {}", span(extension.by))
         }
-        (Work::Compensate(_), Tense::WouldBe) => format!("give {sessions} their time back"),
-        (Work::Compensate(_), Tense::Was) => format!("gave {sessions} their time back"),
+        (Work::Compensate(_), Tense::WouldBe) => format!("give {sessions} {whose} time back"),
+        (Work::Compensate(_), Tense::Was) => format!("gave {sessions} {whose} time back"),
         (Work::End(_), Tense::WouldBe) => format!("end {sessions}"),
+        (Work::End(_), Tense::Was) if is_one => format!("{sessions} is being ended"),
         (Work::End(_), Tense::Was) => format!("{sessions} are being ended"),
     };
     let parts = parts(report);
