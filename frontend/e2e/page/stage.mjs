@@ -37,7 +37,8 @@ export function stage({ webgl = false } = {}) {
   return { open: (options = {}) => open(state, options) };
 }
 
-async function open({ browser, mock }, { scenario = "running", choices = {}, ...options }) {
+async function open({ browser, mock }, how) {
+  const { scenario = "running", choices = {}, ownClock = false, ...options } = how;
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -50,6 +51,7 @@ async function open({ browser, mock }, { scenario = "running", choices = {}, ...
     ([key, saved]) => localStorage.getItem(key) ?? localStorage.setItem(key, saved),
     [PREFERENCES, JSON.stringify(choices)],
   );
+  if (ownClock) await page.clock.install();
   const terminal = new ActedTerminal();
   await terminal.actFor(page);
   serial += 1;

@@ -1,5 +1,19 @@
+import type { Terminal } from "@xterm/xterm";
 import { expect, it } from "vitest";
-import { shownAddress } from "./guards";
+import { guardAgainstOutput, shownAddress } from "./guards";
+
+it("titles, clipboards, notifications and files are taken before anything else could", () => {
+  const handlers = new Map<number, (data: string) => boolean | Promise<boolean>>();
+  const registerOscHandler = (code: number, handler: (data: string) => boolean): void => {
+    handlers.set(code, handler);
+  };
+  guardAgainstOutput({ parser: { registerOscHandler } } as unknown as Terminal);
+  for (const code of [0, 1, 2, 7, 9, 52, 99, 777, 1337, 5522]) {
+    expect(handlers.get(code)?.("c;?"), `OSC ${code}`).toBe(true);
+  }
+  // Colours and links are the grid's own.
+  for (const code of [4, 8, 10, 11, 12, 104]) expect(handlers.has(code)).toBe(false);
+});
 
 it.each([
   ["https://example.org/a?b=c#d", "https://example.org/a?b=c#d"],
