@@ -51,7 +51,7 @@ pub(crate) async fn admit(
             if matches!(refusal, AttachRefusal::NotUp) {
                 let user = &attempt.principal.user_id;
                 let why = TurnedAway::NotUp;
-                state.recorder.turned_away(session_id, user, why);
+                state.evidence.turned_away(session_id, user, why);
             }
             Err(close_code(&refusal))
         }

@@ -54,7 +54,7 @@ async fn entrance(request: &HttpRequest, state: Arc<GatewayState>) -> Result<Ent
     let place = state.places.clone().try_acquire_owned().map_err(|_| {
         let user = &caller.login.principal.user_id;
         state
-            .recorder
+            .evidence
             .turned_away(session_id, user, TurnedAway::Busy);
         Problem::Busy
     })?;

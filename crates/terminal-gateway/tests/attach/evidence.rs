@@ -140,7 +140,7 @@ async fn who_is_turned_away_before_an_attach_begins_is_on_record(pool: PgPool) {
     // Sockets that wait for HELLO hold the eight places there are, four a user.
     let mut waiting = Vec::new();
     for user in ["u-second", "u-third"] {
-        bench.session_id = insert_session(&bench.pool, user).await;
+        bench.seat.session_id = insert_session(&bench.pool, user).await;
         for state in ["initializing", "ready", "running"] {
             set_state(&bench.pool, bench.session_id, state).await;
         }
@@ -149,7 +149,7 @@ async fn who_is_turned_away_before_an_attach_begins_is_on_record(pool: PgPool) {
             waiting.push(open(&bench, request(&bench, &login)).await.unwrap());
         }
     }
-    bench.session_id = own;
+    bench.seat.session_id = own;
     let login = owner();
     let refused = open(&bench, request(&bench, &login)).await;
     assert_eq!(refused.err(), Some(503));
