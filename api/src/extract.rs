@@ -6,6 +6,7 @@ mod fields;
 mod held_revision;
 mod idempotency_key;
 mod last_event_id;
+mod recording_format;
 mod session_path;
 
 pub(crate) use authenticated::{Authenticated, Missing, check_origin, refused};
@@ -14,6 +15,7 @@ pub(crate) use fields::{Fields, invalid};
 pub(crate) use held_revision::HeldRevision;
 pub(crate) use idempotency_key::IdempotencyKey;
 pub(crate) use last_event_id::LastEventId;
+pub(crate) use recording_format::RecordingFormat;
 pub(crate) use session_path::SessionPath;
 
 use actix_web::HttpRequest;

@@ -50,6 +50,7 @@ problem_codes! {
     OriginNotAllowed = FORBIDDEN "origin.not_allowed" "The page's origin may not do this";
     SessionNotAvailable = NOT_FOUND "session.not_available" "Not available";
     SessionEnded = GONE "session.ended" "The session has ended";
+    RecordingUnknown = NOT_FOUND "recording.not_found" "Nothing is recorded";
     NoDeadlineYet = CONFLICT "session.no_deadline_yet" "The session has no deadline yet";
     BeyondCap = CONFLICT "extension.beyond_cap" "The extension passes the exam's absolute end";
     StillPast = CONFLICT "extension.still_past" "The extension would end in the past";

@@ -14,6 +14,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(sessions::create::create)
         .service(sessions::show::show)
         .service(sessions::events::events)
+        .service(sessions::recording::recording)
         .service(sessions::terminate::terminate)
         .service(sessions::extend::extend)
         .service(login::login)

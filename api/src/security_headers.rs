@@ -14,6 +14,13 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'none'";
 
+/// The player of recordings compiles its terminal from WebAssembly, in a worker that it makes from a blob,
+/// and reads the former from a data URL. It reaches nothing but this origin.
+const REPLAY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
+     style-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'; \
+     img-src 'self' data:; font-src 'self'; connect-src 'self' data:; frame-ancestors 'none'; \
+     base-uri 'none'; object-src 'none'; form-action 'none'";
+
 /// Holds the policies, built once from the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct SecurityPolicies {
@@ -46,6 +53,8 @@ pub(crate) fn add(policies: &SecurityPolicies, path: &str, headers: &mut HeaderM
         HeaderValue::from_static(DOCS_POLICY)
     } else if path.starts_with("/v1/") || path == "/openapi.json" {
         HeaderValue::from_static(DATA_POLICY)
+    } else if path.starts_with("/replay/") {
+        HeaderValue::from_static(REPLAY_POLICY)
     } else {
         policies.page.clone()
     };

@@ -13,6 +13,7 @@ fn built_page() -> tempfile::TempDir {
     std::fs::create_dir(folder.path().join("assets")).expect("a folder");
     for (name, text) in [
         ("index.html", "<!doctype html><title>Exam</title>"),
+        ("replay.html", "<!doctype html><title>Recording</title>"),
         ("assets/main-3f9c1a.js", "export {}"),
         ("icon.svg", "<svg/>"),
         ("secret.env", "KEY=1"),
@@ -161,4 +162,20 @@ async fn a_folder_without_a_page_is_named_at_the_start() {
         .await
         .expect_err("no index.html");
     assert!(error.to_string().contains("CARREL_PAGE_DIR"), "{error}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_recording_s_page_may_compile_its_player_and_the_exam_s_page_may_not(pool: PgPool) {
+    let folder = built_page();
+    let api = TestApi::start_with_page(&pool, Some(folder.path().to_owned())).await;
+    let replay = EXAM.replace("/exam/", "/replay/");
+    let answer = Answer::of(api.request(Method::GET, &replay)).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.text.contains("<title>Recording</title>"));
+    let policy = answer.header("content-security-policy");
+    assert!(policy.contains("'wasm-unsafe-eval'"), "{policy}");
+    assert!(policy.contains("connect-src 'self' data:;"), "{policy}");
+    let exam = Answer::of(api.request(Method::GET, EXAM)).await;
+    let policy = exam.header("content-security-policy");
+    assert!(!policy.contains("wasm-unsafe-eval"), "{policy}");
 }

@@ -28,6 +28,7 @@ fn requests(api: &TestApi, session: &str, user: &str, role: Role) -> Vec<reqwest
     vec![
         api.as_user(Method::GET, &path(""), user, role),
         api.as_user(Method::GET, &path("/events"), user, role),
+        api.as_user(Method::GET, &path("/recording/raw"), user, role),
         api.as_user(Method::POST, &path("/terminate"), user, role)
             .json(&json!({})),
         api.as_user(Method::POST, &path("/extend"), user, role)

@@ -12,6 +12,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { statusOf } from "./mock-status.mjs";
+import { RECORDING } from "./mock-recording.mjs";
 import { serveTerminal } from "./mock-terminal.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -39,6 +40,23 @@ const policy = (host) =>
     "frame-ancestors 'none'",
     "object-src 'none'",
   ].join("; ");
+
+/** The one of the replay page, whose player compiles WebAssembly. */
+const REPLAY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self' blob:",
+  "style-src 'self'",
+  "style-src-elem 'self' 'unsafe-inline'",
+  "style-src-attr 'none'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self' data:",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "object-src 'none'",
+  "form-action 'none'",
+].join("; ");
 
 const scenarioOf = (request) =>
   /carrel_login=([a-z-]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "denied";
@@ -101,6 +119,11 @@ function api(request, response, path) {
     tell(id, documentOf(id, scenario));
     return json(response, 202, {});
   }
+  if (rest.startsWith("/recording/")) {
+    if (scenario !== "recorded") return notAvailable(response);
+    response.writeHead(200, { "content-type": "application/octet-stream" });
+    return response.end(RECORDING);
+  }
   const count = (reads.get(id) ?? 0) + 1;
   reads.set(id, count);
   if (scenario === "unreachable" && count > 1) return request.socket.destroy();
@@ -108,12 +131,14 @@ function api(request, response, path) {
 }
 
 async function file(request, response, path) {
-  const name = path.startsWith("/assets/") ? normalize(path) : "/index.html";
+  const isReplay = path.startsWith("/replay/");
+  const document = isReplay ? "/replay.html" : "/index.html";
+  const name = path.startsWith("/assets/") ? normalize(path) : document;
   try {
     const content = await readFile(join(DIST, name));
     response.writeHead(200, {
       "content-type": TYPES[extname(name)] ?? "application/octet-stream",
-      "content-security-policy": policy(request.headers.host),
+      "content-security-policy": isReplay ? REPLAY_POLICY : policy(request.headers.host),
     });
     response.end(content);
   } catch {

@@ -34,6 +34,7 @@ const SCENARIOS = [
   "failed",
   "failed-candidate",
   "denied",
+  "recorded",
 ];
 const FLAGS = [
   "--no-sandbox",
@@ -48,6 +49,10 @@ const FLAGS = [
 const PATIENCE = { lost: 2600, elsewhere: 1800, exited: 1800, unreachable: 3500, warning: 4500 };
 /** What a candidate does first where a picture needs it. */
 const ACTS = {
+  recorded: async (page) => {
+    await page.getByRole("button", { name: /input held/ }).click();
+    await page.waitForTimeout(500);
+  },
   search: async (page) => {
     await page.getByRole("button", { name: "Find in the terminal" }).click();
     await page.keyboard.type("task");
@@ -92,7 +97,8 @@ async function draw(browser, address, scenario, theme, [size, [width, height]]) 
   });
   page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
   const id = `0198a000-0000-7000-8000-${String(serial).padStart(12, "0")}`;
-  await page.goto(`${address}/exam/${id}#token=${scenario}`);
+  const path = scenario === "recorded" ? "replay" : "exam";
+  await page.goto(`${address}/${path}/${id}#token=${scenario}`);
   await page.waitForTimeout(PATIENCE[scenario] ?? 1000);
   await ACTS[scenario]?.(page);
   await page.screenshot({ path: `${OUT}/${name}.png` });

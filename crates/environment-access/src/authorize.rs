@@ -17,16 +17,19 @@ pub enum Action {
     End,
     /// Move its end.
     Extend,
+    /// Read what its terminal showed.
+    Replay,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::View,
         Self::IssueTicket,
         Self::Attach,
         Self::End,
         Self::Extend,
+        Self::Replay,
     ];
 
     /// A stable word, as in `access_log.action`.
@@ -37,6 +40,7 @@ impl Action {
             Self::Attach => "attach",
             Self::End => "end",
             Self::Extend => "extend",
+            Self::Replay => "replay",
         }
     }
 }
@@ -144,11 +148,12 @@ pub fn authorize(facts: Option<&SessionFacts>, principal: &Principal, action: Ac
     };
     let owner = principal.role == Role::Candidate && facts.user_id == principal.user_id;
     let knows = match (principal.role, action) {
-        (Role::Candidate, Action::Extend) => false,
+        // A candidate's terminal shows what they may see; what was kept of it is evidence.
+        (Role::Candidate, Action::Extend | Action::Replay) => false,
         (Role::Candidate, _) => owner,
         // Nobody but the owner ever holds a terminal: there are no shared ones.
         (_, Action::IssueTicket | Action::Attach) => false,
-        (Role::Invigilator, action) => action == Action::View,
+        (Role::Invigilator, action) => matches!(action, Action::View | Action::Replay),
         (Role::Operator | Role::Service, _) => true,
     };
     if !knows {
@@ -164,7 +169,7 @@ pub(crate) const fn no_such_session() -> Decision {
 
 fn decide_by_standing(standing: Standing, action: Action) -> Decision {
     match (action, standing) {
-        (Action::View, _)
+        (Action::View | Action::Replay, _)
         | (Action::IssueTicket | Action::Attach, Standing::Open)
         | (Action::End | Action::Extend, Standing::Preparing | Standing::Open) => Decision::Allowed,
         (Action::IssueTicket | Action::Attach, Standing::Preparing) => {

@@ -76,19 +76,63 @@ pub async fn export(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
     format: ExportFormat,
-    to: &mut dyn Write,
+    to: &mut (dyn Write + Send),
 ) -> Result<Exported, ExportError> {
-    let failed = |source| ExportError::Write { session_id, source };
-    let mut exported = Exported::default();
-    let mut writer = Writer::new(format);
-    let mut replay = Replay::open(conn, session_id).await?;
-    while let Some(moment) = replay.next(conn).await? {
-        exported.count(&moment);
-        writer.moment(&moment, to).map_err(failed)?;
+    let mut export = Export::open(conn, session_id, format).await?;
+    while export.next(conn, to).await? {}
+    to.flush()
+        .map_err(|source| ExportError::Write { session_id, source })?;
+    Ok(export.exported)
+}
+
+/// A recording on its way into a format, a moment at a time.
+#[derive(Debug)]
+pub struct Export {
+    session_id: ExamSessionId,
+    replay: Replay,
+    writer: Writer,
+    exported: Exported,
+}
+
+impl Export {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// [`ReadError::Database`].
+    pub async fn open(
+        conn: &mut PgConnection,
+        session_id: ExamSessionId,
+        format: ExportFormat,
+    ) -> Result<Self, ReadError> {
+        Ok(Self {
+            session_id,
+            replay: Replay::open(conn, session_id).await?,
+            writer: Writer::new(format),
+            exported: Exported::default(),
+        })
     }
-    writer.end(to).map_err(failed)?;
-    to.flush().map_err(failed)?;
-    Ok(exported)
+
+    /// Writes what comes next; says whether more may follow.
+    ///
+    /// # Errors
+    /// [`ExportError`]; what was written until then stays.
+    pub async fn next(
+        &mut self,
+        conn: &mut PgConnection,
+        to: &mut (dyn Write + Send),
+    ) -> Result<bool, ExportError> {
+        let session_id = self.session_id;
+        let moment = self.replay.next(conn).await?;
+        let written = match &moment {
+            Some(moment) => {
+                self.exported.count(moment);
+                self.writer.moment(moment, to)
+            }
+            None => self.writer.end(to),
+        };
+        written.map_err(|source| ExportError::Write { session_id, source })?;
+        Ok(moment.is_some())
+    }
 }
 
 impl Exported {

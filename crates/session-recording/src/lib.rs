@@ -18,7 +18,7 @@ mod verify;
 
 pub use codec::{Entries, EntryError, EntryProblem, TimedEntry, put_entry};
 pub use entry::{Entry, ExitStatus, Gap, GapReason, Marker, WindowSize};
-pub use export::{ExportError, ExportFormat, Exported, export};
+pub use export::{Export, ExportError, ExportFormat, Exported, export};
 pub use place::Place;
 pub use policy::RecordingPolicy;
 pub use recorder::{

@@ -38,7 +38,7 @@ export function stage({ webgl = false } = {}) {
 }
 
 async function open({ browser, mock }, how) {
-  const { scenario = "running", choices = {}, ownClock = false, ...options } = how;
+  const { scenario = "running", path = "exam", choices = {}, ownClock = false, ...options } = how;
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -56,7 +56,7 @@ async function open({ browser, mock }, how) {
   await terminal.actFor(page);
   serial += 1;
   const id = `0198b${process.pid.toString(16).padStart(3, "0").slice(-3)}-0000-7000-8000-${String(serial).padStart(12, "0")}`;
-  const go = () => page.goto(`${mock.address}/exam/${id}#token=${scenario}`);
+  const go = () => page.goto(`${mock.address}/${path}/${id}#token=${scenario}`);
   await go();
   return new Stage({ context, page, terminal, faults, mock, id, scenario });
 }
