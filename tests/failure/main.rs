@@ -7,6 +7,7 @@ mod database_restarted_mid_provision;
 mod duplicate_delivery;
 mod environment_removed_behind_our_back;
 mod keeper_killed;
+mod recorder_killed;
 mod restored_older_database;
 mod runtime_away;
 mod runtime_goes_wrong;
