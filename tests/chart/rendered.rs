@@ -248,3 +248,29 @@ async fn what_protects_exams_that_still_run_outlives_the_release() {
         ]
     );
 }
+
+#[tokio::test]
+async fn only_terminals_have_a_disk_for_recordings_and_it_holds_what_they_are_told() {
+    let documents = everything().await;
+    for (document, pod) in pods(&documents) {
+        let volumes = pod["volumes"].as_array().into_iter().flatten();
+        let disks: Vec<_> = volumes.filter(|it| it["emptyDir"].is_object()).collect();
+        if component(document) != "terminal" {
+            assert!(disks.is_empty(), "{}", name(document));
+            continue;
+        }
+        assert_eq!(disks.len(), 1);
+        assert_eq!(disks[0]["emptyDir"]["sizeLimit"], "1088Mi");
+        let container = &pod["containers"][0];
+        let mount = &container["volumeMounts"][0];
+        assert_eq!(mount["name"], disks[0]["name"]);
+        let variables = container["env"].as_array().into_iter().flatten();
+        let told = |wanted: &str| {
+            let mut named = variables.clone().filter(|it| it["name"] == wanted);
+            named.next().and_then(|it| it["value"].as_str())
+        };
+        let folder = told("CARREL_RECORDING_SPOOL").unwrap();
+        assert!(folder.starts_with(mount["mountPath"].as_str().unwrap()));
+        assert_eq!(told("CARREL_RECORDING_SPOOL_MIB"), Some("1024"));
+    }
+}

@@ -183,30 +183,27 @@ readinessProbe:
 
 {{- define "carrel.tokenMount" -}}
 {{- if or .Values.tokens.existingSecret ((.Values.tokens.jwksCa).existingConfigMap) }}
-volumeMounts:
-  - name: tokens
-    mountPath: /etc/carrel/tokens
-    readOnly: true
+- name: tokens
+  mountPath: /etc/carrel/tokens
+  readOnly: true
 {{- end }}
 {{- end -}}
 
 {{- define "carrel.tokenVolume" -}}
 {{- with .Values.tokens.existingSecret }}
-volumes:
-  - name: tokens
-    secret:
-      secretName: {{ . }}
-      items:
-        - {key: {{ $.Values.tokens.key }}, path: {{ $.Values.tokens.key }}}
+- name: tokens
+  secret:
+    secretName: {{ . }}
+    items:
+      - {key: {{ $.Values.tokens.key }}, path: {{ $.Values.tokens.key }}}
 {{- end }}
 {{- with ((.Values.tokens.jwksCa).existingConfigMap) }}
 {{- $key := $.Values.tokens.jwksCa.key | default "ca.crt" }}
-volumes:
-  - name: tokens
-    configMap:
-      name: {{ . }}
-      items:
-        - {key: {{ $key }}, path: {{ $key }}}
+- name: tokens
+  configMap:
+    name: {{ . }}
+    items:
+      - {key: {{ $key }}, path: {{ $key }}}
 {{- end }}
 {{- end -}}
 
