@@ -1,6 +1,7 @@
 //! `carrel doctor`: looks at the whole, changes nothing, and says what to do about what it found.
 
 mod args;
+mod keys;
 mod network_policy;
 mod notifications;
 mod report;
@@ -47,6 +48,13 @@ pub(crate) async fn run(args: DoctorArgs, globals: &GlobalArgs) -> Result<Docume
             None
         }
     };
+    match keys::usable(args.tokens.clone()).await {
+        Some(check) => report.add(check),
+        None => report.skip(
+            "token_keys",
+            "nobody says where they are: give --token-jwks-url",
+        ),
+    }
     runtime::examine(args, readable.as_deref_mut(), &mut report).await?;
     let exit = if report.is_healthy() {
         Exit::Ok

@@ -117,6 +117,14 @@ impl RemoteKeys {
         }
     }
 
+    /// Fetches once and keeps nothing: how many keys there are, or why not.
+    pub(super) async fn try_once(&self) -> Result<usize, String> {
+        let fetched = self.client.fetch().await;
+        fetched
+            .map(|keys| keys.len())
+            .map_err(|error| chain(&error))
+    }
+
     /// Has the keys fetched because a token names one that is not among `seen`, unless that was
     /// just tried.
     pub(super) async fn find(&self, kid: &str, seen: &Arc<[VerifyingKey]>) -> Search {

@@ -126,6 +126,18 @@ impl TokenVerifier {
         }
     }
 
+    /// Says how many keys there are, fetching them once where they are at an address, for whoever looks
+    /// at an installation.
+    ///
+    /// # Errors
+    /// Why they cannot be fetched or used, in words for an operator.
+    pub async fn count_keys(&self) -> Result<usize, String> {
+        match &self.keys {
+            Keys::Fixed(keys) => Ok(keys.len()),
+            Keys::Remote(keys) => keys.try_once().await,
+        }
+    }
+
     /// Whether there are keys to verify a token with: always, unless they were never fetched or the
     /// issuer has taken all of them back.
     pub fn has_keys(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use command_line::DirectDatabaseArgs;
+use environment_access::TokenArgs;
 use execution_environment::engine::EngineArgs;
 use execution_environment::kubernetes::KubernetesArgs;
 use execution_environment::{Purpose, RuntimeArgs, RuntimeChoice};
@@ -12,6 +13,9 @@ pub struct DoctorArgs {
     /// Where processes listen.
     #[command(flatten)]
     pub direct: DirectDatabaseArgs,
+    /// Where the keys for logins come from; looked at where one of its sources is named.
+    #[command(flatten)]
+    pub tokens: TokenArgs,
     /// Looks at the runtime as well, for which it must be named
     #[arg(long, env = "CARREL_RUNTIME", value_enum)]
     pub runtime: Option<RuntimeChoice>,

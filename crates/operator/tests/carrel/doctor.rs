@@ -43,7 +43,20 @@ async fn an_empty_database_lacks_its_schema_and_the_rest_is_not_guessed(pool: Pg
     assert_eq!((ended.exit, findings(&ended)), (9, vec!["schema"]));
     let checks = ended.data["checks"].as_array().unwrap();
     let skipped = checks.iter().filter(|check| check["verdict"] == "skipped");
-    assert_eq!(skipped.count(), 8);
+    assert_eq!(skipped.count(), 9);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn keys_for_logins_that_nobody_shows_are_a_finding(pool: PgPool) {
+    let_sweeps_tick(&pool).await;
+    let carrel = Carrel::on(&pool);
+    let away = ["doctor", "--token-jwks-url", "http://127.0.0.1:1/jwks"];
+    let ended = carrel.run(&away).await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["token_keys"]));
+    let secret = "0123456789abcdef0123456789abcdef";
+    let there = ["doctor", "--token-hs256-secret", secret];
+    let ended = carrel.run(&there).await;
+    assert_eq!(findings(&ended), [""; 0]);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
