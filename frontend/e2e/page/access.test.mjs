@@ -63,7 +63,7 @@ it("a connection that comes back leaves the focus where the person put it", asyn
   await on.page.keyboard.type("needle");
   on.terminal.takes = false;
   await on.terminal.close(1011);
-  await on.says(/Reconnecting/);
+  await on.page.locator(".card", { hasText: "Reconnecting" }).waitFor();
   on.terminal.takes = true;
   await on.connected();
   expect(await on.focused()).toBe("Find in the terminal");
