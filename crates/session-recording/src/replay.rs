@@ -6,7 +6,7 @@ mod strand;
 use session_identity::{ExamSessionId, TerminalProcessId};
 use sqlx::PgConnection;
 
-pub(crate) use merge::Merge;
+pub(crate) use merge::{Merge, Step};
 pub use merge::{Moment, Seen};
 pub use strand::ReplayError;
 
@@ -65,6 +65,16 @@ impl Replay {
     /// # Errors
     /// [`ReadError`]; what was read before is right.
     pub async fn next(&mut self, conn: &mut PgConnection) -> Result<Option<Moment>, ReadError> {
+        loop {
+            match self.merge.next() {
+                Step::Told(moment) => return Ok(Some(moment)),
+                Step::Over => return Ok(None),
+                Step::Hungry => self.feed(conn).await?,
+            }
+        }
+    }
+
+    async fn feed(&mut self, conn: &mut PgConnection) -> Result<(), ReadError> {
         let session_id = self.session_id;
         while let Some(strand) = self.merge.hungry() {
             let (writer, after) = strand.wants();
@@ -73,6 +83,6 @@ impl Replay {
             let fed = strand.feed(segment.as_ref());
             fed.map_err(|source| ReadError::Damaged { session_id, source })?;
         }
-        Ok(self.merge.next())
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use session_identity::{ExamSessionId, TerminalProcessId};
 use super::*;
 use crate::draft::Draft;
 use crate::place::Place;
-use crate::replay::Merge;
+use crate::replay::{Merge, Step};
 use crate::segment::Segment;
 
 /// Records pieces of output as one writer, a segment each so many pieces, and exports them.
@@ -29,12 +29,10 @@ fn recorded(pieces: &[Vec<u8>], each: usize, format: ExportFormat) -> Vec<u8> {
     let mut segments = segments.iter();
     let (mut exporter, mut bytes) = (Writer::new(format), Vec::new());
     loop {
-        while let Some(strand) = merge.hungry() {
-            strand.feed(segments.next()).unwrap();
-        }
         match merge.next() {
-            Some(moment) => exporter.moment(&moment, &mut bytes).unwrap(),
-            None => break,
+            Step::Told(moment) => exporter.moment(&moment, &mut bytes).unwrap(),
+            Step::Hungry => merge.hungry().unwrap().feed(segments.next()).unwrap(),
+            Step::Over => break,
         }
     }
     exporter.end(&mut bytes).unwrap();

@@ -30,6 +30,17 @@ pub enum Seen {
     Hole(u64),
 }
 
+/// What a merge has to say.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The next moment.
+    Told(Moment),
+    /// A writer's next segment is needed first.
+    Hungry,
+    /// There is nothing more.
+    Over,
+}
+
 /// Puts the entries of several writers into one order.
 #[derive(Debug)]
 pub(crate) struct Merge {
@@ -53,24 +64,28 @@ impl Merge {
         self.strands.iter_mut().find(|strand| strand.is_hungry())
     }
 
-    /// Tells what comes next; nothing after the last. Nobody is hungry.
-    pub(crate) fn next(&mut self) -> Option<Moment> {
-        loop {
-            let shell_epoch = self.heads().map(|(_, head)| head.place.shell_epoch).min()?;
+    /// Tells what comes next.
+    pub(crate) fn next(&mut self) -> Step {
+        // An entry of which all is known leads to the next one, maybe of a segment not at hand.
+        while !self.strands.iter().any(Strand::is_hungry) {
+            let shells = self.heads().map(|(_, head)| head.place.shell_epoch);
+            let Some(shell_epoch) = shells.min() else {
+                return Step::Over;
+            };
             if shell_epoch != self.place.shell_epoch {
                 self.place = Place {
                     shell_epoch,
                     offset: 0,
                 };
             }
-            if let Some(strand) = self.within_reach() {
-                if let Some(moment) = self.take(strand) {
-                    return Some(moment);
-                }
-            } else {
-                return Some(self.pass_over());
+            let Some(strand) = self.within_reach() else {
+                return Step::Told(self.pass_over());
+            };
+            if let Some(moment) = self.take(strand) {
+                return Step::Told(moment);
             }
         }
+        Step::Hungry
     }
 
     fn heads(&self) -> impl Iterator<Item = (usize, &Head)> {

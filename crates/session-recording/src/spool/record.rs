@@ -75,3 +75,50 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
     let hash: Hash = Sha256::digest(body).into();
     *hash.first_chunk().expect("a SHA-256 has 32 bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use session_identity::{ExamSessionId, TerminalProcessId};
+
+    use super::*;
+
+    fn segment() -> Segment {
+        let log = b"entries, as far as a record is concerned";
+        let header = SegmentHeader {
+            session_id: ExamSessionId::generate(),
+            shell_epoch: 1,
+            writer: TerminalProcessId::generate(),
+            writer_seq: 7,
+            from_offset: 10,
+            to_offset: 50,
+            started_at_micros: 1_790_000_000_000_000,
+            entries: 1,
+            raw_length: u32::try_from(log.len()).unwrap(),
+        };
+        Segment::compress(header, log).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_read_whole_whatever_follows_it() {
+        let segment = segment();
+        let record = to_record(&segment);
+        let length = record.len();
+        for rest in [&[][..], &[0], &record] {
+            let bytes = [&record[..], rest].concat();
+            let whole = Front::Segment(Box::new(segment.clone()), length);
+            assert_eq!(read_front(&bytes), whole);
+        }
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_is_unfinished_and_changed_anywhere_is_none() {
+        let record = to_record(&segment());
+        for cut in 0..record.len() {
+            assert_eq!(read_front(&record[..cut]), Front::Unfinished, "{cut}");
+            let mut changed = record.clone();
+            changed[cut] ^= 0x10;
+            let front = read_front(&changed);
+            assert!(!matches!(front, Front::Segment(..)), "{cut}: {front:?}");
+        }
+    }
+}

@@ -57,10 +57,10 @@ async fn output_refused_by_an_unwritable_spool_is_a_gap_once_it_is_mended(pool: 
     let settings = settings(spool.path());
     let life = spool.path().join(settings.writer.to_string());
     let recorder = Recorder::start(pool.clone(), settings).unwrap();
-    let tape = tape(&recorder, session, 1).await;
     // A file cannot be made where its directory is gone.
     let aside = spool.path().join("aside");
     std::fs::rename(&life, &aside).unwrap();
+    let tape = tape(&recorder, session, 1).await;
     tape.output(0, "kept".into()).await.unwrap();
     let mut faults = recorder.faults();
     let told = tokio::time::timeout(PATIENCE, faults.wait_for(Option::is_some));

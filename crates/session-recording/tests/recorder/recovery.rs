@@ -48,7 +48,8 @@ async fn what_a_dead_process_left_is_shipped_and_recording_goes_on_from_there(po
         tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 200_000)));
     let durable = dead.await.unwrap();
     assert_eq!(durable, place(1, 200_000));
-    assert!(segments(&pool, session).await.is_empty());
+    let shipped = output(&entries(&pool, session).await);
+    assert!(shipped.is_empty(), "its database was away");
 
     let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
     assert_eq!(recorder.recorded_to(session).await.unwrap(), Some(durable));
@@ -173,5 +174,8 @@ async fn two_processes_that_record_one_session_make_one_chain(pool: PgPool) {
     export(&mut conn, session, format, &mut bytes)
         .await
         .unwrap();
-    assert!(bytes == noise(0, 250_000), "every byte once");
+    let expected = noise(0, 250_000);
+    let same = bytes.iter().zip(&expected).take_while(|(a, b)| a == b);
+    let (same, length) = (same.count(), bytes.len());
+    assert_eq!((same, length), (250_000, 250_000), "every byte once");
 }

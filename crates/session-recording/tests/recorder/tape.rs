@@ -114,6 +114,8 @@ async fn another_shell_begins_at_nothing_and_ends_the_tape_of_the_one_before(poo
         let header = segment.header;
         (header.shell_epoch, header.from_offset, header.to_offset)
     });
+    // A slow machine may end a segment before there was any output.
+    let places = places.filter(|(_, from, to)| from < to);
     assert_eq!(places.collect::<Vec<_>>(), [(1, 0, 3), (2, 0, 3)]);
 }
 
