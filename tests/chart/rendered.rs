@@ -262,8 +262,9 @@ async fn only_terminals_have_a_disk_for_recordings_and_it_holds_what_they_are_to
         assert_eq!(disks.len(), 1);
         assert_eq!(disks[0]["emptyDir"]["sizeLimit"], "1088Mi");
         let container = &pod["containers"][0];
-        let mount = &container["volumeMounts"][0];
-        assert_eq!(mount["name"], disks[0]["name"]);
+        let mounts = container["volumeMounts"].as_array().into_iter().flatten();
+        let mut mounts = mounts.filter(|it| it["name"] == disks[0]["name"]);
+        let mount = mounts.next().unwrap();
         let variables = container["env"].as_array().into_iter().flatten();
         let told = |wanted: &str| {
             let mut named = variables.clone().filter(|it| it["name"] == wanted);

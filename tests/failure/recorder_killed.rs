@@ -24,10 +24,10 @@ async fn what_the_candidate_saw_is_on_record_byte_for_byte_and_what_they_typed_i
     let door = system.door(&candidate);
     let mut terminal = system.attach(&candidate).await;
     let print = format!("for i in $(seq 1 {LINES}); do echo n-$i-$((i*i)); done");
-    terminal.type_line("stty -echo; PS1=").await;
-    terminal
-        .type_line("read password; echo read-$((6*7))")
-        .await;
+    let ask = "stty -echo; PS1=; echo ask-$((6*7)); read password; echo read-$((6*7))";
+    terminal.type_line(ask).await;
+    // Echoed until the shell has said otherwise.
+    terminal.expect("ask-42").await;
     terminal.type_line(SECRET).await;
     terminal.expect("read-42").await;
     terminal

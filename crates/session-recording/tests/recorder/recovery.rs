@@ -32,6 +32,8 @@ fn record_and_die(
         // Said, but not durable.
         let end = durable.offset;
         tape.output(end, noise(end, 10)).await.unwrap();
+        // Dropped, it would have the rest written before the end.
+        std::mem::forget(tape);
         durable
     });
     // Ends every task wherever it is, as a kill would.
