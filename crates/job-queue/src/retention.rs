@@ -185,6 +185,8 @@ async fn delete_missed_ticks(
             "DELETE FROM missed_ticks WHERE ctid = ANY(ARRAY(
                 SELECT ctid FROM missed_ticks
                 WHERE tick_at < now() - $1::bigint * interval '1 millisecond'
+                  -- Who asked for it waits for it.
+                  AND (owed_at IS NULL OR worked_at IS NOT NULL)
                 ORDER BY tick_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
             millis(retention.history),
             retention.batch,

@@ -11,6 +11,7 @@ mod track;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,6 +74,8 @@ struct Shared {
     queue: Arc<Semaphore>,
     queue_bytes: u32,
     fault: watch::Sender<Option<SpoolFault>>,
+    /// Tasks that the spool refuses something.
+    failing: Arc<AtomicUsize>,
     shipping: Arc<ShippingState>,
     tasks: TaskTracker,
     /// Tasks live where the recorder was started, not with the connection that opened a tape.
@@ -117,6 +120,7 @@ impl Recorder {
             queue: Arc::new(Semaphore::new(settings.queue_bytes as usize)),
             queue_bytes: settings.queue_bytes,
             fault: watch::Sender::new(None),
+            failing: Arc::default(),
             shipping: Arc::default(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),

@@ -116,14 +116,15 @@ async fn walk_chain(
     // What is shipped while we walk is for the next walk.
     while walk.next_seq < head.next_seq {
         let segments = load_chain(conn, session_id, walk.next_seq).await?;
-        let is_end = segments.is_empty();
+        let reached = walk.next_seq;
         for stored in segments.iter().filter(|stored| stored.seq < head.next_seq) {
             if let Err(problem) = walk.step(stored) {
                 let seq = walk.next_seq;
                 return Ok(Some(Broken { seq, problem }));
             }
         }
-        if is_end {
+        // Nothing, or nothing that belongs to it: the end is judged below.
+        if walk.next_seq == reached {
             break;
         }
     }

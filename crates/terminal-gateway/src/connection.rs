@@ -205,7 +205,15 @@ impl<'a> Turn<'a> {
         hello: &Hello,
     ) -> Result<OpenedLeg, CloseCode> {
         let session_id = self.attached.session_id;
-        let recording = recording::prepare(state, session_id, self.recording).await?;
-        opening::open(browser, self.spec.clone(), hello, recording).await
+        let opening = async {
+            let recording = recording::prepare(state, session_id, self.recording).await?;
+            opening::open(browser, self.spec.clone(), hello, recording).await
+        };
+        // A recorder that lets somebody wait is no reason to learn late of an end.
+        tokio::select! {
+            biased;
+            code = self.attached.gate.wait_shut() => Err(code),
+            opened = opening => opened,
+        }
     }
 }

@@ -92,6 +92,8 @@ pub(crate) enum LegEnd {
     Lost(&'static str),
     /// The gate was shut.
     Cut,
+    /// It must be recorded, and the recorder has ended.
+    Unrecorded,
 }
 
 /// A running leg. Dropping it ends the exec.

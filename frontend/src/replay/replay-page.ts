@@ -17,6 +17,8 @@ const DOWNLOADS = [
 export class ReplayPage {
   readonly #sessionId: string;
   readonly #place: HTMLElement;
+  /** The link's token until it has been exchanged for the login. */
+  #token: string | null = null;
 
   constructor(sessionId: string, place: HTMLElement) {
     this.#sessionId = sessionId;
@@ -25,12 +27,19 @@ export class ReplayPage {
 
   /** Logs in with the link's token if there is one, then fetches and shows the recording. */
   async run(token: string | null): Promise<void> {
+    this.#token = token;
+    await this.#open();
+  }
+
+  async #open(): Promise<void> {
     try {
-      if (token !== null) await login(token);
+      if (this.#token !== null) await login(this.#token);
+      this.#token = null;
       this.#show(await recordingOf(this.#sessionId));
     } catch (failure) {
       this.#place.replaceChildren(this.#failed(failure));
     }
+    this.#place.querySelector("h1")?.focus();
   }
 
   #show(cast: string): void {
@@ -60,7 +69,7 @@ export class ReplayPage {
     );
     const markers = outline.moments.map(({ seconds, label }): [number, string] => [seconds, label]);
     // What is forged in a title or an attribute of the text stays text: the player runs none of it.
-    const player = create({ data: cast }, screen, { fit: "both", markers, idleTimeLimit: 5 });
+    const player = create({ data: cast }, screen, { fit: "both", markers });
     moments.append(...outline.moments.map((moment) => momentOf(moment, player, screen)));
     announce("The recording is here.");
   }
@@ -95,8 +104,13 @@ export class ReplayPage {
         "div",
         { class: "column" },
         el("h1", { tabIndex: -1 }, "The recording could not be fetched"),
-        el("p", { class: "lead" }, "Nothing is lost: it stays with the exam server."),
-        button("primary", "Try again", () => void this.run(null)),
+        el(
+          "p",
+          { class: "lead" },
+          "The exam server did not answer, or the answer broke off. `carrel recordings verify` says whether the recording is whole.",
+        ),
+        button("primary", "Try again", () => void this.#open()),
+        this.#downloads(),
       ),
     );
   }
@@ -106,7 +120,7 @@ function summaryOf(outline: CastOutline): string {
   const began = new Date(outline.beganAt).toLocaleString();
   const whole = `What the terminal showed, from ${began}, for ${clockOf(outline.seconds)}.`;
   return outline.missingBytes === 0
-    ? `${whole} Nothing is missing.`
+    ? `${whole} No gap is on record so far.`
     : `${whole} ${outline.missingBytes} bytes are not on record; the moments below say where.`;
 }
 

@@ -49,7 +49,11 @@ export class PrintedOutput {
     this.#skip -= skipped;
     this.#received += bytes.length;
     const end = this.#received;
-    this.#screen.write(bytes.subarray(skipped), () => this.#parsed.parsed(end));
+    const epoch = this.#epoch;
+    this.#screen.write(bytes.subarray(skipped), () => {
+      // Of a shell that has been followed by another, its offsets say nothing any more.
+      if (epoch === this.#epoch) this.#parsed.parsed(end);
+    });
   }
 
   /** A replay begins or ends. */

@@ -192,6 +192,7 @@ impl Shared {
             track: Arc::clone(track),
             writer: self.writer,
             fault: self.fault.clone(),
+            failing: Arc::clone(&self.failing),
             stopped: self.stopped.clone(),
             given_up: self.given_up.clone(),
             draft: Draft::new(turn.place),

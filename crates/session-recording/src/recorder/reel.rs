@@ -1,6 +1,7 @@
 //! The one task that writes a session's recording: entries to segments, segments to the spool.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub(super) struct Reel {
     pub(super) turn: OwnedMutexGuard<Turn>,
     pub(super) writer: TerminalProcessId,
     pub(super) fault: watch::Sender<Option<SpoolFault>>,
+    /// Tasks that the spool refuses something.
+    pub(super) failing: Arc<AtomicUsize>,
     /// Nothing more is said after it.
     pub(super) stopped: CancellationToken,
     /// Ends the trying where a spool takes nothing.
@@ -186,20 +189,22 @@ impl Reel {
         &mut self,
         act: impl Fn() -> Result<(), SpoolFault> + Clone + Send + 'static,
     ) {
+        let mut has_told = false;
         loop {
             let fault = match tokio::task::spawn_blocking(act.clone()).await {
-                Ok(Ok(())) => {
-                    self.fault.send_if_modified(|fault| fault.take().is_some());
-                    return;
-                }
+                Ok(Ok(())) => return self.mended(has_told),
                 Ok(Err(fault)) => fault,
                 Err(error) => {
+                    self.mended(has_told);
                     self.is_whole = false;
                     tracing::error!(%error, session.id = %self.track.session_id,
                         "a segment could not be written");
                     return;
                 }
             };
+            if !std::mem::replace(&mut has_told, true) {
+                self.failing.fetch_add(1, Ordering::SeqCst);
+            }
             self.tell(fault);
             tokio::select! {
                 () = sleep(TRY_AGAIN_AFTER) => {}
@@ -210,6 +215,14 @@ impl Reel {
                     return;
                 }
             }
+        }
+    }
+
+    /// What this task failed at has worked. The fault is over when no other task fails: one that writes
+    /// to a sound file says nothing about another's.
+    fn mended(&self, has_told: bool) {
+        if has_told && self.failing.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.fault.send_if_modified(|fault| fault.take().is_some());
         }
     }
 

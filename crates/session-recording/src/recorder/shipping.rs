@@ -150,6 +150,7 @@ impl Shipper {
         for (session_id, emptied) in emptied {
             match emptied {
                 Emptied::Whole => {}
+                Emptied::Partly => shared.hurry.notify_one(),
                 Emptied::Refused => drop(self.refused.insert(session_id, Instant::now())),
                 Emptied::Unanswered => well = false,
             }

@@ -145,6 +145,7 @@ pub(super) fn refusal(end: &LegEnd) -> CloseCode {
             CloseCode::ExecFailed
         }
         LegEnd::Cut => CloseCode::Internal,
+        LegEnd::Unrecorded => CloseCode::Overloaded,
     }
 }
 

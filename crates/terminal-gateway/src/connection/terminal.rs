@@ -55,6 +55,8 @@ pub(super) struct Terminal<'a> {
     ack_due: Option<u64>,
     /// Where everything is recorded, if it is.
     taped: Option<Taped>,
+    /// How far what is typed was given to the recorder.
+    typed_to: u64,
     /// How far what is recorded survives this process.
     written_to: Option<watch::Receiver<Place>>,
     /// A WebSocket ping to be answered.
@@ -110,6 +112,7 @@ impl<'a> Terminal<'a> {
             resize,
             pings: PingPace::new(now),
             ack_due: None,
+            typed_to: opened.in_off,
             written_to: taped.as_ref().and_then(Taped::written_to),
             pong_due: None,
             ping_due: false,

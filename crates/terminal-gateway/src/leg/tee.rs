@@ -89,7 +89,10 @@ impl Tee {
                 Ok(()) => event,
                 Err(error) => {
                     tracing::warn!(%error, "a terminal that must be recorded cannot be");
-                    LegEvent::Ended(LegEnd::Lost("the recorder takes nothing more"))
+                    LegEvent::Ended(match error {
+                        TapeError::Superseded { .. } => LegEnd::Superseded,
+                        _ => LegEnd::Unrecorded,
+                    })
                 }
             };
             self.told.send(event).await.ok();

@@ -14,6 +14,8 @@ use crate::store::ship;
 pub(super) enum Emptied {
     /// Nothing is left in it.
     Whole,
+    /// Its turn is over, and it has filled meanwhile: others are waiting too.
+    Partly,
     /// The database does not take it, or the file cannot be read: others may do better.
     Refused,
     /// The database did not answer.
@@ -45,9 +47,12 @@ impl ShipError {
     }
 }
 
-/// Ships one file until it is empty.
+/// Reads of one file in a turn: a terminal that prints for ever keeps nobody else's from being shipped.
+const READS: usize = 16;
+
+/// Ships one file until it is empty, or its turn is over.
 pub(super) async fn empty(shared: &Shared, shipment: &Shipment) -> Emptied {
-    loop {
+    for _ in 0..READS {
         match ship_some(shared, shipment).await {
             Ok(true) => {}
             Ok(false) => return Emptied::Whole,
@@ -60,6 +65,7 @@ pub(super) async fn empty(shared: &Shared, shipment: &Shipment) -> Emptied {
             }
         }
     }
+    Emptied::Partly
 }
 
 /// Ships the next segments of a file. Returns whether there were any.

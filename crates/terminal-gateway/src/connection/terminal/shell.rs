@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Exit, ServerFrame};
@@ -44,7 +45,7 @@ impl Terminal<'_> {
         if self.freeze.reason().is_none()
             && let Some((offset, bytes)) = self.input.next_chunk()
         {
-            self.leg.note(Aside::Typed(bytes.clone()));
+            self.note_typed(offset, &bytes);
             return Some(LegCommand::Input { offset, bytes });
         }
         if let Some(offset) = self.ack_due.take() {
@@ -53,6 +54,15 @@ impl Terminal<'_> {
         let size = self.resize.next(Instant::now())?;
         self.leg.note(Aside::Resized(size));
         Some(LegCommand::Resize(size))
+    }
+
+    /// Puts typed bytes on record once, however often a new leg is given them.
+    fn note_typed(&mut self, offset: u64, bytes: &Bytes) {
+        let noted = usize::try_from(self.typed_to.saturating_sub(offset)).unwrap_or(usize::MAX);
+        if noted < bytes.len() {
+            self.typed_to = offset + bytes.len() as u64;
+            self.leg.note(Aside::Typed(bytes.slice(noted..)));
+        }
     }
 
     /// Handles what the leg says.
@@ -127,7 +137,7 @@ impl Terminal<'_> {
                 Ok(())
             }
             LegEnd::Refused(refused) if refused.code == RefusalCode::NoKeeper => self.reopen(),
-            LegEnd::Refused(_) | LegEnd::Superseded => Err(refusal(end)),
+            LegEnd::Refused(_) | LegEnd::Superseded | LegEnd::Unrecorded => Err(refusal(end)),
             LegEnd::Cut => Err(self.attached.gate.reason().unwrap_or(CloseCode::Internal)),
             LegEnd::NotStarted(error) => {
                 tracing::info!(session.id = %self.attached.session_id,
