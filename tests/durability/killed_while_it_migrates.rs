@@ -14,8 +14,7 @@ use system_tests::{database::TestDatabase, fault_proxy::FaultProxy, ports::moved
 
 use crate::wire::holds;
 
-/// In the first migration, in one on the way, in the last one's neighbourhood, and between a
-/// migration's own commit and the next.
+/// In an early migration, in two on the way, and between a migration's own commit and the next.
 const POINTS: [&str; 4] = [
     "CREATE TABLE exam_sessions",
     "CREATE TABLE job_operations",

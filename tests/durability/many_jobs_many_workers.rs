@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::worker_plan::WorkerPlan;
 
 const BATCH: usize = 1_000;
-/// A slow machine runs a hundred a second.
+/// Jobs a second of a machine that is busy with everything else.
 const SLOWEST: usize = 30;
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::settings::setting;
 pub enum Intensity {
     /// Fit for every change.
     Brief,
-    /// Before a release: hours of a machine of its own.
+    /// Before a release: half an hour and more.
     Full,
 }
 
