@@ -28,6 +28,8 @@ pub struct AttachAttempt {
     pub ticket: SecretString,
     /// The terminal process that asks.
     pub process_id: TerminalProcessId,
+    /// Whether that process can record a terminal that must be recorded.
+    pub can_record: bool,
     /// The W3C trace of the connection.
     pub trace: Option<String>,
 }
@@ -70,6 +72,9 @@ pub enum AttachRefusal {
     /// The session may be attached to, yet its environment is not there.
     #[error("admit a terminal: the environment is not up")]
     NotUp,
+    /// The exam must be recorded, and the process that asks cannot.
+    #[error("admit a terminal: it must be recorded, and nothing can be")]
+    NotRecordable,
     /// A step below failed.
     #[error(transparent)]
     Other(StepError),
@@ -134,12 +139,16 @@ async fn admit(
     {
         return Err(AttachRefusal::Denied(denial));
     }
+    let session = session.as_ref();
+    // Before the clock is started and an older attach superseded: neither for a terminal that cannot be.
+    let recording = wanted_recording(conn, session).await?;
+    if recording.recording == Recording::FailClosed && !attempt.can_record {
+        return Err(AttachRefusal::NotRecordable);
+    }
     let (name, uid, environment_id) = place(conn, attempt.session_id).await?;
     let login = &attempt.principal.login_id;
     let epoch = take_epoch(conn, attempt.session_id, attempt.process_id, login).await?;
-    let session = session.as_ref();
     let first = activate_if_ready(conn, attempt, session).await?;
-    let recording = wanted_recording(conn, session).await?;
     Ok(Admitted {
         epoch,
         environment_id,

@@ -10,6 +10,7 @@ use environment_access::{
 use orchestrator::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
 use secrecy::SecretString;
 use session_identity::ExamSessionId;
+use session_recording::SpoolState;
 use telemetry::TraceParent;
 
 use crate::caller::Caller;
@@ -33,6 +34,7 @@ pub(crate) async fn admit(
         origin: caller.origin.to_string(),
         ticket,
         process_id: state.process_id,
+        can_record: can_record(state),
         trace: Some(TraceParent::new_root().to_string()),
     };
     match admit_attach(&state.pool, &attempt).await {
@@ -56,6 +58,12 @@ pub(crate) async fn admit(
             Err(close_code(&refusal))
         }
     }
+}
+
+/// Whether there is room for one more terminal that must be recorded.
+fn can_record(state: &GatewayState) -> bool {
+    let recorder = state.recorder.as_ref();
+    recorder.is_some_and(|recorder| recorder.health().state() == SpoolState::Well)
 }
 
 /// Reads the authority of an attach that has just been listed.
@@ -120,6 +128,7 @@ fn close_code(refusal: &AttachRefusal) -> CloseCode {
             PublicAnswer::Ended => CloseCode::SessionEnded,
         },
         AttachRefusal::NotUp => CloseCode::EnvironmentNotReady,
+        AttachRefusal::NotRecordable => CloseCode::Overloaded,
         AttachRefusal::Other(error) => {
             tracing::error!(error = %error.chain(), "an attach failed");
             CloseCode::Internal

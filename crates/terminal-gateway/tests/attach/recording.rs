@@ -262,6 +262,12 @@ async fn an_exam_that_must_be_recorded_does_not_begin_where_nothing_can_be(pool:
     let mut browser = Browser::greet(&bench, None).await;
     assert_eq!(browser.closed().await, 1013);
     assert_eq!(bench.keeper.shell.lock().unwrap().opens, 0);
+    let epochs = sqlx::query_scalar!(r#"SELECT count(*) AS "epochs!" FROM terminal_attachments"#);
+    let epochs = epochs.fetch_one(&bench.pool).await.unwrap();
+    assert_eq!(
+        epochs, 0,
+        "nobody was superseded for it, and no clock started"
+    );
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
