@@ -64,6 +64,18 @@ impl Bench {
         (self.seat.address, self.stop, self.ended) = started;
     }
 
+    /// Ends the gateway, and starts another one that has so few places.
+    pub(crate) async fn restart_with_places(&mut self, places: usize) {
+        self.stop.cancel();
+        (&mut self.ended).await.unwrap();
+        let tokens = TokenConfig::development(SecretString::from(SECRET));
+        let config = GatewayConfig {
+            max_terminals: places,
+            ..config(&self.pool, &self.keeper, tokens)
+        };
+        (self.seat.address, self.stop, self.ended) = run_gateway(config).await;
+    }
+
     /// Keeps recordings from the database until it is released.
     pub(crate) async fn hold_shipping(&self) -> Held {
         let mut tx = self.pool.begin().await.unwrap();

@@ -136,6 +136,7 @@ async fn turned_away(bench: &Bench, cause: &str) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn who_is_turned_away_before_an_attach_begins_is_on_record(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
+    bench.restart_with_places(8).await;
     let own = bench.session_id;
     // Sockets that wait for HELLO hold the eight places there are, four a user.
     let mut waiting = Vec::new();
