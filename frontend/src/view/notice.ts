@@ -1,4 +1,5 @@
 import type { Notice } from "../terminal/frames";
+import { frozenWords } from "./frozen-words";
 import type { Notes } from "./notes";
 
 /**
@@ -13,7 +14,7 @@ export function showNotice(notice: Notice, notes: Notes): void {
         "calm",
       );
     case "frozen":
-      return notes.hold("Typing is paused by the exam server. What you typed is kept.");
+      return notes.hold(frozenWords(notice.text));
     case "thawed":
       return notes.hold(null);
     case "draining":
