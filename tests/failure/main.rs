@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 
 mod clocks_wrong;
+mod database_goes_wrong;
 mod database_restarted_mid_provision;
 mod duplicate_delivery;
 mod environment_removed_behind_our_back;

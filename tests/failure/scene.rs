@@ -36,9 +36,13 @@ impl Scene {
         Arc::new(self.engine.runtime.clone())
     }
 
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
     /// Works until the handle is dropped.
     pub(crate) fn work_on(&self, runtime: Arc<dyn EnvironmentRuntime>) -> AbortOnDropHandle<()> {
-        AbortOnDropHandle::new(tokio::spawn(crew::work(self.pool().clone(), runtime)))
+        work(self.pool().clone(), runtime)
     }
 
     /// Works on a faulty runtime; struck by death, another takes over.
@@ -126,6 +130,11 @@ impl Scene {
         invariants::assert_none_broken(pool, install_id, &runtime).await;
         assert!(self.engine.environments(install_id).await.is_empty());
     }
+}
+
+/// Works until the handle is dropped.
+pub(crate) fn work(pool: PgPool, runtime: Arc<dyn EnvironmentRuntime>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(crew::work(pool, runtime)))
 }
 
 impl Drop for Scene {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use execution_environment::EnvironmentRuntime;
-use job_queue::{QueueWorker, Waker, WorkerConfig};
+use job_queue::{EnqueueOptions, QueueWorker, Waker, WorkerConfig, enqueue};
 use orchestrator::{
-    EndRequest, SessionRequest, SweepLoop, Sweeps, Workshop, end_session, registry, request_session,
+    ActivateSession, EndRequest, SessionRequest, SweepLoop, Sweeps, Workshop, end_session,
+    registry, request_session,
 };
 use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
 use sqlx::PgPool;
@@ -37,6 +38,15 @@ pub async fn work(pool: PgPool, runtime: Arc<dyn EnvironmentRuntime>) {
     worked.expect("only a drain ends a worker");
 }
 
+/// Lets every lease run out now, as it does of itself some time after its worker died.
+pub async fn expire_leases(pool: &PgPool) {
+    let expired = sqlx::query!(
+        "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 second'
+         WHERE state = 'running'"
+    );
+    expired.execute(pool).await.expect("the database answers");
+}
+
 /// Requests a session of the sample exam, as the exam platform does.
 pub async fn request(pool: &PgPool, user: &str) -> ExamSessionId {
     let request = SessionRequest {
@@ -49,6 +59,17 @@ pub async fn request(pool: &PgPool, user: &str) -> ExamSessionId {
     };
     let requested = request_session(pool, &request).await;
     requested.expect("the session is written").session.id
+}
+
+/// Starts a session's clock, as the first attach does.
+pub async fn activate(pool: &PgPool, session_id: ExamSessionId) {
+    let mut conn = pool.acquire().await.expect("the database answers");
+    let options = EnqueueOptions {
+        enqueued_by: "tests".to_owned(),
+        ..EnqueueOptions::default()
+    };
+    let enqueued = enqueue(&mut conn, &ActivateSession { session_id }, &options).await;
+    enqueued.expect("the job is written");
 }
 
 /// Ends a session, as an operator does.

@@ -1,17 +1,24 @@
 //! A TCP proxy before the database that can hold back what a process says, cut it off, or lose
 //! what the database answers.
 
+mod fate;
+mod strike;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use sqlx::types::Uuid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
+
+use self::fate::Fate;
+use self::strike::{Conversation, Strikes};
+pub use self::strike::{Side, Strike};
 
 /// What is relayed at once.
 const BUFFER: usize = 16 * 1024;
@@ -58,6 +65,7 @@ impl fmt::Debug for Mode {
 pub struct FaultProxy {
     address: SocketAddr,
     mode: Arc<watch::Sender<Mode>>,
+    strikes: Arc<Strikes>,
     task: JoinHandle<()>,
 }
 
@@ -72,10 +80,13 @@ impl FaultProxy {
             .expect("a port is free");
         let address = listener.local_addr().expect("the proxy is bound");
         let mode = Arc::new(watch::channel(Mode::Pass).0);
-        let task = tokio::spawn(accept(listener, server, Arc::clone(&mode)));
+        let strikes = Arc::<Strikes>::default();
+        let faults = (Arc::clone(&mode), Arc::clone(&strikes));
+        let task = tokio::spawn(accept(listener, server, faults));
         Self {
             address,
             mode,
+            strikes,
             task,
         }
     }
@@ -109,6 +120,12 @@ impl FaultProxy {
             .send_replace(Mode::LoseAnswers(Arc::new(is_meant)));
     }
 
+    /// Cuts the connection of one statement about a session, the `at`-th from 0, and lets all
+    /// others pass.
+    pub fn strike(&self, about: Uuid, at: usize, side: Side) -> Arc<Strike> {
+        self.strikes.add(about, at, side)
+    }
+
     /// Lets everything through again.
     pub fn pass(&self) {
         self.mode.send_replace(Mode::Pass);
@@ -121,29 +138,33 @@ impl Drop for FaultProxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: (String, u16), mode: Arc<watch::Sender<Mode>>) {
+async fn accept(
+    listener: TcpListener,
+    server: (String, u16),
+    (mode, strikes): (Arc<watch::Sender<Mode>>, Arc<Strikes>),
+) {
     // Dropped with this task, and every connection with it.
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let (server, mode) = (server.clone(), mode.subscribe());
+        let fate = Fate::new(Arc::clone(&strikes));
         connections.spawn(async move {
             if let Ok(server) = TcpStream::connect(server).await {
-                relay(client, server, mode).await;
+                relay(client, server, mode, &fate).await;
             }
         });
     }
 }
 
 /// Ends when either side does, or when it is cut; both sockets close then.
-async fn relay(client: TcpStream, server: TcpStream, mut mode: watch::Receiver<Mode>) {
+async fn relay(client: TcpStream, server: TcpStream, mut mode: watch::Receiver<Mode>, fate: &Fate) {
     client.set_nodelay(true).ok();
     server.set_nodelay(true).ok();
     let (said, answers) = client.into_split();
     let (heard, asks) = server.into_split();
-    let is_doomed = AtomicBool::new(false);
     tokio::select! {
-        () = ask(said, asks, mode.clone(), &is_doomed) => {}
-        () = answer(heard, answers, mode.clone(), &is_doomed) => {}
+        () = ask(said, asks, mode.clone(), fate) => {}
+        () = answer(heard, answers, mode.clone(), fate) => {}
         _ = mode.wait_for(|mode| matches!(mode, Mode::Cut)) => {}
     }
 }
@@ -152,18 +173,21 @@ async fn ask(
     mut said: OwnedReadHalf,
     mut asks: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
-    is_doomed: &AtomicBool,
+    fate: &Fate,
 ) {
     let mut buffer = vec![0; BUFFER];
+    let mut conversation = Conversation::default();
     while let Ok(count @ 1..) = said.read(&mut buffer).await {
         let request = &buffer[..count];
         // What was held back when the connection was cut never arrives.
         let Some(mode) = not_held(&mut mode).await else {
             return;
         };
-        let loses = mode.loses_answer_to(request);
-        is_doomed.fetch_or(loses, Ordering::Relaxed);
-        if asks.write_all(request).await.is_err() {
+        if mode.loses_answer_to(request) {
+            fate.doom();
+        }
+        if !fate.lets_through(request, &mut conversation) || asks.write_all(request).await.is_err()
+        {
             return;
         }
     }
@@ -183,12 +207,12 @@ async fn answer(
     mut heard: OwnedReadHalf,
     mut answers: OwnedWriteHalf,
     mode: watch::Receiver<Mode>,
-    is_doomed: &AtomicBool,
+    fate: &Fate,
 ) {
     let mut buffer = vec![0; BUFFER];
     while let Ok(count @ 1..) = heard.read(&mut buffer).await {
         let answer = &buffer[..count];
-        let is_lost = is_doomed.load(Ordering::Relaxed) || mode.borrow().loses_answer(answer);
+        let is_lost = fate.takes_answer() || mode.borrow().loses_answer(answer);
         if is_lost || answers.write_all(answer).await.is_err() {
             return;
         }

@@ -6,12 +6,12 @@ use environment_access::wire::CloseCode;
 use serde_json::json;
 
 use super::TestSystem;
-use crate::exams;
 use crate::http::{Answer, Http};
 use crate::logins::Login;
 use crate::status::Status;
 use crate::terminal::{Door, Terminal};
 use crate::wait::{STARTUP, until};
+use crate::{crew, exams};
 
 /// A candidate and their session.
 #[derive(Debug, Clone)]
@@ -128,15 +128,9 @@ impl TestSystem {
         evidence.expect("the environment is up")
     }
 
-    /// Lets every lease run out now, as it does of itself 20 s after a worker was killed.
+    /// Lets every lease run out now.
     pub async fn expire_leases(&self) {
-        sqlx::query!(
-            "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 second'
-             WHERE state = 'running'"
-        )
-        .execute(self.pool())
-        .await
-        .expect("the database answers");
+        crew::expire_leases(self.pool()).await;
     }
 
     /// Waits until a session's environment is confirmed gone.
