@@ -20,9 +20,10 @@ pub(crate) async fn check(state: &ApiState) -> Readiness {
     }
 }
 
-/// Keys that were fetched once stay in use, so an issuer's outage makes nobody unready.
+/// Keys that were fetched once stay in use, so an issuer's outage makes nobody unready; nor does one that
+/// takes all of them back.
 fn of_keys(verifier: &TokenVerifier) -> Readiness {
-    verifier.why_no_keys().map_or(Readiness::Ready, not_ready)
+    verifier.why_not_ready().map_or(Readiness::Ready, not_ready)
 }
 
 /// Asks the database which migrations it holds and compares them with this build's.

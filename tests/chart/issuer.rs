@@ -1,9 +1,10 @@
-//! Keys at an address: whoever verifies logins is told of it, knows it, and may reach it.
+//! Keys at an address: whoever verifies logins, or looks whether they can be, knows it and may reach it.
 
 use serde_json::{Value, json};
 use system_tests::helm::{parsed, succeed};
 
-const VERIFIERS: [&str; 2] = ["api", "terminal"];
+/// `carrel doctor` runs in the operator's pod.
+const VERIFIERS: [&str; 3] = ["api", "operator", "terminal"];
 
 const FETCHED: &str =
     "--set=tokens.developmentSecret.existingSecret=,tokens.jwksUrl=https://exam.example/jwks";
@@ -92,6 +93,30 @@ async fn a_private_authority_is_mounted_where_it_is_needed() {
         .collect();
     mounted.sort_unstable();
     assert_eq!(mounted, VERIFIERS);
+}
+
+#[tokio::test]
+async fn nobody_but_who_verifies_logins_holds_the_secret_that_signs_them() {
+    let usual = [
+        "template",
+        "carrel",
+        "chart",
+        "--values=values/test-bed.yaml",
+    ];
+    let documents = parsed(&succeed("helm", &usual, "").await).await;
+    let holds = |pod: &Value| {
+        let variables = pod["containers"][0]["env"].as_array();
+        variables.is_some_and(|all| {
+            all.iter()
+                .any(|it| it["name"] == "CARREL_TOKEN_HS256_SECRET")
+        })
+    };
+    let mut holders: Vec<_> = pods(&documents)
+        .filter(|(_, pod)| holds(pod))
+        .map(|(of, _)| of)
+        .collect();
+    holders.sort_unstable();
+    assert_eq!(holders, ["api", "terminal"]);
 }
 
 #[tokio::test]

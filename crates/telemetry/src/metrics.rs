@@ -65,6 +65,8 @@ metric_table! {
         "Time from a request's head to its response's head, by route pattern.";
     TokenKeysAgeSeconds: Gauge "carrel_token_keys_age_seconds" Seconds []
         "Time since this process fetched the keys that it verifies logins with; absent where they come from a file.";
+    TokenKeys: Gauge "carrel_token_keys" Count []
+        "Keys that this process verifies logins with; 0 once the issuer shows none; absent before the first were fetched and where they come from a file.";
     TokenKeyFetchFailures: Gauge "carrel_token_key_fetch_failures" Count []
         "Fetches of those keys that failed since the last that succeeded.";
     StatusStreams: Gauge "carrel_status_streams" Count []

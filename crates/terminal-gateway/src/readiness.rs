@@ -17,8 +17,9 @@ pub(crate) async fn check(state: &GatewayState) -> Readiness {
     if state.draining.is_cancelled() {
         return not_ready("the process is about to stop");
     }
-    // Keys that were fetched once stay in use, so an issuer's outage makes nobody unready.
-    if let Some(why) = state.verifier.why_no_keys() {
+    // Keys that were fetched once stay in use, so an issuer's outage makes nobody unready; nor does one
+    // that takes all of them back.
+    if let Some(why) = state.verifier.why_not_ready() {
         return not_ready(why);
     }
     let asked = async {

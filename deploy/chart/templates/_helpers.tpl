@@ -177,6 +177,17 @@ readinessProbe:
   value: {{ $tokens.issuer | quote }}
 - name: CARREL_TOKEN_AUDIENCE
   value: {{ $tokens.audience | quote }}
+{{- end -}}
+
+{{/* Where public keys are, for whoever looks whether they can be used. Not the shared secret: who has it can sign. */}}
+{{- define "carrel.publicTokenEnv" -}}
+{{- if not .Values.tokens.developmentSecret.existingSecret }}
+{{- include "carrel.tokenEnv" . }}
+{{- end }}
+{{- end -}}
+
+{{/* Whose pages may ask. */}}
+{{- define "carrel.originsEnv" -}}
 - name: CARREL_PAGE_ORIGINS
   value: {{ prepend .Values.public.moreOrigins (required "public.pageUrl is needed: what browsers call the page, such as https://exam.example" .Values.public.pageUrl) | join "," | quote }}
 {{- end -}}

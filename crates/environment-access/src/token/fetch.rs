@@ -1,6 +1,6 @@
 //! Asking an issuer for its keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,14 +53,28 @@ pub(super) enum FetchError {
     /// The answer is not what can be used.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
+    /// The file of authorities was good at the start, and is not any more.
+    #[error(transparent)]
+    Authorities(#[from] KeyError),
 }
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 /// Fetches the keys of one address. It follows no redirect, uses no proxy and keeps no connection.
 #[derive(Debug)]
 pub(super) struct KeyClient {
     url: JwksUrl,
     within: Duration,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    trust: Trust,
+}
+
+/// By whom the issuer is known.
+#[derive(Debug)]
+enum Trust {
+    /// The machine's authorities, read once.
+    Machine(HttpClient),
+    /// Those of a file, read at each fetch: authorities are rotated under a running process.
+    File(PathBuf),
 }
 
 impl KeyClient {
@@ -70,31 +84,14 @@ impl KeyClient {
         within: Duration,
         authorities: Option<&Path>,
     ) -> Result<Self, KeyError> {
-        let tls = match authorities {
-            Some(file) => tls(&url, Some(read_authorities(file)?)),
-            None => tls(&url, None),
+        let trust = match authorities {
+            Some(file) => {
+                client_of_file(&url, file)?;
+                Trust::File(file.to_owned())
+            }
+            None => Trust::Machine(client_trusting(&url, None)?),
         };
-        let tls = tls.map_err(|source| KeyError::NoAuthorities {
-            url: url.clone(),
-            source,
-        })?;
-        Ok(Self::trusting(tls, url, within))
-    }
-
-    fn trusting(tls: ClientConfig, url: JwksUrl, within: Duration) -> Self {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(connector);
-        Self {
-            url,
-            within,
-            client,
-        }
+        Ok(Self { url, within, trust })
     }
 
     pub(super) fn url(&self) -> &JwksUrl {
@@ -115,7 +112,7 @@ impl KeyClient {
             .header(header::USER_AGENT, "carrel")
             .body(Empty::new())
             .expect("the address was checked and the headers are fixed");
-        let answer = self.client.request(request).await;
+        let answer = self.client()?.request(request).await;
         let answer = answer.map_err(FetchError::Unreachable)?;
         let status = answer.status();
         if status.is_redirection() {
@@ -128,6 +125,39 @@ impl KeyClient {
         let body = body.collect().await.map_err(FetchError::Body)?;
         Ok(body.to_bytes())
     }
+
+    fn client(&self) -> Result<HttpClient, KeyError> {
+        match &self.trust {
+            Trust::Machine(client) => Ok(client.clone()),
+            Trust::File(file) => client_of_file(&self.url, file),
+        }
+    }
+}
+
+fn client_of_file(url: &JwksUrl, file: &Path) -> Result<HttpClient, KeyError> {
+    client_trusting(url, Some(read_authorities(file)?))
+}
+
+fn client_trusting(
+    url: &JwksUrl,
+    authorities: Option<RootCertStore>,
+) -> Result<HttpClient, KeyError> {
+    let tls = tls(url, authorities).map_err(|source| KeyError::NoAuthorities {
+        url: url.clone(),
+        source,
+    })?;
+    Ok(http_client(tls))
+}
+
+fn http_client(tls: ClientConfig) -> HttpClient {
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector)
 }
 
 /// Settings of TLS; without any authority where no certificate will be looked at.

@@ -38,9 +38,9 @@ pub struct KeyFreshness {
 pub(super) enum Search {
     /// It is here now.
     Found,
-    /// The issuer was asked since, and does not have it.
+    /// The issuer does not have it: it was asked since, or so lately that it is not asked again.
     Absent,
-    /// The issuer did not answer, or is not to be asked again yet: it may have it.
+    /// The issuer did not answer when it was last asked: it may have it.
     Unanswered,
 }
 
@@ -148,7 +148,14 @@ impl RemoteKeys {
     async fn next_fetch_has(&self, kid: &str) -> Search {
         let mut state = self.state.subscribe();
         let Some(finished) = self.ask() else {
-            return Search::Unanswered;
+            // Whoever holds a token of an old key is not to come back in vain, and whoever makes names
+            // up is not to make anybody wait.
+            let is_answered = self.state.borrow().is_answered();
+            return if is_answered {
+                Search::Absent
+            } else {
+                Search::Unanswered
+            };
         };
         let over = state.wait_for(|state| state.finished != finished || !state.is_kept);
         match tokio::time::timeout(self.pace.within * 2, over).await {
@@ -231,6 +238,11 @@ impl State {
         let keys = self.fetched.iter().flat_map(|fetched| fetched.keys.iter());
         keys.filter_map(|key| key.kid.as_deref())
             .any(|it| it == kid)
+    }
+
+    /// Whether the last fetch succeeded, and more will follow.
+    fn is_answered(&self) -> bool {
+        self.is_kept && self.fetched.is_some() && self.failures == 0
     }
 
     fn holds(&self, seen: &Arc<[VerifyingKey]>) -> bool {

@@ -123,6 +123,8 @@ impl TokenVerifier {
         gauge!("carrel_token_key_fetch_failures").set(f64::from(keys.failures));
         if let Some(age) = keys.age {
             gauge!("carrel_token_keys_age_seconds").set(age.as_secs_f64());
+            let count = u32::try_from(keys.keys).unwrap_or(u32::MAX);
+            gauge!("carrel_token_keys").set(f64::from(count));
         }
     }
 
@@ -141,22 +143,18 @@ impl TokenVerifier {
     /// Whether there are keys to verify a token with: always, unless they were never fetched or the
     /// issuer has taken all of them back.
     pub fn has_keys(&self) -> bool {
-        self.why_no_keys().is_none()
+        self.keys.at_hand().is_ok_and(|keys| !keys.is_empty())
     }
 
-    /// Why no token can be verified now, for an operator; `None` while there are keys.
-    pub fn why_no_keys(&self) -> Option<&'static str> {
+    /// Why this process cannot say anything of a token, for an operator; `None` once it can.
+    ///
+    /// An issuer that has taken all keys back is no reason: every replica knows the same of it, no restart
+    /// mends it, and all of them leaving at once would end what needs no new login.
+    pub fn why_not_ready(&self) -> Option<&'static str> {
         let keys = self.key_freshness()?;
-        match (keys.age, keys.keys) {
-            (None, _) => Some(
-                "the keys for logins have not been fetched yet (--token-jwks-url); the log says why",
-            ),
-            (Some(_), 0) => Some(
-                "the issuer's document lists no key (--token-jwks-url), so that every login is \
-                 refused until it does",
-            ),
-            (Some(_), _) => None,
-        }
+        keys.age.is_none().then_some(
+            "the keys for logins have not been fetched yet (--token-jwks-url); the log says why",
+        )
     }
 
     /// Verifies a token with the keys at hand and says who it is.
@@ -174,7 +172,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// As [`TokenVerifier::verify`], and [`TokenError::KeysUnavailable`] while no keys were ever
-    /// fetched, and for a key that is not at hand if the issuer could not be asked since.
+    /// fetched, and for a key that is not at hand if the issuer did not answer when it was last asked.
     pub async fn verify_login(&self, token: &str) -> Result<Login, TokenError> {
         let header = read_header(token)?;
         let keys = self.keys.at_hand()?;

@@ -20,7 +20,12 @@ pub(super) async fn usable(tokens: TokenArgs) -> Option<Check> {
         Err(error) => return Some(unusable(&error)),
     };
     Some(match verifier.count_keys().await {
-        Ok(0) => Check::bad(NAME, "the issuer's document lists no key", NEXT),
+        Ok(0) => Check::bad(
+            NAME,
+            "the issuer's document lists no key, so that every login is refused",
+            NEXT,
+        ),
+        Ok(1) => Check::ok(NAME, "1 key is there and can be used"),
         Ok(keys) => Check::ok(NAME, format!("{keys} keys are there and can be used")),
         Err(why) => Check::bad(NAME, why, NEXT),
     })

@@ -70,7 +70,11 @@ async fn fetch(url: String, authorities: &[&[u8]]) -> Result<Vec<VerifyingKey>, 
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let client = KeyClient::trusting(tls, url.parse().unwrap(), WITHIN);
+    let client = KeyClient {
+        url: url.parse().unwrap(),
+        within: WITHIN,
+        trust: Trust::Machine(http_client(tls)),
+    };
     client.fetch().await
 }
 
@@ -124,4 +128,23 @@ async fn a_file_of_authorities_is_trusted_instead_of_the_machine_s() {
         let told = error.to_string();
         assert!(told.contains("--token-jwks-ca-file"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_is_rotated_under_a_running_process() {
+    let address = issuer().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("authorities.pem");
+    std::fs::write(&path, CERTIFICATE).unwrap();
+    let url = format!("https://{address}/jwks").parse().unwrap();
+    let client = KeyClient::new(url, WITHIN, Some(&path)).unwrap();
+    let error = client.fetch().await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable(_)), "{error}");
+    std::fs::write(&path, AUTHORITY).unwrap();
+    assert_eq!(client.fetch().await.unwrap().len(), 3);
+    std::fs::write(&path, b"").unwrap();
+    let error = client.fetch().await.unwrap_err();
+    assert!(matches!(error, FetchError::Authorities(_)), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("--token-jwks-ca-file"), "{told}");
 }
