@@ -4,7 +4,7 @@ mod plan;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand, counted};
 use environment_access::first_access_at;
 use serde::Serialize;
 use session_identity::{Actor, ExamSessionId};
@@ -205,7 +205,8 @@ fn told(dry_run: bool, mut ended: Vec<Ended>, records: RecordCounts) -> Document
     } else {
         ["ended", "removed"]
     };
-    let text = format!("{end} {} sessions\n{remove} {records}\n", ended.len());
+    let sessions = counted(ended.len(), "session");
+    let text = format!("{end} {sessions}\n{remove} {records}\n");
     let swept = Swept {
         dry_run,
         ended,

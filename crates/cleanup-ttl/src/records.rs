@@ -86,9 +86,11 @@ pub struct RecordCounts {
 impl fmt::Display for RecordCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lines, keys) = (self.access_log, self.idempotency_keys);
+        let line = if lines == 1 { "line" } else { "lines" };
+        let key = if keys == 1 { "key" } else { "keys" };
         write!(
             f,
-            "{lines} lines of the access log, {keys} idempotency keys"
+            "{lines} {line} of the access log, {keys} idempotency {key}"
         )
     }
 }
@@ -146,6 +148,19 @@ pub(crate) fn goes_at(oldest: Option<DateTime<Utc>>, kept: Duration) -> Option<D
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_record_is_one() {
+        let told = |access_log, idempotency_keys| {
+            let counts = RecordCounts {
+                access_log,
+                idempotency_keys,
+            };
+            counts.to_string()
+        };
+        assert_eq!(told(1, 1), "1 line of the access log, 1 idempotency key");
+        assert_eq!(told(0, 2), "0 lines of the access log, 2 idempotency keys");
+    }
 
     #[test]
     fn days_become_the_periods_that_they_name() {

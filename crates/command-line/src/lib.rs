@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod counted;
 mod direct;
 mod document;
 mod duration;
@@ -13,6 +14,7 @@ mod terminal;
 mod usage;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
+pub use counted::counted;
 pub use direct::DirectDatabaseArgs;
 pub use document::Document;
 pub use duration::parse_duration;

@@ -7,7 +7,7 @@ mod watch;
 use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, Document, Exit, OutputFormat, parse_duration};
+use command_line::{CliError, Document, Exit, OutputFormat, counted, parse_duration};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
@@ -88,14 +88,18 @@ impl Preview {
             unfit,
         } = &self.counts;
         if unfit.is_empty() {
-            return format!("{fitting} jobs");
+            return counted(*fitting, "job");
         }
         let unfit: Vec<_> = unfit
             .iter()
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
         let unfit = unfit.join(", ");
-        format!("{fitting} of the {matched} jobs that match ({unfit} do not fit)")
+        let jobs = match matched {
+            1 => "1 job that matches".to_owned(),
+            _ => format!("{matched} jobs that match"),
+        };
+        format!("{fitting} of the {jobs} ({unfit} do not fit)")
     }
 }
 

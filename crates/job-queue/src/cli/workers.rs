@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use command_line::{CliError, Document, GlobalArgs, RunCommand, counted};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use sqlx::PgConnection;
@@ -148,7 +148,11 @@ async fn evict(
     let jobs = jobs.map_err(cli_error)?;
     // They are ready whether or not anybody hears of it; workers also poll.
     notify_workers(connection).await.ok();
-    let text = format!("{worker} evicted; {} jobs are ready again", jobs.len());
+    let verb = if jobs.len() == 1 { "is" } else { "are" };
+    let text = format!(
+        "{worker} evicted; {} {verb} ready again",
+        counted(jobs.len(), "job")
+    );
     let data = json!({ "worker": worker, "jobs": jobs });
     Ok(Document::new("job-queue/workers-evict.v1", data).with_text(text))
 }

@@ -36,7 +36,7 @@ pub enum OperateError {
         operation: OperationId,
     },
     /// More jobs would be changed by now than the operator saw.
-    #[error("change {expected} jobs: it would be {found} by now")]
+    #[error("change {expected} {}: it would be {found} by now", jobs(*expected))]
     SetHasGrown {
         /// As many as were expected.
         expected: i64,
@@ -108,4 +108,8 @@ pub enum OperateError {
     /// The database refused.
     #[error("act on a job")]
     Database(#[from] sqlx::Error),
+}
+
+fn jobs(count: i64) -> &'static str {
+    if count == 1 { "job" } else { "jobs" }
 }

@@ -1,7 +1,7 @@
 //! Whether jobs are being worked on.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use command_line::CliError;
+use command_line::{CliError, counted};
 use job_queue::{
     JobFilter, JobState, QueueStatus, WorkerRecord, WorkerState, list_jobs, list_queues,
     list_workers,
@@ -25,7 +25,8 @@ pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliEr
     let holding = live.iter().filter_map(|worker| holding(worker, now));
     let starving = queues.iter().filter_map(|queue| starving(queue, &live));
     let found: Vec<_> = holding.chain(starving).collect();
-    let good = format!("{} queues, {} live workers", queues.len(), live.len());
+    let workers = counted(live.len(), "live worker");
+    let good = format!("{}, {workers}", counted(queues.len(), "queue"));
     let next = "mend what a worker holds for, and it goes on by itself; carrel workers undrain <worker> \
                 --as <you>; where none lives, start carrel-worker for these queues";
     Ok(Check::of_findings("queues", &good, &found, next))
@@ -65,9 +66,9 @@ fn starving(queue: &QueueStatus, live: &[WorkerRecord]) -> Option<String> {
         return None;
     }
     let waited = queue.oldest_ready_seconds.unwrap_or_default();
-    let (name, ready) = (&queue.name, queue.ready);
+    let (name, ready) = (&queue.name, counted(queue.ready, "ready job"));
     Some(format!(
-        "{name} has {ready} ready jobs (the oldest for {waited:.0} s) and no live worker"
+        "{name} has {ready} (the oldest for {waited:.0} s) and no live worker"
     ))
 }
 
@@ -89,7 +90,8 @@ pub(super) async fn leases(connection: &mut PgConnection) -> Result<Check, CliEr
         ))
     });
     let expired: Vec<_> = expired.collect();
-    let good = format!("{} running jobs, each with its lease", running.len());
+    let jobs = counted(running.len(), "running job");
+    let good = format!("{jobs}, each with its lease");
     Ok(Check::of_findings(
         "leases",
         &good,

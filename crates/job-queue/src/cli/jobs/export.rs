@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use command_line::{CliError, Document};
+use command_line::{CliError, Document, counted};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
@@ -47,7 +47,7 @@ fn line(job: &JobRecord) -> String {
 }
 
 fn end(printed: u64) -> Document {
-    let text = format!("{printed} jobs");
+    let text = counted(printed, "job");
     Document::new("job-queue/export-end.v1", json!({ "jobs": printed })).with_text(text)
 }
 

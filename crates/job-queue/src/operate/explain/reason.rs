@@ -116,10 +116,14 @@ impl std::fmt::Display for WhyNotRunning {
                 queue,
                 running,
                 concurrency,
-            } => write!(
-                formatter,
-                "{running} jobs of {queue} run, of {concurrency} that may"
-            ),
+            } => {
+                let run = if *running == 1 { "job of" } else { "jobs of" };
+                let verb = if *running == 1 { "runs" } else { "run" };
+                write!(
+                    formatter,
+                    "{running} {run} {queue} {verb}, of {concurrency} that may"
+                )
+            }
             Self::NoWorker {
                 queue,
                 kind,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use command_line::{Document, Exit};
+use command_line::{Document, Exit, counted};
 use serde_json::{Value, json};
 
 use super::{Stopped, Work};
-use crate::cli::story::words::{counted, signed_span};
+use crate::cli::story::words::signed_span;
 use crate::{CohortOutcome, CohortReport, CohortVisit};
 
 /// As many sessions as people are shown one by one.

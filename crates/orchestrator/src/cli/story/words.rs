@@ -50,12 +50,6 @@ pub(in crate::cli) fn signed_span(seconds: i64) -> String {
     }
 }
 
-/// Writes a number of things, such as `1 session` or `20 sessions`.
-pub(in crate::cli) fn counted(count: usize, thing: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{ending}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,13 +62,6 @@ mod tests {
         assert_eq!(clock_span(TimeDelta::seconds(5_263)), "01:27:43");
         assert_eq!(clock_span(TimeDelta::seconds(-1)), "00:00:00");
         assert_eq!(clock_span(TimeDelta::hours(100)), "100:00:00");
-    }
-
-    #[test]
-    fn one_thing_is_no_more_than_one() {
-        assert_eq!(counted(0, "live session"), "0 live sessions");
-        assert_eq!(counted(1, "live session"), "1 live session");
-        assert_eq!(counted(20, "live session"), "20 live sessions");
     }
 
     #[test]
