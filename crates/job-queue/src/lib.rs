@@ -59,9 +59,9 @@ pub use retention::{
     drop_history_days,
 };
 pub use schedule::{
-    Backfill, LARGEST_BACKFILL, LONGEST_PAUSE, Schedule, ScheduleRecord, TickWindow,
-    backfill_schedule, list_schedules, pause_schedule, preview_backfill, record_tick,
-    resume_schedule, run_schedule, tick,
+    Backfill, LARGEST_BACKFILL, LONGEST_PAUSE, Schedule, ScheduleRecord, Tick, TickWindow,
+    backfill_schedule, finish_owed_tick, list_schedules, pause_schedule, preview_backfill,
+    record_tick, resume_schedule, run_schedule, tick,
 };
 pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{

@@ -181,19 +181,27 @@ async fn delete_missed_ticks(
 ) -> Result<u64, sqlx::Error> {
     let mut removed = 0;
     for _ in 0..retention.batches {
-        let deleted = sqlx::query!(
-            "DELETE FROM missed_ticks WHERE ctid = ANY(ARRAY(
-                SELECT ctid FROM missed_ticks
-                WHERE tick_at < now() - $1::bigint * interval '1 millisecond'
-                  -- Who asked for it waits for it.
-                  AND (owed_at IS NULL OR worked_at IS NOT NULL)
-                ORDER BY tick_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+        let deleted = sqlx::query_scalar!(
+            r#"WITH gone AS (
+                   DELETE FROM missed_ticks WHERE ctid = ANY(ARRAY(
+                       SELECT ctid FROM missed_ticks
+                       WHERE tick_at < now() - $1::bigint * interval '1 millisecond'
+                         -- Who asked for it waits for it.
+                         AND (owed_at IS NULL OR worked_at IS NOT NULL)
+                       ORDER BY tick_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                   RETURNING schedule),
+               -- Whoever asks about that time later is told that nothing is known of it.
+               told AS (
+                   UPDATE schedules SET missed_known_from
+                       = greatest(missed_known_from, now() - $1::bigint * interval '1 millisecond')
+                   WHERE name IN (SELECT schedule FROM gone))
+               SELECT count(*) AS "deleted!" FROM gone"#,
             millis(retention.history),
             retention.batch,
         )
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?
-        .rows_affected();
+        .unsigned_abs();
         removed += deleted;
         if deleted < retention.batch.unsigned_abs() {
             break;

@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use crate::operate::{JobAction, OperateError, append_action};
 
-pub use backfill::{Backfill, LARGEST_BACKFILL, TickWindow, backfill_schedule, preview_backfill};
+pub use backfill::{
+    Backfill, LARGEST_BACKFILL, TickWindow, backfill_schedule, finish_owed_tick, preview_backfill,
+};
 
 /// The longest pause: nothing that recurs may be forgotten.
 pub const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -29,12 +31,24 @@ pub struct Schedule {
     pub is_pausable: bool,
 }
 
-/// Claims the tick of a schedule: true for exactly one caller per period, however many ask.
+/// A tick that its caller has claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// That of this period: the next one comes whatever becomes of its work.
+    Regular,
+    /// A missed one that an operator asked for; [`finish_owed_tick`] ends it.
+    Owed {
+        /// When it was due.
+        due_at: DateTime<Utc>,
+    },
+}
+
+/// Claims the tick of a schedule: given to exactly one caller per period, however many ask.
 ///
 /// A schedule that does not exist yet is made, and its maker has the first tick. Missed periods are
 /// written down and not made up for: the next tick comes one period after the last one that was
 /// claimed, or at the end of a pause. Those that an operator asks for ([`backfill_schedule`]) are
-/// claimed between the regular ones, oldest first.
+/// claimed between the regular ones, oldest first, four a period at most.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -42,7 +56,7 @@ pub async fn tick(
     connection: &mut PgConnection,
     schedule: Schedule,
     worker: WorkerIncarnation,
-) -> Result<bool, sqlx::Error> {
+) -> Result<Option<Tick>, sqlx::Error> {
     // SKIP LOCKED: who loses the race is told so at once instead of waiting for the winner's
     // transaction.
     let claimed = sqlx::query!(
@@ -63,7 +77,7 @@ pub async fn tick(
     .execute(&mut *connection)
     .await?;
     if claimed.rows_affected() > 0 {
-        return Ok(true);
+        return Ok(Some(Tick::Regular));
     }
     let made = sqlx::query!(
         "INSERT INTO schedules (name, every, last_tick_at, last_worker, is_pausable)
@@ -78,9 +92,10 @@ pub async fn tick(
     .execute(&mut *connection)
     .await?;
     if made.rows_affected() > 0 {
-        return Ok(true);
+        return Ok(Some(Tick::Regular));
     }
-    backfill::claim_owed(connection, schedule.name, worker).await
+    let owed = backfill::claim_owed(connection, schedule.name, worker).await?;
+    Ok(owed.map(|due_at| Tick::Owed { due_at }))
 }
 
 /// Stores what the last tick did, for people.
@@ -111,6 +126,8 @@ pub struct ScheduleRecord {
     pub every_seconds: f64,
     /// When a tick was last claimed; `None` before the first.
     pub last_tick_at: Option<DateTime<Utc>>,
+    /// Since when the next is due because an operator made it so; `None` for the ordinary.
+    pub due_since: Option<DateTime<Utc>>,
     /// When the next is due, now if it already is, after its pause if it is paused.
     pub next_tick_at: Option<DateTime<Utc>>,
     /// Who claimed it.
@@ -119,7 +136,7 @@ pub struct ScheduleRecord {
     pub last_ran_at: Option<DateTime<Utc>>,
     /// What it did.
     pub last_status: Option<Value>,
-    /// Missed ticks that an operator asked for and no worker has claimed yet.
+    /// Missed ticks that an operator asked for and no worker has ended yet.
     pub owed_ticks: i64,
     /// Whether an operator may pause it.
     pub is_pausable: bool,
@@ -143,7 +160,7 @@ pub async fn list_schedules(
     sqlx::query_as!(
         ScheduleRecord,
         r#"SELECT name, extract(epoch FROM every)::float8 AS "every_seconds!",
-                  NULLIF(last_tick_at, '-infinity') AS last_tick_at,
+                  NULLIF(last_tick_at, '-infinity') AS last_tick_at, due_since,
                   CASE WHEN NOT paused OR disabled_until IS NOT NULL
                        THEN GREATEST(last_tick_at + every, now(), CASE WHEN paused THEN disabled_until END)
                   END AS next_tick_at,

@@ -23,7 +23,7 @@ pub struct ActionArgs {
     #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = parse_user)]
     actor: UserId,
     /// Why, for whoever reads the log.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_reason)]
     reason: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl ReasonedActionArgs {
     }
 }
 
-fn parse_reason(text: &str) -> Result<String, String> {
+pub(super) fn parse_reason(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
     }

@@ -1,5 +1,7 @@
 //! Ticks that were missed, and the ones an operator wants all the same.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use session_identity::WorkerIncarnation;
@@ -7,6 +9,8 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::operate::{JobAction, OperateError, append_action};
 
+/// By then the work of a claimed tick has ended, or its worker has died or failed.
+const CLAIMED_FOR: Duration = Duration::from_mins(5);
 /// Most ticks of one backfill: of more, nobody reads what would run.
 pub const LARGEST_BACKFILL: usize = 1_000;
 
@@ -26,6 +30,10 @@ pub struct Backfill {
     pub ticks: Vec<DateTime<Utc>>,
     /// Those of the window that somebody asked for before; they are not asked for again.
     pub already_asked: i64,
+    /// Those of them that no worker has ended yet.
+    pub still_waiting: i64,
+    /// From when on every missed tick is on record: of an earlier window nothing, or not all, is known.
+    pub known_from: DateTime<Utc>,
 }
 
 /// Tells which missed ticks [`backfill_schedule`] would ask for.
@@ -44,7 +52,8 @@ pub async fn preview_backfill(
 }
 
 /// Asks for the missed ticks of a window and writes down who did and why. Workers claim them between
-/// the regular ones, not while the schedule is paused. No tick is asked for twice, whoever asks.
+/// the regular ones, not while the schedule is paused. No tick is asked for twice, whoever asks: one
+/// whose work fails stays owed.
 ///
 /// # Errors
 /// As [`preview_backfill`]; then nothing was asked for.
@@ -66,26 +75,63 @@ pub async fn backfill_schedule(
     Ok(asked)
 }
 
-/// Claims the oldest tick that is owed: true for exactly one caller per tick.
+/// Claims the oldest tick that is owed: given to exactly one caller, and to nobody for a quarter of the
+/// period after that, however many workers ask: what is owed does not drown what is due.
 pub(super) async fn claim_owed(
     connection: &mut PgConnection,
     schedule: &str,
     worker: WorkerIncarnation,
-) -> Result<bool, sqlx::Error> {
-    let claimed = sqlx::query!(
-        "UPDATE missed_ticks SET worked_at = now(), worker = $2
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // The schedule's row is changed, so that of two who ask at once the second sees that it was.
+    sqlx::query_scalar!(
+        "WITH turn AS (
+            UPDATE schedules SET owed_claimed_at = now()
+            WHERE name = (
+                SELECT s.name FROM schedules s
+                WHERE s.name = $1
+                  AND (s.disabled_at IS NULL OR s.disabled_until <= now() OR NOT s.is_pausable)
+                  AND (s.owed_claimed_at IS NULL OR s.owed_claimed_at + s.every / 4 <= now())
+                  AND EXISTS (
+                      SELECT 1 FROM missed_ticks m
+                      WHERE m.schedule = $1 AND m.owed_at IS NOT NULL AND m.worked_at IS NULL
+                        AND (m.claimed_at IS NULL OR m.claimed_at + make_interval(secs => $3) <= now()))
+                FOR UPDATE SKIP LOCKED)
+            RETURNING name)
+         UPDATE missed_ticks SET claimed_at = now(), worker = $2
          WHERE schedule = $1 AND tick_at = (
-            SELECT m.tick_at FROM missed_ticks m JOIN schedules s ON s.name = m.schedule
-            WHERE m.schedule = $1 AND m.owed_at IS NOT NULL AND m.worked_at IS NULL
-              AND (s.disabled_at IS NULL OR s.disabled_until <= now() OR NOT s.is_pausable)
+            SELECT m.tick_at FROM missed_ticks m JOIN turn t ON t.name = m.schedule
+            WHERE m.owed_at IS NOT NULL AND m.worked_at IS NULL
+              AND (m.claimed_at IS NULL OR m.claimed_at + make_interval(secs => $3) <= now())
             ORDER BY m.tick_at LIMIT 1
-            FOR UPDATE OF m SKIP LOCKED)",
+            FOR UPDATE OF m SKIP LOCKED)
+         RETURNING tick_at",
         schedule,
         worker.as_uuid(),
+        CLAIMED_FOR.as_secs_f64(),
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Says that the work for an owed tick ended well. Without it the tick is claimed anew after five
+/// minutes; a second end changes nothing.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn finish_owed_tick(
+    connection: &mut PgConnection,
+    schedule: &str,
+    due_at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE missed_ticks SET worked_at = clock_timestamp()
+         WHERE schedule = $1 AND tick_at = $2 AND worked_at IS NULL",
+        schedule,
+        due_at,
     )
     .execute(connection)
-    .await?;
-    Ok(claimed.rows_affected() > 0)
+    .await
+    .map(drop)
 }
 
 /// Refuses a window that ends after the database's now, and a schedule that is not there.
@@ -121,18 +167,26 @@ async fn find(
 ) -> Result<Backfill, OperateError> {
     // One more than allowed, so that what is too much is known to be.
     let found = sqlx::query!(
-        r#"WITH missed AS (
-               SELECT tick_at, owed_at IS NOT NULL AS asked FROM missed_ticks
+        r#"WITH asked AS (
+               SELECT name, every, missed_known_from,
+                      CASE WHEN isfinite(last_tick_at) THEN last_tick_at ELSE due_since - every END AS since
+               FROM schedules WHERE name = $1),
+           gap AS (
+               SELECT tick_at FROM asked a, ticks_missed(a.since, NULLIF(a.every, '0'), now()) AS t (tick_at)),
+           missed AS (
+               SELECT tick_at, owed_at IS NOT NULL AS asked, worked_at IS NULL AS waits FROM missed_ticks
                WHERE schedule = $1 AND tick_at >= $2 AND tick_at < $3
                UNION ALL
-               SELECT gap.tick_at, false
-               FROM schedules s,
-                    ticks_missed(NULLIF(s.last_tick_at, '-infinity'), NULLIF(s.every, '0'), now())
-                       AS gap (tick_at)
-               WHERE s.name = $1 AND gap.tick_at >= $2 AND gap.tick_at < $3
+               SELECT g.tick_at, false, true FROM gap g
+               WHERE g.tick_at >= $2 AND g.tick_at < $3
                  AND NOT EXISTS (SELECT 1 FROM missed_ticks m
-                                 WHERE m.schedule = $1 AND m.tick_at = gap.tick_at))
+                                 WHERE m.schedule = $1 AND m.tick_at = g.tick_at))
            SELECT (SELECT count(*) FROM missed WHERE asked) AS "already_asked!",
+                  (SELECT count(*) FROM missed WHERE asked AND waits) AS "still_waiting!",
+                  -- A gap that is still open and longer than what is kept of it begins later.
+                  (SELECT greatest(a.missed_known_from,
+                                   (SELECT min(tick_at) FROM gap HAVING min(tick_at) > a.since + a.every))
+                   FROM asked a) AS "known_from!",
                   ARRAY(SELECT tick_at FROM missed WHERE NOT asked
                         ORDER BY tick_at LIMIT $4) AS "ticks!: Vec<DateTime<Utc>>""#,
         schedule,
@@ -150,6 +204,8 @@ async fn find(
     Ok(Backfill {
         ticks: found.ticks,
         already_asked: found.already_asked,
+        still_waiting: found.still_waiting,
+        known_from: found.known_from,
     })
 }
 

@@ -343,6 +343,7 @@ async fn missed_ticks_are_shown_until_somebody_applies_them(pool: PgPool) {
         (&["--apply"][..], 2),
         (&["--to", "2999-01-01T00:00:00Z"], 2),
         (&["--to", "2d"], 2),
+        (&["--apply", "--as", "dana", "--reason", " "], 2),
     ] {
         let refused = run(&pool, &[&backfill[..], wrong].concat()).await;
         assert_eq!(refused.status.code(), Some(code), "{wrong:?}");
@@ -358,6 +359,14 @@ async fn missed_ticks_are_shown_until_somebody_applies_them(pool: PgPool) {
         (&again["count"], &again["already_asked"]),
         (&0.into(), &2.into())
     );
+    assert_eq!(again["still_waiting"], 2);
+    let text = run(&pool, &[&backfill[..], &["--output", "text"]].concat()).await;
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("2 ticks, of which 2 not worked yet"),
+        "{text}"
+    );
+    assert!(text.contains("is not on record"), "{text}");
     let listed = data(&run(&pool, &["schedules", "list"]).await);
     assert_eq!(listed["schedules"][0]["owed_ticks"], 2);
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use job_queue::{
-    JobAction, LARGEST_BACKFILL, OperateError, Retention, Schedule, TickWindow, apply_retention,
-    backfill_schedule, database_now, list_schedules, pause_schedule, preview_backfill,
-    run_schedule, tick,
+    JobAction, LARGEST_BACKFILL, OperateError, Retention, Schedule, Tick, TickWindow,
+    apply_retention, backfill_schedule, database_now, finish_owed_tick, list_schedules,
+    pause_schedule, preview_backfill, run_schedule, tick,
 };
 use session_identity::WorkerIncarnation;
 use sqlx::{PgConnection, PgPool};
@@ -25,16 +25,41 @@ fn dana() -> JobAction {
     }
 }
 
-async fn ticks(connection: &mut PgConnection) -> bool {
+async fn claim(connection: &mut PgConnection) -> Option<Tick> {
     tick(connection, HOURLY, WorkerIncarnation::generate())
         .await
         .unwrap()
 }
 
+async fn ticks(connection: &mut PgConnection) -> bool {
+    claim(connection).await.is_some()
+}
+
+/// What a quarter of the period does to the pace of what is owed.
+async fn let_a_quarter_pass(connection: &mut PgConnection) {
+    let moved = "UPDATE schedules SET owed_claimed_at = owed_claimed_at - every / 4";
+    sqlx::raw_sql(moved).execute(connection).await.unwrap();
+}
+
+/// Claims what is owed and ends each, as a worker whose sweeps succeed.
+async fn work_off(connection: &mut PgConnection) -> usize {
+    let mut worked = 0;
+    while let Some(claimed) = claim(connection).await {
+        let Tick::Owed { due_at } = claimed else {
+            panic!("a regular one is due");
+        };
+        finish_owed_tick(connection, "sweep", due_at).await.unwrap();
+        let_a_quarter_pass(connection).await;
+        worked += 1;
+    }
+    worked
+}
+
 /// What so many hours without a worker leave behind.
 async fn let_hours_pass(connection: &mut PgConnection, hours: i32) {
     let moved = sqlx::query!(
-        "UPDATE schedules SET last_tick_at = last_tick_at - $1 * interval '1 hour'",
+        "UPDATE schedules SET last_tick_at = last_tick_at - $1 * interval '1 hour',
+                              missed_known_from = missed_known_from - $1 * interval '1 hour'",
         f64::from(hours)
     );
     moved.execute(connection).await.unwrap();
@@ -81,6 +106,114 @@ async fn a_tick_that_is_made_due_forgets_none_that_were_missed(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_goes_by_after_a_tick_was_made_due_is_written_down_too(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    ticks(connection).await;
+    run_schedule(connection, "sweep", &dana()).await.unwrap();
+    // Nobody works for five hours, and somebody asks again meanwhile.
+    let silent = "UPDATE schedules SET due_since = due_since - interval '5 hours'";
+    sqlx::raw_sql(silent)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    let open = missed(connection).await;
+    assert_eq!(open.len(), 5, "the one made due and four after it");
+    run_schedule(connection, "sweep", &dana()).await.unwrap();
+    assert_eq!(missed(connection).await, open);
+    assert_eq!(claim(connection).await, Some(Tick::Regular));
+    assert_eq!(missed(connection).await, open);
+    assert_eq!(list_schedules(connection).await.unwrap()[0].due_since, None);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn owed_ticks_keep_their_pace_however_many_workers_ask(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    ticks(connection).await;
+    let_hours_pass(connection, 20).await;
+    ticks(connection).await;
+    let window = last_day(connection).await;
+    let asked = backfill_schedule(connection, "sweep", window, &dana()).await;
+    assert_eq!(asked.unwrap().ticks.len(), 19);
+    for _ in 0..2 {
+        let askers = (0..16).map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { ticks(&mut pool.acquire().await.unwrap()).await })
+        });
+        let mut claimed = 0;
+        for asker in askers.collect::<Vec<_>>() {
+            claimed += usize::from(asker.await.unwrap());
+        }
+        assert_eq!(claimed, 1);
+        let_a_quarter_pass(connection).await;
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_owed_tick_whose_work_does_not_end_well_stays_owed(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    ticks(connection).await;
+    let_hours_pass(connection, 2).await;
+    ticks(connection).await;
+    let window = last_day(connection).await;
+    let asked = backfill_schedule(connection, "sweep", window, &dana()).await;
+    assert_eq!(asked.unwrap().ticks.len(), 1);
+    let claimed = claim(connection).await;
+    let Some(Tick::Owed { due_at }) = claimed else {
+        panic!("{claimed:?}");
+    };
+    let_a_quarter_pass(connection).await;
+    assert_eq!(claim(connection).await, None, "somebody is at it");
+    let again = preview_backfill(connection, "sweep", window).await.unwrap();
+    assert_eq!((again.already_asked, again.still_waiting), (1, 1));
+    let died = "UPDATE missed_ticks SET claimed_at = claimed_at - interval '5 minutes'";
+    sqlx::raw_sql(died).execute(&mut *connection).await.unwrap();
+    assert_eq!(claim(connection).await, claimed);
+    finish_owed_tick(connection, "sweep", due_at).await.unwrap();
+    sqlx::raw_sql(died).execute(&mut *connection).await.unwrap();
+    let_a_quarter_pass(connection).await;
+    assert_eq!(claim(connection).await, None, "it has ended");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn of_a_long_gap_the_answer_says_from_when_on_it_knows(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    ticks(connection).await;
+    let_hours_pass(connection, 12_000).await;
+    let now = database_now(connection).await.unwrap();
+    let hour = Duration::from_hours(1);
+    let old = TickWindow {
+        from: now - 11_900 * hour,
+        to: now - 11_800 * hour,
+    };
+    let open = preview_backfill(connection, "sweep", old).await.unwrap();
+    assert!(
+        open.ticks.is_empty() && open.known_from > old.to,
+        "{open:?}"
+    );
+    assert!(ticks(connection).await);
+    let over = preview_backfill(connection, "sweep", old).await.unwrap();
+    assert_eq!(over.known_from, open.known_from);
+    let recent = TickWindow {
+        from: over.known_from,
+        to: over.known_from + 10 * hour,
+    };
+    let known = preview_backfill(connection, "sweep", recent).await.unwrap();
+    assert_eq!(known.ticks.len(), 10);
+    apply_retention(connection, &Retention::default())
+        .await
+        .unwrap();
+    let later = preview_backfill(connection, "sweep", recent).await.unwrap();
+    assert!(
+        later.ticks.is_empty() && later.known_from > recent.to,
+        "{later:?}"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_missed_tick_is_worked_once_however_often_and_from_wherever_it_is_asked_for(
     pool: PgPool,
 ) {
@@ -120,15 +253,12 @@ async fn a_missed_tick_is_worked_once_however_often_and_from_wherever_it_is_aske
         .execute(&mut *connection)
         .await
         .unwrap();
-    let mut worked = 0;
-    while ticks(connection).await {
-        worked += 1;
-    }
-    assert_eq!(worked, 3);
+    assert_eq!(work_off(connection).await, 3);
     assert_eq!(list_schedules(connection).await.unwrap()[0].owed_ticks, 0);
     let again = backfill_schedule(connection, "sweep", window, &dana()).await;
     let again = again.unwrap();
-    assert_eq!((again.ticks.len(), again.already_asked), (0, 3));
+    let counts = (again.ticks.len(), again.already_asked, again.still_waiting);
+    assert_eq!(counts, (0, 3, 0));
     assert!(!ticks(connection).await);
 }
 

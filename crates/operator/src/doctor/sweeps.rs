@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cleanup_ttl::database_now;
-use command_line::CliError;
+use command_line::{CliError, counted};
 use execution_environment::{EnvironmentState, StoreError, find_not_gone};
 use job_queue::{ScheduleRecord, list_schedules};
 use session_lifecycle::{SessionFilter, SessionState, cli::cli_error, list_sessions};
@@ -54,10 +54,8 @@ pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliE
             )
         })
         .collect();
-    let good = format!(
-        "{} sessions starting, each within its budget",
-        starting.len()
-    );
+    let sessions = counted(starting.len(), "session");
+    let good = format!("{sessions} starting, each within its budget");
     let next = "carrel sessions show <id>; the stuck sweep of a running carrel-worker fails them";
     Ok(Check::of_findings("startup", &good, &stuck, next))
 }
@@ -78,7 +76,7 @@ pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, Cli
         ))
     });
     let hanging: Vec<_> = hanging.collect();
-    let good = format!("{} environments, none stuck", there.len());
+    let good = format!("{}, none stuck", counted(there.len(), "environment"));
     let next = "carrel jobs list --kind destroy_environment --session <id>";
     Ok(Check::of_findings("teardown", &good, &hanging, next))
 }
@@ -118,9 +116,15 @@ fn late(row: Option<&ScheduleRecord>, now: DateTime<Utc>) -> Option<String> {
             None => format!("was switched off at {at} by {by}"),
         });
     }
-    let Some(last) = row.last_tick_at else {
-        return Some("has never run".to_owned());
-    };
-    let silent = (now - last).as_seconds_f64();
-    (silent > LATE_SECONDS + row.every_seconds).then(|| format!("last ran {silent:.0} s ago"))
+    let silent = |since: DateTime<Utc>| (now - since).as_seconds_f64();
+    match (row.last_tick_at.map(silent), row.due_since.map(silent)) {
+        (Some(last), _) if last > LATE_SECONDS + row.every_seconds => {
+            Some(format!("last ran {last:.0} s ago"))
+        }
+        (None, Some(due)) if due > LATE_SECONDS => {
+            Some(format!("was made due {due:.0} s ago and has not run"))
+        }
+        (None, None) => Some("has never run".to_owned()),
+        _ => None,
+    }
 }

@@ -33,7 +33,8 @@ async fn let_sweeps_tick(pool: &PgPool) {
             is_pausable: true,
         };
         let worker = WorkerIncarnation::generate();
-        assert!(tick(&mut connection, schedule, worker).await.unwrap());
+        let claimed = tick(&mut connection, schedule, worker).await.unwrap();
+        assert!(claimed.is_some());
     }
 }
 
@@ -113,6 +114,22 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
         (healthy.exit, &healthy.data["findings"]),
         (0, &Value::from(0))
     );
+
+    let run = ["schedules", "run", "sweep_stuck", "--as", "dana"];
+    assert_eq!(carrel.run(&run).await.exit, 0);
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0, "it is only due");
+    let waits =
+        "UPDATE schedules SET due_since = now() - interval '2 minutes' WHERE due_since IS NOT NULL";
+    sqlx::raw_sql(waits).execute(&pool).await.unwrap();
+    let ended = carrel.run(&["doctor"]).await;
+    assert_eq!(findings(&ended), ["sweeps"]);
+    assert!(
+        ended.data.to_string().contains("was made due"),
+        "{}",
+        ended.data
+    );
+    let ticks = "UPDATE schedules SET last_tick_at = now()";
+    sqlx::raw_sql(ticks).execute(&pool).await.unwrap();
 
     carrel.apply_exam().await;
     carrel.session("u-1").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cleanup_ttl::{ExpiryPolicy, RecordRetention};
-use job_queue::{Retention, Schedule, record_tick, tick};
+use job_queue::{Retention, Schedule, Tick, finish_owed_tick, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
@@ -164,11 +164,15 @@ impl SweepLoop {
     async fn once(&self, sweep: Sweep) -> Result<(), StepError> {
         let mut connection = self.workshop.pool.acquire().await?;
         let schedule = sweep.schedule(&self.sweeps);
-        if !tick(&mut connection, schedule, self.worker).await? {
+        let Some(claimed) = tick(&mut connection, schedule, self.worker).await? else {
             return Ok(());
-        }
+        };
         drop(connection);
         let report = sweep.run(&self.workshop, &self.sweeps).await?;
+        if let Tick::Owed { due_at } = claimed {
+            let mut connection = self.workshop.pool.acquire().await?;
+            finish_owed_tick(&mut connection, sweep.name(), due_at).await?;
+        }
         if let Some(refusal) = &report.refusal {
             measure::sweep_refused(sweep.name());
             tracing::error!(sweep = sweep.name(), %refusal, "nothing was deleted: the plan looks wrong");

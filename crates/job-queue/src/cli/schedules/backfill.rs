@@ -1,12 +1,12 @@
 //! `schedules backfill`.
 
 use clap::Args;
-use command_line::{CliError, Document, Moment};
+use command_line::{CliError, Document, Moment, counted};
 use serde_json::json;
 use session_identity::{Actor, UserId};
 use sqlx::PgConnection;
 
-use super::super::args::parse_user;
+use super::super::args::{parse_reason, parse_user};
 use super::super::errors::cli_error;
 use crate::{Backfill, JobAction, TickWindow, backfill_schedule, database_now, preview_backfill};
 
@@ -29,7 +29,7 @@ pub struct BackfillArgs {
           required_if_eq("apply", "true"))]
     actor: Option<UserId>,
     /// Why, for whoever reads the log.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_reason)]
     reason: Option<String>,
 }
 
@@ -62,22 +62,35 @@ impl BackfillArgs {
             "count": found.ticks.len(),
             "ticks": found.ticks,
             "already_asked": found.already_asked,
+            "still_waiting": found.still_waiting,
+            "known_from": found.known_from,
         });
-        let text = text(&found, applied);
+        let text = text(&found, window, applied);
         Ok(Document::new("job-queue/schedules-backfill.v1", data).with_text(text))
     }
 }
 
-fn text(found: &Backfill, applied: bool) -> String {
-    let (count, before) = (found.ticks.len(), found.already_asked);
+fn text(found: &Backfill, window: TickWindow, applied: bool) -> String {
     let verb = if applied {
         "asked for"
     } else {
         "would ask for"
     };
-    let mut lines = vec![format!(
-        "{verb} {count} missed ticks; {before} were asked for before"
-    )];
+    let count = counted(found.ticks.len(), "missed tick");
+    let (before, waiting) = (found.already_asked, found.still_waiting);
+    let mut lines = vec![format!("{verb} {count}")];
+    if before > 0 {
+        let before = counted(before, "tick");
+        lines.push(format!(
+            "asked for before: {before}, of which {waiting} not worked yet"
+        ));
+    }
+    if window.from < found.known_from {
+        let from = found.known_from;
+        lines.push(format!(
+            "what was missed before {from} is not on record, or not all of it"
+        ));
+    }
     lines.extend(found.ticks.iter().map(ToString::to_string));
     lines.join("\n")
 }
