@@ -33,13 +33,27 @@ export class ActedTerminal {
   answers = true;
   legMicros = 210;
   credit = 65_536;
+  /** What a connection waits for before it is open, and before it is told WELCOME. */
+  opening = Promise.resolve();
+  welcoming = Promise.resolve();
+  /** What a replay waits for before its end mark. */
+  replaying = Promise.resolve();
+  /** Frames that came before WELCOME beside HELLO: a server need not read them. */
+  early = 0;
+  /** Connections asked for, open or not. */
+  asked = 0;
+  epoch = 1;
+  #isWelcome = false;
   #socket = null;
   #output = Buffer.alloc(0);
 
   /** Stands in for the server at every terminal address of `page`. */
   async actFor(page) {
-    await page.routeWebSocket(/\/terminal$/, (socket) => {
+    await page.routeWebSocket(/\/terminal$/, async (socket) => {
+      this.asked += 1;
+      await this.opening;
       if (!this.takes) return socket.close({ code: 1013, reason: "" });
+      this.#isWelcome = false;
       this.#socket = socket;
       socket.onMessage((message) => this.#take(Buffer.from(message)));
     });
@@ -84,6 +98,7 @@ export class ActedTerminal {
 
   #take(message) {
     const body = message.subarray(1);
+    if (message[0] !== 0x01 && !this.#isWelcome) this.early += 1;
     const take = {
       0x01: () => this.#hello(JSON.parse(body.toString())),
       0x02: () => this.#input(Number(body.readBigUInt64BE(0)), body.subarray(8)),
@@ -94,11 +109,13 @@ export class ActedTerminal {
     take[message[0]]?.();
   }
 
-  #hello(hello) {
+  async #hello(hello) {
     this.hellos.push(hello);
+    await this.welcoming;
+    this.#isWelcome = true;
     const from = hello.resume?.out_off ?? 0;
     const welcome = {
-      epoch: 1,
+      epoch: this.epoch,
       out_off: this.printed,
       in_off: this.typed.length,
       window: 131_072,
@@ -118,6 +135,7 @@ export class ActedTerminal {
     };
     mark(0);
     this.#socket.send(frame(0x82, missed));
+    await this.replaying;
     mark(1);
   }
 

@@ -66,6 +66,31 @@ describe("output over connections", () => {
     expect(output.resume).toEqual({ epoch: 1, out_off: 7 });
   });
 
+  it("acknowledges on a connection only what came over it", () => {
+    const parses: (() => void)[] = [];
+    const slow = {
+      size: () => ({ cols: 80, rows: 24 }),
+      write: (_piece: Uint8Array, parsed: () => void) => parses.push(parsed),
+      reset: () => undefined,
+      mute: () => undefined,
+      unmuteWhenParsed: () => undefined,
+    };
+    const listener = { acknowledge: (to: number) => acknowledged.push(to), nudge: () => undefined };
+    const late = new PrintedOutput(slow, listener, (action) => {
+      action();
+      return () => undefined;
+    });
+    late.begin(welcome(1, 0));
+    late.print(bytes("abcdef"));
+    late.end();
+    parses.shift()?.();
+    expect(acknowledged).toEqual([]);
+    late.begin(welcome(1, 4));
+    late.print(bytes("ef"));
+    parses.shift()?.();
+    expect(acknowledged).toEqual([6]);
+  });
+
   it("of another shell begins on a clean screen", () => {
     output.begin(welcome(1, 0));
     output.print(bytes("old"));

@@ -15,6 +15,9 @@ export class PrintedOutput {
   readonly #listener: PrintedListener;
   readonly #parsed: ParsedOutput;
   #epoch: number | null = null;
+  /** Counts connections; zero while there is none. */
+  #connection = 0;
+  #connections = 0;
   #received = 0;
   #skip = 0;
   #replaying = false;
@@ -39,6 +42,8 @@ export class PrintedOutput {
     this.#skip = isSameShell ? Math.max(0, this.#received - replay_from) : 0;
     this.#received = replay_from;
     this.#epoch = epoch;
+    this.#connections += 1;
+    this.#connection = this.#connections;
     this.#parsed.begin(replay_from);
     return isSameShell;
   }
@@ -49,10 +54,10 @@ export class PrintedOutput {
     this.#skip -= skipped;
     this.#received += bytes.length;
     const end = this.#received;
-    const epoch = this.#epoch;
+    const connection = this.#connection;
     this.#screen.write(bytes.subarray(skipped), () => {
-      // Of a shell that has been followed by another, its offsets say nothing any more.
-      if (epoch === this.#epoch) this.#parsed.parsed(end);
+      // The server of another connection has sent none of it, and may have another shell.
+      if (connection === this.#connection) this.#parsed.parsed(end);
     });
   }
 
@@ -65,6 +70,7 @@ export class PrintedOutput {
 
   /** The connection has ended, maybe within a replay: a terminal left mute would be dead. */
   end(): void {
+    this.#connection = 0;
     this.#parsed.end();
     this.#endReplay();
   }

@@ -39,7 +39,9 @@ export class TerminalSession {
   readonly #screen: Screen;
   readonly #listener: SessionListener;
   readonly #output: PrintedOutput;
-  readonly #input = new TypedInput((offset, bytes) => this.#send({ type: "input", offset, bytes }));
+  readonly #input = new TypedInput(
+    (offset, bytes) => void this.#send({ type: "input", offset, bytes }),
+  );
   readonly #watch = new ConnectionWatch({
     ping: (opaque) => this.#send({ type: "ping", opaque }),
     settled: () => this.#apply({ type: "settled" }),
@@ -48,13 +50,15 @@ export class TerminalSession {
   #connection: Connection = IDLE;
   #socket: TerminalSocket | null = null;
   #retry: number | undefined;
+  /** The size that this connection's server knows of. */
+  #told = { cols: 0, rows: 0 };
 
   constructor(api: ExamApi, terminal: URL, screen: Screen, listener: SessionListener) {
     this.#api = api;
     this.#terminal = terminal;
     this.#screen = screen;
     this.#listener = listener;
-    const acknowledge = (offset: number): void => this.#send({ type: "ack", offset });
+    const acknowledge = (offset: number): void => void this.#send({ type: "ack", offset });
     const nudge = (): void => this.#nudge();
     this.#output = new PrintedOutput(screen, { acknowledge, nudge }, schedule);
   }
@@ -92,9 +96,12 @@ export class TerminalSession {
     return !rests && this.#input.type(bytes);
   }
 
-  /** Tells the server the screen's new size; without a connection the next HELLO does. */
+  /**
+   * Tells the server the screen's new size. Without a connection the next HELLO does, and what
+   * changes between HELLO and WELCOME is told after the latter.
+   */
   resized(cols: number, rows: number): void {
-    this.#send({ type: "resize", cols, rows });
+    if (this.#send({ type: "resize", cols, rows })) this.#told = { cols, rows };
   }
 
   /** The page goes away: the shell stays. Best effort. */
@@ -147,15 +154,20 @@ export class TerminalSession {
   }
 
   #open(ticket: string): void {
-    const { cols, rows } = this.#screen.size();
-    const known = this.#output.resume;
-    const resume = known === null ? null : { ...known, in_off: this.#input.end };
     this.#socket = new TerminalSocket(this.#api.terminalSocket(this.#terminal), {
-      opened: () => this.#send({ type: "hello", ticket, cols, rows, resume, caps: [] }),
+      opened: () => this.#hello(ticket),
       frame: (frame) => this.#frame(frame),
       broken: () => this.stop("fault"),
       closed: (code, reason) => this.#closed(code, reason),
     });
+  }
+
+  /** Opening takes a while: the size and the offsets are those of now. */
+  #hello(ticket: string): void {
+    this.#told = { ...this.#screen.size() };
+    const known = this.#output.resume;
+    const resume = known === null ? null : { ...known, in_off: this.#input.end };
+    this.#socket?.send({ type: "hello", ticket, ...this.#told, resume, caps: [] });
   }
 
   #closed(code: number, reason: string): void {
@@ -171,8 +183,11 @@ export class TerminalSession {
     this.#watch.end();
   }
 
-  #send(frame: ClientFrame): void {
-    this.#socket?.send(frame);
+  /** Sends a frame; false without a connection. Between HELLO and WELCOME there is none yet. */
+  #send(frame: ClientFrame): boolean {
+    if (this.#connection.phase !== "attached" || this.#socket === null) return false;
+    this.#socket.send(frame);
+    return true;
   }
 
   #frame(frame: ServerFrame): void {
@@ -200,8 +215,14 @@ export class TerminalSession {
     const isSameShell = this.#output.begin(welcome);
     if (!isSameShell) this.#input.forget();
     this.#apply({ type: "welcome" });
+    this.#tellSize();
     this.#input.begin(welcome.in_off, welcome.input_window);
     this.#watch.begin(welcome.ping_ms);
+  }
+
+  #tellSize(): void {
+    const { cols, rows } = this.#screen.size();
+    if (cols !== this.#told.cols || rows !== this.#told.rows) this.resized(cols, rows);
   }
 
   /** Makes a full-screen program draw itself anew: its first bytes are lost for good. */
