@@ -33,8 +33,56 @@ describe("typing", () => {
     typing.text("\u001b[?1;2c");
     typing.text("l");
     typing.unmute();
+    typing.text("\u001b[?1;2c");
+    expect(sent).toEqual(["l", "\u001b[?1;2c"]);
+  });
+
+  it.each([
+    "\u001b[?1;2c",
+    "\u001b[>0;276;0c",
+    "\u001b[0n",
+    "\u001b[12;40R",
+    "\u001b[?12;40R",
+    "\u001b[?2004;1$y",
+    "\u001b[4;2$y",
+    "\u001b[8;24;80t",
+    "\u001b[I",
+    "\u001bP1$r0m\u001b\\",
+    "\u001b]11;rgb:ffff/ffff/ffff\u001b\\",
+  ])("mutes the terminal's answer %j while replayed output is parsed", (answer) => {
+    typing.mute();
+    typing.text(answer);
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ["Escape", "\u001b"],
+    ["Alt with a letter", "\u001bb"],
+    ["an arrow", "\u001b[A"],
+    ["an arrow of a full-screen program", "\u001bOA"],
+    ["Ctrl with an arrow", "\u001b[1;5C"],
+    ["F5", "\u001b[15~"],
+    ["Shift with F3, which reads like a place", "\u001b[1;2R"],
+  ])("loses no key while replayed output is parsed: %s", (_name, typed) => {
+    typing.mute();
+    typing.key(typed);
+    typing.text(typed);
+    expect(sent).toEqual([typed]);
+  });
+
+  it("takes for a key's what follows the key, and nothing after it", () => {
+    typing.mute();
+    typing.key("\u001b[1;2R");
+    typing.text("\u001b[1;2R");
+    typing.text("\u001b[1;2R");
+    expect(sent).toEqual(["\u001b[1;2R"]);
+  });
+
+  it("takes a report of the mouse and the wheel, which no key makes, while muted", () => {
+    typing.mute();
+    typing.text("\u001b[<0;12;4M");
     typing.text("\u001b[A");
-    expect(sent).toEqual(["l", "\u001b[A"]);
+    expect(sent).toEqual(["\u001b[<0;12;4M", "\u001b[A"]);
   });
 
   it("makes one control character after Ctrl, and says that it is released", () => {

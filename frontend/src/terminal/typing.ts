@@ -22,6 +22,12 @@ export function controlled(text: string): string | null {
   return String.fromCharCode(text.toUpperCase().charCodeAt(0) & 0x1f);
 }
 
+/**
+ * What xterm.js answers to output, after its ESC: attributes, status and place, modes, sizes, the
+ * focus, settings and colours. No key types one of these but F3 with Shift, Alt or Ctrl.
+ */
+const ANSWER = /^(?:\[[?>]?[\d;]*\$?[cnRyt]|\[[IO]|[P\]].*\\)$/s;
+
 /** Where typing goes. */
 export interface TypingListener {
   typed(bytes: Uint8Array): void;
@@ -39,6 +45,8 @@ export class Typing {
   #muted = 0;
   #locked = true;
   #control = false;
+  /** What the key that was just pressed is about to type. */
+  #key: string | null = null;
 
   constructor(listener: TypingListener) {
     this.#listener = listener;
@@ -71,12 +79,18 @@ export class Typing {
     this.#release();
   }
 
+  /** A key was pressed, and xterm.js says next that it typed this text. */
+  key(text: string): void {
+    this.#key = text;
+  }
+
   /** What xterm.js typed: a person's text, or the terminal's own answer. */
   text(text: string): void {
-    const isAnswer = text.startsWith("\u001b") && text.length > 1;
-    // Every answer of the terminal holds an ESC; what a person types meanwhile mostly does not.
-    if (this.#muted > 0 && text.includes("\u001b")) return;
-    if (!this.#control || isAnswer) return this.#bytes(text);
+    const isKey = text === this.#key;
+    this.#key = null;
+    if (this.#muted > 0 && !isKey && isAnswer(text)) return;
+    const isSequence = text.startsWith("\u001b") && text.length > 1;
+    if (!this.#control || isSequence) return this.#bytes(text);
     this.#bytes(controlled(text) ?? text);
     this.#release();
   }
@@ -104,4 +118,8 @@ export class Typing {
   #send(bytes: Uint8Array): void {
     if (!this.#locked) this.#listener.typed(bytes);
   }
+}
+
+function isAnswer(text: string): boolean {
+  return text.startsWith("\u001b") && ANSWER.test(text.slice(1));
 }

@@ -128,7 +128,10 @@ export class TerminalView implements Screen {
 
   #listen(terminal: Terminal): void {
     takeShortcuts(terminal, this.#listener);
-    terminal.onKey(() => this.latency.typed(performance.now()));
+    terminal.onKey(({ key }) => {
+      this.latency.typed(performance.now());
+      this.#typing.key(key);
+    });
     terminal.onData((text) => this.#typing.text(text));
     terminal.onBinary((text) => this.#typing.binary(text));
     terminal.onRender(() => this.#drawn());
