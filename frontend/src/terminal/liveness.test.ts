@@ -47,6 +47,16 @@ describe("liveness", () => {
     expect(liveness.quietMs(22_000)).toBe(8_000);
   });
 
+  it("says nothing of the silence of a hidden page, which asked for no byte", () => {
+    const liveness = new Liveness();
+    liveness.begin(0);
+    liveness.pong(liveness.ping(0), 0, 2);
+    liveness.ping(60_000);
+    expect(liveness.quietMs(60_000)).toBeNull();
+    expect(liveness.quietMs(66_999)).toBeNull();
+    expect(liveness.quietMs(67_000)).toBe(67_000);
+  });
+
   it("never takes a quiet connection without a ping for dead", () => {
     const liveness = new Liveness();
     liveness.begin(0);

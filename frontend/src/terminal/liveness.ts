@@ -61,16 +61,19 @@ export class Liveness {
     return this.#began ? now - this.#lastByte : null;
   }
 
-  /** Milliseconds since the last byte, once that is worth saying; else null. */
+  /** Milliseconds since the last byte, once a PING waits so long that it is worth saying; else null. */
   quietMs(now: number): number | null {
-    const age = now - this.#lastByte;
-    return this.#pings.size > 0 && age >= QUIET_AFTER_MS ? age : null;
+    return this.#waitedMs(now) >= QUIET_AFTER_MS ? now - this.#lastByte : null;
   }
 
   /** True when a PING has gone unanswered, with no other byte, for too long. */
   isDead(now: number): boolean {
+    return this.#waitedMs(now) >= DEAD_AFTER_MS;
+  }
+
+  /** How long an answer is due without a byte: a page that was hidden has asked for none. */
+  #waitedMs(now: number): number {
     const oldest = this.#pings.values().next().value;
-    if (oldest === undefined) return false;
-    return now - Math.max(oldest, this.#lastByte) >= DEAD_AFTER_MS;
+    return oldest === undefined ? 0 : now - Math.max(oldest, this.#lastByte);
   }
 }
