@@ -18,7 +18,6 @@ it("the documented keys leave the grid, say so, and Tab goes on from there", asy
     await on.page.getByRole("button", { name: "Back to the terminal" }).press("Enter");
     await expect.poll(() => on.focused(), SOON).toBe("Terminal input");
   }
-  await on.types("");
   await on.page.keyboard.press("Tab");
   await on.types("\t");
   await on.close();

@@ -55,7 +55,7 @@ it("the age of the last byte is told while there is no connection", async () => 
 
 it("a server that stops answering is noticed, first by words and then by a new connection", async () => {
   const on = await (await open()).connected();
-  await expect.poll(() => on.terminal.pings, SOON).toBe(1);
+  await expect.poll(() => on.terminal.pings, SOON).toBeGreaterThan(0);
   on.terminal.answers = false;
   await expect.poll(() => link(on), SOON).toMatch(/^Connected· last byte \d+ s ago$/);
   expect(on.terminal.hellos).toHaveLength(1);
@@ -64,18 +64,27 @@ it("a server that stops answering is noticed, first by words and then by a new c
 });
 
 it("is measured only while somebody looks at the page", async () => {
-  const on = await (await open()).connected();
+  const on = await (await open({ ownClock: true })).connected();
   const look = (visibilityState) =>
     on.page.evaluate((value) => {
       Object.defineProperty(document, "visibilityState", { value, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
     }, visibilityState);
-  await expect.poll(() => on.terminal.pings, SOON).toBe(1);
+  // What is typed arrives after what was sent before it.
+  const pings = async (typed) => {
+    await on.page.keyboard.type("x");
+    await on.types(typed);
+    return on.terminal.pings;
+  };
   await look("hidden");
-  await on.page.waitForTimeout(6_500);
-  expect(on.terminal.pings).toBe(1);
+  const before = await pings("x");
+  await on.page.clock.runFor(21_000);
+  expect(await pings("xx")).toBe(before);
+  expect(await link(on)).toMatch(/^Connected(?!.*last byte)/);
   await look("visible");
-  await expect.poll(() => on.terminal.pings, SOON).toBe(2);
+  await on.page.clock.runFor(2_000);
+  await expect.poll(() => on.terminal.pings, SOON).toBeGreaterThan(before);
+  expect(on.terminal.hellos).toHaveLength(1);
   await on.close();
 });
 

@@ -63,14 +63,15 @@ it("nothing leaves the grid but answers whose form is fixed", async () => {
   const seen = [];
   on.context.on("page", () => seen.push("a window was opened"));
   on.page.on("request", (request) => seen.push(request.url()));
-  for (const [name, output, answer] of CORPUS) {
+  for (const [at, [name, output, answer]] of CORPUS.entries()) {
     const before = on.terminal.typed.length;
     await on.print(output);
-    // What was asked after it is answered after it.
-    await on.print(`${ST}${ESC}[5n`);
-    const end = `${ESC}[0n`;
+    // What is asked after it is answered after it: a mode that nothing else here asks for.
+    const mode = 9_000 + at;
+    const end = `${ESC}[?${mode};0$y`;
+    await on.print(`${ST}${ESC}[?${mode}$p`);
     const typed = () => on.terminal.typed.subarray(before).toString("latin1");
-    await expect.poll(typed, SOON).toMatch(/\x1b\[0n$/);
+    await expect.poll(() => typed().endsWith(end), SOON).toBe(true);
     const answered = typed().slice(0, -end.length);
     if (answer === undefined) expect(answered, name).toBe("");
     else expect(answered, name).toMatch(answer);
@@ -104,14 +105,37 @@ it(
 
 it("replayed output asks nothing of the shell a second time", async () => {
   const on = await (await open()).connected();
-  await on.print(`${ESC}[c${ESC}[6n${ESC}P$qm${ST}`);
-  await expect.poll(() => on.terminal.typed.toString("latin1"), SOON).toMatch(/m\x1b\\$/);
-  const answers = on.terminal.typed.toString("latin1");
+  const asked = CORPUS.filter(([, , answer]) => answer !== undefined);
+  await on.print(asked.map(([, output]) => output).join(""));
+  // The focus is reported as soon as a program asks for that.
+  await on.print(`${ESC}[?1004h${ESC}[?1004l${ESC}[?9000$p`);
+  const end = `${ESC}[?9000;0$y`;
+  const typed = () => on.terminal.typed.toString("latin1");
+  await expect.poll(() => typed().endsWith(end), SOON).toBe(true);
+  const answers = typed();
   await on.page.reload();
   await on.connected();
   await on.parsed();
   await on.page.keyboard.type("x");
   await on.types(`${answers}x`);
+  await on.close();
+});
+
+it("keys pressed while output is replayed arrive, Escape and arrows too", async () => {
+  const on = await (await open()).connected();
+  await on.print(`${ESC}[c`);
+  await expect.poll(() => on.terminal.typed.toString("latin1"), SOON).toMatch(/c$/);
+  const answer = on.terminal.typed.toString("latin1");
+  let end;
+  on.terminal.replaying = new Promise((resolve) => (end = resolve));
+  await on.page.reload();
+  await on.connected();
+  for (const key of ["Escape", "ArrowUp", "Shift+F3", "i"]) await on.page.keyboard.press(key);
+  await on.types(`${answer}${ESC}${ESC}[A${ESC}[1;2Ri`);
+  end();
+  await on.terminal.replaying;
+  await on.print(`${ESC}[c`);
+  await on.types(`${answer}${ESC}${ESC}[A${ESC}[1;2Ri${answer}`);
   await on.close();
 });
 

@@ -42,7 +42,7 @@ it("a program that ends its brackets while the question is read is asked about a
   await question(on).getByText("run by the shell as soon as it is pasted").waitFor();
   await on.page.keyboard.press("Escape");
   await question(on).waitFor({ state: "detached" });
-  await on.types("");
+  await on.typesOnly("");
   await on.close();
 });
 
@@ -73,6 +73,7 @@ it("the key pastes, the menu's paste is the same, and dropped text is no way aro
   });
   await question(on).waitFor();
   await on.page.keyboard.press("Escape");
-  await on.types("kept");
+  await question(on).waitFor({ state: "detached" });
+  await on.typesOnly("kept");
   await on.close();
 });

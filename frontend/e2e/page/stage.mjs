@@ -51,6 +51,7 @@ async function open({ browser, mock }, how) {
     ([key, saved]) => localStorage.getItem(key) ?? localStorage.setItem(key, saved),
     [PREFERENCES, JSON.stringify(choices)],
   );
+  await page.addInitScript(rememberWhatIsSaid);
   if (ownClock) await page.clock.install();
   const terminal = new ActedTerminal();
   await terminal.actFor(page);
@@ -59,6 +60,18 @@ async function open({ browser, mock }, how) {
   const go = () => page.goto(`${mock.address}/${path}/${id}#token=${scenario}`);
   await go();
   return new Stage({ context, page, terminal, faults, mock, id, scenario });
+}
+
+/** Runs in the page: keeps each line of the live regions in `window.heard`. */
+function rememberWhatIsSaid() {
+  window.heard = [];
+  const inRegion = ({ target }) => target.id?.startsWith("announce-");
+  const hear = (changes) => {
+    for (const { addedNodes } of changes.filter(inRegion)) {
+      window.heard.push(...Array.from(addedNodes, (node) => node.textContent));
+    }
+  };
+  new MutationObserver(hear).observe(document, { childList: true, subtree: true });
 }
 
 /** One page and its acted server. */
@@ -105,6 +118,12 @@ class Stage {
     return expect.poll(() => this.terminal.typed.toString("utf8"), SOON).toBe(text);
   }
 
+  /** Nothing but this text was typed: a key that is pressed now is the next thing to arrive. */
+  async typesOnly(text) {
+    await this.page.locator(".xterm-helper-textarea").press("z");
+    await this.types(`${text}z`);
+  }
+
   /** What the live regions say. */
   async said() {
     const regions = ["#announce-polite", "#announce-now"];
@@ -112,8 +131,20 @@ class Stage {
     return texts.filter((text) => text !== "");
   }
 
+  /** A live region has said this after what was waited for last, however long it was there. */
   says(pattern) {
-    return expect.poll(async () => (await this.said()).join("\n"), SOON).toMatch(pattern);
+    const { source, flags } = pattern;
+    const next = () =>
+      this.page.evaluate(
+        ([source, flags]) => {
+          const pattern = new RegExp(source, flags);
+          const at = window.heard.findIndex((text) => pattern.test(text));
+          if (at >= 0) window.heard.splice(0, at + 1);
+          return at >= 0 || window.heard;
+        },
+        [source, flags],
+      );
+    return expect.poll(next, SOON).toBe(true);
   }
 
   /** The server says something new of the session. */
