@@ -29,7 +29,7 @@ it("opens by its key, counts, goes on and back, and Esc returns to the shell", a
   await on.close();
 });
 
-it("minds case, whole words and patterns where it is told to", async () => {
+it("minds case and whole words where it is told to, and takes every letter for itself", async () => {
   const on = await (await open()).connected();
   await on.print(TEXT);
   await choose(on, "Find in the terminal");
@@ -41,12 +41,9 @@ it("minds case, whole words and patterns where it is told to", async () => {
   await counts(on, "1 of 1");
   await choose(on, "Whole words");
   await choose(on, "Match case");
-  await choose(on, "Regular expression");
   const input = on.page.getByRole("searchbox", { name: "Find in the terminal" });
   await input.fill("err.r");
-  await expect.poll(() => count(on), SOON).toMatch(/of 4$/);
-  await input.fill("err[");
-  await counts(on, "Not a pattern");
+  await counts(on, "1 of 1");
   await input.fill("never there");
   await counts(on, "No matches");
   await input.fill("");
@@ -73,6 +70,35 @@ it("says that there are more than it counts", async () => {
   await on.page.keyboard.press("Control+Shift+F");
   await on.page.keyboard.type("x");
   await counts(on, "1,000 or more");
+  await on.close();
+});
+
+it("looks for what would hang a search for patterns, and stays quick", async () => {
+  const on = await (await open()).connected();
+  await on.print(`${"a".repeat(60)}!\r\n`);
+  await on.page.keyboard.press("Control+Shift+F");
+  await on.page.keyboard.type("(a+)+$");
+  await counts(on, "No matches");
+  await on.page.keyboard.press("Escape");
+  await on.typesOnly("");
+  await on.close();
+});
+
+it("under a card it can be used, and gives the focus to what can be done there", async () => {
+  const on = await (await open({ viewport: { width: 360, height: 640 } })).connected();
+  await on.print(TEXT);
+  await choose(on, "Find in the terminal");
+  await on.page.keyboard.type("error");
+  await expect.poll(() => count(on), SOON).toMatch(/of 3$/);
+  await on.terminal.close(4009);
+  const card = on.page.locator(".card", { hasText: "open in another tab" });
+  await card.waitFor();
+  // A click fails where something lies over what is clicked.
+  await on.page.getByRole("searchbox").click();
+  await on.page.keyboard.press("Enter");
+  await expect.poll(() => count(on), SOON).toMatch(/^\d of 3$/);
+  await on.page.keyboard.press("Escape");
+  await expect.poll(() => on.focused(), SOON).toBe("Use it here");
   await on.close();
 });
 

@@ -2,12 +2,15 @@ import type { ISearchOptions, SearchAddon } from "@xterm/addon-search";
 import type { Terminal } from "@xterm/xterm";
 import { token } from "./theme";
 
-/** What to look for in the screen and what scrolled off it. */
+/**
+ * What to look for in the screen and what scrolled off it: plain text. A pattern that somebody
+ * writes may take longer than an exam on one line of output, and the add-on looks in the page's
+ * own thread, again with each output.
+ */
 export interface Query {
   readonly text: string;
   readonly caseSensitive: boolean;
   readonly wholeWord: boolean;
-  readonly regex: boolean;
 }
 
 /** What was found: `index` counts from zero and is -1 where it is not known. */
@@ -15,8 +18,7 @@ export type Found =
   | { readonly outcome: "found"; readonly index: number; readonly count: number }
   /** More than are counted and marked. */
   | { readonly outcome: "many"; readonly atLeast: number }
-  | { readonly outcome: "nothing" }
-  | { readonly outcome: "invalid" };
+  | { readonly outcome: "nothing" };
 
 /** Marking more would make each drawing slow. */
 const MOST_MARKED = 1_000;
@@ -45,9 +47,9 @@ export class Search {
     if (this.#last !== query) return;
     // The add-on 0.16 looks anew for another text only, not for the same in another way.
     if (before === null || howOf(before) !== howOf(query)) addon.clearDecorations();
-    if (query.text === "" || !isValid(query)) {
+    if (query.text === "") {
       addon.clearDecorations();
-      this.#listener({ outcome: query.text === "" ? "nothing" : "invalid" });
+      this.#listener({ outcome: "nothing" });
       return;
     }
     const options = optionsOf(query);
@@ -86,25 +88,14 @@ function foundOf(index: number, count: number): Found {
   return { outcome: "found", index, count };
 }
 
-function howOf({ caseSensitive, wholeWord, regex }: Query): string {
-  return [caseSensitive, wholeWord, regex].join();
+function howOf({ caseSensitive, wholeWord }: Query): string {
+  return [caseSensitive, wholeWord].join();
 }
 
-function isValid({ text, regex }: Query): boolean {
-  if (!regex) return true;
-  try {
-    // What matches nothing at all matches everywhere.
-    return !new RegExp(text).test("");
-  } catch {
-    return false;
-  }
-}
-
-function optionsOf({ caseSensitive, wholeWord, regex }: Query): ISearchOptions {
+function optionsOf({ caseSensitive, wholeWord }: Query): ISearchOptions {
   return {
     caseSensitive,
     wholeWord,
-    regex,
     decorations: {
       matchBackground: token("find"),
       matchOverviewRuler: token("find"),

@@ -1,25 +1,37 @@
-/** A line this old is no news: whoever reads the page later must not find it still said. */
-const NEWS_FOR_MS = 10_000;
+import { type Line, Speech, type Urgency } from "./speech";
 
-let fading: number | undefined;
+/** How something is said; `topic` names what a later line on it makes untrue. */
+interface Manner {
+  readonly urgency?: Urgency;
+  readonly topic?: string;
+}
 
-/**
- * Says something to screen readers, outside the grid. `now` interrupts what is being read. What
- * was said before goes: of two lines, the older would be read as if it still held.
- */
-export function announce(text: string, urgency: "polite" | "now" = "polite"): void {
-  hush();
+const speech = new Speech(show, (action, ms) => {
+  const timer = window.setTimeout(action, ms);
+  return () => window.clearTimeout(timer);
+});
+
+/** Says something to screen readers, outside the grid, when its turn comes. */
+export function announce(text: string, { urgency = "polite", topic }: Manner = {}): void {
+  if (text !== "") speech.say({ text, urgency, ...(topic !== undefined && { topic }) });
+}
+
+/** Takes back what was said on a topic; everything where the page shows another state now. */
+export function hush(topic?: string): void {
+  speech.hush(topic);
+}
+
+/** Puts a line into the region of its urgency, alone: two regions would be read as both true. */
+function show(line: Line | null): void {
+  for (const region of [polite(), assertive()]) region?.replaceChildren();
   // A new node even for the same words: said again is news again.
-  region(urgency)?.append(text);
-  fading = window.setTimeout(hush, NEWS_FOR_MS);
+  if (line !== null) (line.urgency === "now" ? assertive() : polite())?.append(line.text);
 }
 
-/** Takes back what was said: the page shows another state now. */
-export function hush(): void {
-  window.clearTimeout(fading);
-  for (const urgency of ["polite", "now"] as const) region(urgency)?.replaceChildren();
+function polite(): HTMLElement | null {
+  return document.getElementById("announce-polite");
 }
 
-function region(urgency: "polite" | "now"): HTMLElement | null {
-  return document.getElementById(`announce-${urgency}`);
+function assertive(): HTMLElement | null {
+  return document.getElementById("announce-now");
 }

@@ -7,5 +7,5 @@ const SHOWN_MS = 400;
 export function showBell(grid: HTMLElement): void {
   grid.dataset["rang"] = "true";
   window.setTimeout(() => delete grid.dataset["rang"], SHOWN_MS);
-  announce("Bell");
+  announce("Bell", { urgency: "aside", topic: "bell" });
 }

@@ -23,7 +23,7 @@ export class Card {
     const actions = this.#action === null ? null : el("div", { class: "actions" }, this.#action);
     this.root = el(
       "section",
-      { class: "card", attributes: { "aria-label": content.title } },
+      { class: "card", tabIndex: -1, attributes: { "aria-label": content.title } },
       el("h2", {}, content.title),
       el("p", {}, content.text),
       this.next,
@@ -31,8 +31,8 @@ export class Card {
     );
   }
 
-  /** Puts the focus on the one action. */
+  /** Puts the focus on the one action, or on the card where there is nothing to do. */
   focus(): void {
-    this.#action?.focus();
+    (this.#action ?? this.root).focus();
   }
 }

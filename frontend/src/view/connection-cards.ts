@@ -73,7 +73,7 @@ export class ConnectionCards {
     const wasAway = this.#curtain.lift();
     this.#exit = null;
     this.#actions.focusGrid();
-    if (wasAway) announce("Connected. You can type.");
+    if (wasAway) announce("Connected. You can type.", { topic: "connection" });
   }
 
   #lost(isFirst: boolean): void {

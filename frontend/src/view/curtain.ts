@@ -22,7 +22,7 @@ export class Curtain {
   /** Puts a card up, and says it at once. */
   draw(card: Card): void {
     this.#show(card);
-    announce(`${card.title}. ${card.text}`, "now");
+    announce(`${card.title}. ${card.text}`, { urgency: "now", topic: "connection" });
   }
 
   /** Takes the card away; returns whether there was one. */

@@ -25,7 +25,7 @@ export class FailedView implements View {
   shown(): void {
     const title = this.#page.querySelector("h1");
     title?.focus();
-    announce(title?.textContent ?? "", "now");
+    announce(title?.textContent ?? "", { urgency: "now" });
   }
 }
 

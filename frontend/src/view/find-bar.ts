@@ -1,17 +1,16 @@
 import type { Found, Query, Search } from "../terminal/search";
-import { announce } from "./announce";
+import { announce, hush } from "./announce";
 import { button, el, icon, setText } from "./dom";
 import { foundWords } from "./find-words";
 
 /** Results are told when typing rests: each letter makes new ones. */
 const TELL_AFTER_MS = 500;
 
-type Choice = "caseSensitive" | "wholeWord" | "regex";
+type Choice = "caseSensitive" | "wholeWord";
 
 const CHOICES: readonly (readonly [choice: Choice, label: string, name: string])[] = [
   ["caseSensitive", "Aa", "Match case"],
   ["wholeWord", "Word", "Whole words"],
-  ["regex", ".*", "Regular expression"],
 ];
 
 /** The search over the grid: what to look for, how, how many there are, and back to the shell. */
@@ -58,6 +57,7 @@ export class FindBar {
   /** Closes it; marks go and the grid has the focus. */
   close(): void {
     window.clearTimeout(this.#telling);
+    hush("find");
     this.root.hidden = true;
     setText(this.#count, "");
     void this.#search()?.end();
@@ -99,7 +99,6 @@ export class FindBar {
       text: this.#input.value,
       caseSensitive: this.#chosen.has("caseSensitive"),
       wholeWord: this.#chosen.has("wholeWord"),
-      regex: this.#chosen.has("regex"),
     };
   }
 
@@ -111,7 +110,7 @@ export class FindBar {
     window.clearTimeout(this.#telling);
     this.#telling = window.setTimeout(() => {
       this.#isAsked = false;
-      announce(this.#count.textContent);
+      announce(this.#count.textContent, { topic: "find" });
     }, TELL_AFTER_MS);
   }
 }

@@ -9,7 +9,5 @@ export function foundWords(found: Found): string {
       return `${found.atLeast.toLocaleString("en")} or more`;
     case "nothing":
       return "No matches";
-    case "invalid":
-      return "Not a pattern";
   }
 }

@@ -81,7 +81,7 @@ export class Foot {
     const made = button("tool", text, () => {
       const fontSize = nextFontSize(this.#prefs.current.fontSize, direction);
       this.#prefs.set({ fontSize });
-      announce(`Text size ${fontSize}`);
+      announce(`Text size ${fontSize}`, { topic: "choice" });
     });
     made.setAttribute("aria-label", name);
     return made;
@@ -92,14 +92,14 @@ export class Foot {
     const theme = THEME_CHOICES[(at + 1) % THEME_CHOICES.length] ?? "system";
     this.#prefs.set({ theme });
     this.#show();
-    announce(`Theme ${THEMES[theme]}`);
+    announce(`Theme ${THEMES[theme]}`, { topic: "choice" });
   }
 
   #toggleReader(): void {
     const screenReader = !this.#prefs.current.screenReader;
     this.#prefs.set({ screenReader });
     this.#show();
-    announce(`Screen reader support ${screenReader ? "on" : "off"}`);
+    announce(`Screen reader support ${screenReader ? "on" : "off"}`, { topic: "choice" });
   }
 
   #show(): void {

@@ -1,4 +1,4 @@
-import { announce } from "./announce";
+import { announce, hush } from "./announce";
 import { el, setText } from "./dom";
 
 export type Tone = "calm" | "warn" | "bad";
@@ -11,10 +11,12 @@ export class Notes {
   readonly #lasting = el("p", { class: "note", hidden: true });
   readonly #passing = el("p", { class: "note", hidden: true });
   readonly root: HTMLElement;
+  readonly #topic: string;
   #timer: number | undefined;
 
   /** `name` tells screen readers whose notes these are. */
   constructor(name = "Notices") {
+    this.#topic = `what holds of ${name}`;
     const attributes = { "aria-label": name };
     this.root = el("section", { attributes }, this.#lasting, this.#passing);
   }
@@ -22,7 +24,7 @@ export class Notes {
   /** Shows a line for eight seconds and announces it once. */
   pass(text: string, tone: Tone): void {
     show(this.#passing, text, tone);
-    announce(text, tone === "bad" ? "now" : "polite");
+    announce(text, { urgency: tone === "bad" ? "now" : "polite" });
     window.clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => {
       this.#passing.hidden = true;
@@ -33,11 +35,12 @@ export class Notes {
   hold(text: string | null, tone: Tone = "warn"): void {
     if (text === null) {
       this.#lasting.hidden = true;
+      hush(this.#topic);
       return;
     }
     if (!this.#lasting.hidden && this.#lasting.textContent === text) return;
     show(this.#lasting, text, tone);
-    announce(text, "polite");
+    announce(text, { topic: this.#topic });
   }
 }
 

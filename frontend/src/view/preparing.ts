@@ -65,7 +65,7 @@ export class PreparingView implements View {
     setText(row.detail, detailWords(stage, document, elapsed));
     if (stage.state === "active" && this.#announced !== words) {
       this.#announced = words;
-      announce(words);
+      announce(words, { topic: "stage" });
     }
   }
 

@@ -52,7 +52,7 @@ export class RunningView implements View {
   });
   readonly #find = new FindBar(
     () => this.#view?.search ?? null,
-    () => this.#view?.focus(),
+    () => this.#enterGrid(),
   );
   readonly #foot: Foot;
   readonly root: HTMLElement;
@@ -64,7 +64,7 @@ export class RunningView implements View {
   constructor(needs: RunningNeeds) {
     this.#needs = needs;
     this.#foot = new Foot(needs.prefs, {
-      enterGrid: () => this.#view?.focus(),
+      enterGrid: () => this.#enterGrid(),
       find: () => this.#find.open(),
       help: () => void this.#help(),
       end: () => void this.#end(),
@@ -150,7 +150,7 @@ export class RunningView implements View {
       left: () => this.#leaveGrid(),
       find: () => this.#find.open(),
       focused: (focused) => this.#foot.gridFocused(focused),
-      copied: () => announce("Copied"),
+      copied: () => announce("Copied", { topic: "copied" }),
       rang: () => showBell(this.#grid),
       controlReleased: () => this.#keys.released(),
       link: (address) =>
@@ -168,7 +168,15 @@ export class RunningView implements View {
     this.#view?.blur();
     this.#foot.gridFocused(false);
     this.#foot.focus();
-    announce("You left the terminal. Tab moves between the buttons.");
+    announce("You left the terminal. Tab moves between the buttons.", { topic: "focus" });
+  }
+
+  /** Into the grid, or to what can be done while a card is over it. */
+  #enterGrid(): void {
+    if (this.#disposed) return;
+    const { card } = this.#curtain;
+    if (card === null) this.#view?.focus();
+    else card.focus();
   }
 
   /** A connection that comes back takes the focus from no button, search or question. */
@@ -186,7 +194,7 @@ export class RunningView implements View {
 
   async #end(): Promise<void> {
     if (await endExam(this.#needs.api, this.#notes)) this.#needs.askStatus();
-    else this.#view?.focus();
+    else this.#enterGrid();
   }
 
   readonly #leave = (): void => this.#session?.leave();

@@ -24,7 +24,7 @@ export class TerminatedView implements View {
   shown(): void {
     const title = this.#page.querySelector("h1");
     title?.focus();
-    announce(title?.textContent ?? "", "now");
+    announce(title?.textContent ?? "", { urgency: "now" });
   }
 }
 
