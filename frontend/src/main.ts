@@ -3,7 +3,9 @@ import "./styles/page.css";
 import "./styles/stage.css";
 import { sessionIdOf, takeToken } from "./api/link";
 import { ExamPage } from "./exam-page";
+import { announce } from "./view/announce";
 import { deniedPage } from "./view/denied";
+import { refuseDrops } from "./view/drops";
 import { PreferenceStore } from "./view/prefs";
 import { followVisibleHeight } from "./view/visible-height";
 
@@ -12,6 +14,7 @@ if (place !== null) {
   const token = takeToken(window.location, window.history);
   const sessionId = sessionIdOf(window.location.pathname);
   followVisibleHeight();
+  refuseDrops(window, () => announce("Files and links cannot be dropped here."));
   if (sessionId === null) place.replaceChildren(deniedPage());
   else void new ExamPage(sessionId, place, new PreferenceStore()).run(token);
 }

@@ -77,3 +77,48 @@ it("the key pastes, the menu's paste is the same, and dropped text is no way aro
   await on.typesOnly("kept");
   await on.close();
 });
+
+it("a paste confirmed during a break goes to the same shell once it is back", async () => {
+  const on = await (await open()).connected();
+  await on.paste("one\ntwo\n");
+  await question(on).waitFor();
+  on.terminal.takes = false;
+  await on.terminal.close(1011);
+  await on.page.locator(".card", { hasText: "Reconnecting" }).waitFor();
+  await question(on).getByRole("button", { name: "Paste", exact: true }).click();
+  await question(on).waitFor({ state: "detached" });
+  on.terminal.takes = true;
+  await on.connected();
+  await on.types("one\rtwo\r");
+  await on.close();
+});
+
+it("a paste meant for a shell that is gone is not typed into the next, and can be copied", async () => {
+  const on = await (await open()).connected();
+  await on.paste("one\ntwo\n");
+  await question(on).waitFor();
+  on.terminal.becomesAnother();
+  await on.terminal.close(1011);
+  await expect.poll(() => on.terminal.hellos.length, SOON).toBe(2);
+  await question(on).getByRole("button", { name: "Paste", exact: true }).click();
+  const kept = on.page.getByRole("dialog", { name: "Not pasted: the shell has changed" });
+  await kept.waitFor();
+  expect(await kept.getByRole("textbox").inputValue()).toBe("one\ntwo\n");
+  await kept.getByRole("button", { name: "Copy" }).click();
+  expect(await on.page.evaluate(() => navigator.clipboard.readText())).toBe("one\ntwo\n");
+  await kept.getByRole("button", { name: "Close" }).click();
+  await kept.waitFor({ state: "detached" });
+  await on.typesOnly("");
+  await on.close();
+});
+
+it("a question goes with the terminal that it was about", async () => {
+  const on = await (await open()).connected();
+  await on.paste("one\ntwo\n");
+  await question(on).waitFor();
+  on.change({ state: "terminated", ended_at: new Date().toISOString(), can_end: false });
+  await expect.poll(() => on.page.locator("dialog").count(), SOON).toBe(0);
+  await on.page.getByRole("heading", { level: 1 }).waitFor();
+  expect(on.terminal.typed.toString()).toBe("");
+  await on.close();
+});

@@ -85,6 +85,15 @@ export class ActedTerminal {
     this.#socket?.send(json(0x87, exit));
   }
 
+  /** The next connection finds another shell, of which nothing is known. */
+  becomesAnother() {
+    this.epoch += 1;
+    this.#output = Buffer.alloc(0);
+    this.typed = Buffer.alloc(0);
+    this.printed = 0;
+    this.acknowledged = 0;
+  }
+
   close(code) {
     const socket = this.#socket;
     this.#socket = null;
@@ -113,7 +122,7 @@ export class ActedTerminal {
     this.hellos.push(hello);
     await this.welcoming;
     this.#isWelcome = true;
-    const from = hello.resume?.out_off ?? 0;
+    const from = hello.resume?.epoch === this.epoch ? hello.resume.out_off : 0;
     const welcome = {
       epoch: this.epoch,
       out_off: this.printed,

@@ -1,11 +1,18 @@
 import type { Terminal } from "@xterm/xterm";
 import { bracketPaste, type PasteConcern, pasteConcern, sanitisePaste } from "./paste";
+import type { ShellEpoch } from "./screen";
 import type { Typing } from "./typing";
 
 /** Who is asked whether to paste. */
 export interface PasteListener {
   /** Asks whether to paste; resolves to the answer. */
   confirmPaste(concern: PasteConcern, text: string): Promise<boolean>;
+  /** Names the shell that typing reaches now; null for none. */
+  shell(): ShellEpoch | null;
+  /** The same, once the connection holds, or rests and will not by itself. */
+  settledShell(): Promise<ShellEpoch | null>;
+  /** A confirmed paste has lost its shell: keeps the text where it can be copied. */
+  keepPaste(text: string): void;
 }
 
 /** Takes pastes and dropped text over from xterm.js, whose own handling lets end markers out. */
@@ -25,6 +32,8 @@ export class Pasting {
     const capture = { capture: true };
     host.addEventListener("paste", (event) => this.#take(event, event.clipboardData), capture);
     host.addEventListener("drop", (event) => this.#take(event, event.dataTransfer), capture);
+    // Only a place that takes what is dragged over it is told of the drop.
+    host.addEventListener("dragover", (event) => event.preventDefault(), capture);
   }
 
   #take(event: Event, data: DataTransfer | null): void {
@@ -35,6 +44,7 @@ export class Pasting {
 
   async #paste(text: string): Promise<void> {
     if (text === "") return;
+    const shell = this.#listener.shell();
     let confirmed: PasteConcern | null = null;
     for (;;) {
       // The program may end its bracketed paste while the question is read: then it is asked anew.
@@ -45,6 +55,7 @@ export class Pasting {
         return this.#terminal.focus();
       }
       if (!(await this.#listener.confirmPaste(concern, text))) return;
+      if ((await this.#listener.settledShell()) !== shell) return this.#listener.keepPaste(text);
       confirmed = concern;
     }
   }

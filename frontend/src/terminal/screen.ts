@@ -1,3 +1,6 @@
+/** One life of the shell, as the server counts them. */
+export type ShellEpoch = number;
+
 /** What the terminal's session needs of whatever draws it. `view.ts` is the one that does. */
 export interface Screen {
   /** The present size in cells. */

@@ -13,7 +13,7 @@ import { TypedInput } from "./credit";
 import type { ClientFrame, Exit, Notice, ServerFrame, Welcome } from "./frames";
 import type { Liveness } from "./liveness";
 import { PrintedOutput } from "./printed";
-import type { Screen } from "./screen";
+import type { Screen, ShellEpoch } from "./screen";
 import { TerminalSocket } from "./socket";
 import { ConnectionWatch } from "./watch";
 
@@ -50,6 +50,8 @@ export class TerminalSession {
   #connection: Connection = IDLE;
   #socket: TerminalSocket | null = null;
   #retry: number | undefined;
+  /** Who waits to know which shell there is. */
+  readonly #unsettled: (() => void)[] = [];
   /** The size that this connection's server knows of. */
   #told = { cols: 0, rows: 0 };
 
@@ -72,6 +74,19 @@ export class TerminalSession {
     return this.#connection;
   }
 
+  /** The shell that typing reaches; null while none is known or the connection rests. */
+  get shell(): ShellEpoch | null {
+    return this.#rests ? null : (this.#output.resume?.epoch ?? null);
+  }
+
+  /** The same, once it is known: when the connection holds, or rests. */
+  settledShell(): Promise<ShellEpoch | null> {
+    return new Promise((resolve) => {
+      this.#unsettled.push(() => resolve(this.shell));
+      this.#tellSettled();
+    });
+  }
+
   /** Attaches, or attaches again after a stop. */
   connect(): void {
     this.#apply({ type: "connect" });
@@ -92,8 +107,7 @@ export class TerminalSession {
    * and sent after it: the page stops taking them once it has said that typing is paused.
    */
   type(bytes: Uint8Array): boolean {
-    const rests = this.#connection.phase === "idle" || this.#connection.phase === "stopped";
-    return !rests && this.#input.type(bytes);
+    return !this.#rests && this.#input.type(bytes);
   }
 
   /**
@@ -114,7 +128,18 @@ export class TerminalSession {
     const changed = state !== this.#connection;
     this.#connection = state;
     for (const effect of effects) this.#carryOut(effect);
-    if (changed) this.#listener.connection(this.#connection);
+    if (!changed) return;
+    this.#listener.connection(this.#connection);
+    this.#tellSettled();
+  }
+
+  get #rests(): boolean {
+    return this.#connection.phase === "idle" || this.#connection.phase === "stopped";
+  }
+
+  #tellSettled(): void {
+    if (!this.#rests && this.#connection.phase !== "attached") return;
+    for (const settled of this.#unsettled.splice(0)) settled();
   }
 
   #carryOut(effect: Effect): void {

@@ -100,11 +100,21 @@ function showFigures(list: HTMLElement, figures: ReturnType<Figures>): void {
   });
 }
 
-function open(dialog: HTMLDialogElement, closed: () => void): void {
+const opened = new Set<HTMLDialogElement>();
+
+/** Shows a dialog until it is closed; it knows nothing of the state of the page. */
+export function open(dialog: HTMLDialogElement, closed: () => void): void {
   dialog.addEventListener("close", () => {
+    opened.delete(dialog);
     dialog.remove();
     closed();
   });
   document.body.append(dialog);
+  opened.add(dialog);
   dialog.showModal();
+}
+
+/** Closes every dialog with its safe answer: the page shows another state now. */
+export function closeDialogs(): void {
+  for (const dialog of [...opened]) dialog.close();
 }

@@ -8,13 +8,14 @@ import { Card } from "./card";
 import { ConnectionCards } from "./connection-cards";
 import { connectionFacts } from "./connection-facts";
 import { Curtain } from "./curtain";
-import { showHelp } from "./dialogs";
+import { closeDialogs, showHelp } from "./dialogs";
 import { el } from "./dom";
 import { endExam } from "./end-exam";
 import type { Facts, View } from "./facts";
 import { FindBar } from "./find-bar";
 import { Foot } from "./foot";
 import { gridChoices, watchGridChoices } from "./grid-choices";
+import { keepPaste } from "./kept-paste";
 import { linkOf } from "./link";
 import { Notes } from "./notes";
 import { showNotice } from "./notice";
@@ -102,6 +103,7 @@ export class RunningView implements View {
 
   dispose(): void {
     this.#disposed = true;
+    closeDialogs();
     this.#cards.dispose();
     window.removeEventListener("pagehide", this.#leave);
     this.#unwatch();
@@ -156,6 +158,11 @@ export class RunningView implements View {
       link: (address) =>
         this.#notes.pass(`This link goes to ${address}. It is not opened here.`, "calm"),
       confirmPaste,
+      shell: () => this.#session?.shell ?? null,
+      settledShell: async () => (await this.#session?.settledShell()) ?? null,
+      keepPaste: (text) => {
+        if (!this.#disposed) keepPaste(text);
+      },
     };
   }
 
