@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// Writes a number of things, such as `1 session` or `20 sessions`.
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
     let ending = if count == N::from(1) { "" } else { "s" };
     format!("{count} {thing}{ending}")
 }

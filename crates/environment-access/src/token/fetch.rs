@@ -72,7 +72,7 @@ pub(super) struct KeyClient {
 #[derive(Debug)]
 enum Trust {
     /// The machine's authorities, read once.
-    Machine(HttpClient),
+    Machine(Box<HttpClient>),
     /// Those of a file, read at each fetch: authorities are rotated under a running process.
     File(PathBuf),
 }
@@ -89,7 +89,7 @@ impl KeyClient {
                 client_of_file(&url, file)?;
                 Trust::File(file.to_owned())
             }
-            None => Trust::Machine(client_trusting(&url, None)?),
+            None => Trust::Machine(Box::new(client_trusting(&url, None)?)),
         };
         Ok(Self { url, within, trust })
     }
@@ -128,7 +128,7 @@ impl KeyClient {
 
     fn client(&self) -> Result<HttpClient, KeyError> {
         match &self.trust {
-            Trust::Machine(client) => Ok(client.clone()),
+            Trust::Machine(client) => Ok(HttpClient::clone(client)),
             Trust::File(file) => client_of_file(&self.url, file),
         }
     }

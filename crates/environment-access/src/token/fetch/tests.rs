@@ -73,7 +73,7 @@ async fn fetch(url: String, authorities: &[&[u8]]) -> Result<Vec<VerifyingKey>, 
     let client = KeyClient {
         url: url.parse().unwrap(),
         within: WITHIN,
-        trust: Trust::Machine(http_client(tls)),
+        trust: Trust::Machine(Box::new(http_client(tls))),
     };
     client.fetch().await
 }
