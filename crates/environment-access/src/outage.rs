@@ -6,10 +6,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use session_identity::{ExamSessionId, Role, TerminalProcessId, UserId};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::Action;
+
+/// A line speaks for so long: who is refused again meanwhile adds nothing to the ledger, whatever a
+/// page or a script makes of it.
+const TOLD_FOR: Duration = Duration::from_secs(5);
+/// Of equal refusals in a row the first and the last in so long are listed: less than a page may take to
+/// come back, so that nobody seems to have left in between.
+const LISTED_PER: Duration = Duration::from_mins(1);
+/// Among so many of a session's newest lines one that speaks is looked for.
+const LOOK_AT: i64 = 100;
 
 /// Processes say that they live every 10 s; the last word of one that lives is no older than this.
 const HEARD_OF: Duration = Duration::from_secs(20);
@@ -89,7 +98,8 @@ pub struct RefusalRecord {
 }
 
 /// Records that a candidate who may attach was turned away, so long `ago`: from then on they were
-/// without a terminal. It is a line of the access log.
+/// without a terminal. It is a line of the access log, one in five seconds for a session and a reason,
+/// however often and by how many processes the candidate is refused.
 ///
 /// # Errors
 /// Errors of the database.
@@ -100,23 +110,53 @@ pub async fn record_turned_away(
     why: TurnedAway,
     ago: Duration,
 ) -> Result<(), sqlx::Error> {
+    let mut transaction = conn.begin().await?;
+    // Whoever writes such a line at this moment writes it for all; nobody waits for them. A statement of
+    // its own, so that the next one sees what the last holder wrote.
+    let is_alone = sqlx::query_scalar!(
+        r#"SELECT pg_try_advisory_xact_lock(hashtextextended('turned_away:' || $1::text, 0)) AS "alone!""#,
+        session_id.to_string(),
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
+    if is_alone {
+        insert_turned_away(&mut transaction, session_id, user_id, why, ago).await?;
+    }
+    transaction.commit().await
+}
+
+async fn insert_turned_away(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    user_id: &UserId,
+    why: TurnedAway,
+    ago: Duration,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO access_log (at, session_id, user_id, role, action, allowed, code, detail)
-         VALUES (clock_timestamp() - make_interval(secs => $3), $1, $2, $4, $5, false, $6,
-                 'turned away before an attach began')",
+         SELECT happened, $1, $2, $4, $5, false, $6, 'turned away before an attach began'
+         FROM (SELECT clock_timestamp() - make_interval(secs => $3) AS happened) AS this
+         WHERE NOT EXISTS (
+             SELECT 1
+             FROM (SELECT at, code FROM access_log WHERE session_id = $1 ORDER BY id DESC LIMIT $8) AS newest
+             WHERE code = $6 AND at > happened - make_interval(secs => $7)
+               AND at < happened + make_interval(secs => $7))",
         session_id.as_uuid(),
         user_id.as_str(),
         ago.as_secs_f64(),
         Role::Candidate.as_str(),
         Action::Attach.as_str(),
         why.as_str(),
+        TOLD_FOR.as_secs_f64(),
+        LOOK_AT,
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Lists when a session's candidate was turned away, oldest first.
+/// Lists when a session's candidate was turned away, oldest first. Of a row of equal refusals that no
+/// attach interrupts, the first and the last in a minute.
 ///
 /// # Errors
 /// Errors of the database.
@@ -124,12 +164,33 @@ pub async fn refusals(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
 ) -> Result<Vec<RefusalRecord>, sqlx::Error> {
+    // A row ends where an attach begins or ends: from there on somebody else may be charged.
     sqlx::query_as!(
         RefusalRecord,
-        r#"SELECT at, code AS "cause!" FROM access_log
-           WHERE session_id = $1 AND NOT allowed AND code IN ('terminal.busy', 'terminal.not_up')
-           ORDER BY at"#,
+        r#"
+        WITH events AS (
+            SELECT at, code FROM access_log
+            WHERE session_id = $1 AND NOT allowed AND code IN ('terminal.busy', 'terminal.not_up')
+            UNION ALL
+            SELECT attached_at, NULL FROM terminal_attachments WHERE session_id = $1
+            UNION ALL
+            SELECT detached_at, NULL FROM terminal_attachments
+            WHERE session_id = $1 AND detached_at IS NOT NULL
+        ), numbered AS (
+            SELECT at, code, count(*) FILTER (WHERE code IS NULL) OVER (ORDER BY at) AS stretch,
+                   date_bin(make_interval(secs => $2), at, 'epoch') AS bin
+            FROM events
+        ), refused AS (
+            SELECT at, code, bin, lag(bin) OVER neighbours AS before, lead(bin) OVER neighbours AS after
+            FROM numbered WHERE code IS NOT NULL
+            WINDOW neighbours AS (PARTITION BY stretch, code ORDER BY at)
+        )
+        SELECT at AS "at!", code AS "cause!" FROM refused
+        WHERE before IS DISTINCT FROM bin OR after IS DISTINCT FROM bin
+        ORDER BY at
+        "#,
         session_id.as_uuid(),
+        LISTED_PER.as_secs_f64(),
     )
     .fetch_all(conn)
     .await

@@ -222,6 +222,82 @@ async fn who_was_turned_away_is_told_with_the_time_it_happened_at(pool: PgPool) 
     assert_eq!(other.unwrap(), []);
 }
 
+async fn lines(conn: &mut PgConnection, session: ExamSessionId) -> i64 {
+    let lines = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "lines!" FROM access_log WHERE session_id = $1"#,
+        session.as_uuid()
+    );
+    lines.fetch_one(conn).await.unwrap()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn whoever_is_turned_away_again_and_again_leaves_a_line_in_five_seconds(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    let user = UserId::parse("u-1").unwrap();
+    // From several processes at once, and told late and out of order.
+    let knocks = (0..64).map(|_| {
+        let (pool, user) = (pool.clone(), user.clone());
+        tokio::spawn(async move {
+            let mut conn = pool.acquire().await.unwrap();
+            let ago = Duration::from_secs(60);
+            let told = record_turned_away(&mut conn, session, &user, TurnedAway::Busy, ago);
+            told.await.unwrap();
+        })
+    });
+    for knock in knocks.collect::<Vec<_>>() {
+        knock.await.unwrap();
+    }
+    assert_eq!(lines(&mut conn, session).await, 1);
+    let mut tell = async |why, seconds| {
+        let ago = Duration::from_secs(seconds);
+        record_turned_away(&mut conn, session, &user, why, ago)
+            .await
+            .unwrap();
+        lines(&mut conn, session).await
+    };
+    assert_eq!(tell(TurnedAway::NotUp, 60).await, 2, "another reason");
+    assert_eq!(tell(TurnedAway::Busy, 63).await, 2);
+    assert_eq!(tell(TurnedAway::Busy, 40).await, 3);
+    assert_eq!(tell(TurnedAway::Busy, 50).await, 4);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn of_twenty_thousand_lines_the_ledger_reads_where_something_changes(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let session = running(&mut conn).await;
+    // Ten a second for as long as a session lasts, as older processes wrote them.
+    sqlx::query!(
+        "INSERT INTO access_log (at, session_id, user_id, role, action, allowed, code)
+         SELECT now() - number * interval '100 milliseconds', $1, 'u-1', 'candidate', 'attach', false,
+                'terminal.busy'
+         FROM generate_series(1, 20000) AS number",
+        session.as_uuid()
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let two_a_minute = refusals(&mut conn, session).await.unwrap().len();
+    assert!((66..=70).contains(&two_a_minute), "{two_a_minute}");
+    let process = TerminalProcessId::generate();
+    let epoch = attach(&mut conn, session, process).await;
+    open_attachment(&mut conn, session, epoch, NOW)
+        .await
+        .unwrap();
+    close_attachment(&mut conn, session, epoch, CloseCode::GoingAway, NOW)
+        .await
+        .unwrap();
+    age(&mut conn, session, epoch, 300).await;
+    let known = refusals(&mut conn, session).await.unwrap();
+    assert!(known.len() <= two_a_minute + 4, "{known:?}");
+    let told = load_interruptions(&mut conn, session).await.unwrap();
+    let causes: Vec<_> = told.iter().map(|it| it.cause.as_str()).collect();
+    assert!(
+        !causes.is_empty() && causes.iter().all(|it| *it == "terminal.busy"),
+        "{told:?}"
+    );
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn downtimes_are_where_no_process_lived(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();

@@ -22,9 +22,10 @@ struct Turn<'a> {
 /// Finds every gap, cut where the reason changes.
 pub(super) fn find(evidence: &AccessEvidence) -> Vec<Interruption> {
     let turns = turns(evidence);
+    let all_edges = edges(&turns, &evidence.downtimes);
     let gaps = uncovered(evidence.clock, &open(evidence));
     let cut = gaps.into_iter().flat_map(|gap| {
-        let edges = edges(gap, &turns, &evidence.downtimes);
+        let edges = edges_of(gap, &all_edges);
         let slices: Vec<_> = edges.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let told = slices.into_iter().filter_map(|(from, until)| {
             let why = reason(from, &turns, &evidence.downtimes)?;
@@ -84,28 +85,46 @@ fn turns(evidence: &AccessEvidence) -> Vec<Turn<'_>> {
         };
         [Some(begun), ending(it, &evidence.downtimes)]
     };
+    let begins = begins(&evidence.attachments);
     let turned_away = evidence
         .refusals
         .iter()
-        .map(|refusal| turned_away(refusal, evidence));
+        .map(|refusal| turned_away(refusal, &begins, &evidence.downtimes));
     let attached = evidence.attachments.iter().flat_map(of_one).flatten();
     let mut turns: Vec<_> = attached.chain(turned_away).collect();
     turns.sort_by_key(|turn| turn.at);
     turns
 }
 
-/// They wanted to be back and were not let: ours, until they could have tried again.
-fn turned_away<'a>(refusal: &'a RefusalRecord, evidence: &AccessEvidence) -> Turn<'a> {
-    let before = evidence
-        .attachments
+/// When each attach began, and the newest until then: in order of time, so that one is found quickly.
+fn begins(attachments: &[AttachmentRecord]) -> Vec<(DateTime<Utc>, i64)> {
+    let mut begins: Vec<_> = attachments
         .iter()
-        .rfind(|it| it.attached_at <= refusal.at);
+        .map(|it| (it.attached_at, it.epoch))
+        .collect();
+    begins.sort_unstable();
+    let mut newest = 0;
+    for (_, epoch) in &mut begins {
+        newest = newest.max(*epoch);
+        *epoch = newest;
+    }
+    begins
+}
+
+/// They wanted to be back and were not let: ours, until they could have tried again.
+fn turned_away<'a>(
+    refusal: &'a RefusalRecord,
+    begins: &[(DateTime<Utc>, i64)],
+    downtimes: &[Span],
+) -> Turn<'a> {
+    let before = begins.partition_point(|(at, _)| *at <= refusal.at);
+    let before = before.checked_sub(1).map(|last| begins[last].1);
     Turn {
         at: refusal.at,
         charged_to: ChargedTo::Platform,
         cause: &refusal.cause,
-        epoch: before.map_or(0, |it| it.epoch),
-        expires: Some(expiry(refusal.at, &evidence.downtimes)),
+        epoch: before.unwrap_or(0),
+        expires: Some(expiry(refusal.at, downtimes)),
     }
 }
 
@@ -141,26 +160,30 @@ fn expiry(since: DateTime<Utc>, downtimes: &[Span]) -> DateTime<Utc> {
     expires
 }
 
-/// Where the reason may change within a gap: its own ends first and last.
-fn edges(gap: Span, turns: &[Turn<'_>], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
+/// Where the reason may change, in order of time.
+fn edges(turns: &[Turn<'_>], downtimes: &[Span]) -> Vec<DateTime<Utc>> {
     let of_turns = turns
         .iter()
         .flat_map(|turn| [Some(turn.at), turn.expires])
         .flatten();
     let of_downtimes = downtimes.iter().flat_map(|down| [down.from, down.until]);
-    let mut edges: Vec<_> = of_turns
-        .chain(of_downtimes)
-        .filter(|at| gap.from < *at && *at < gap.until)
-        .chain([gap.from, gap.until])
-        .collect();
+    let mut edges: Vec<_> = of_turns.chain(of_downtimes).collect();
     edges.sort_unstable();
     edges.dedup();
     edges
 }
 
+/// Where it may change within a gap: its own ends first and last.
+fn edges_of(gap: Span, all: &[DateTime<Utc>]) -> Vec<DateTime<Utc>> {
+    let first = all.partition_point(|at| *at <= gap.from);
+    let end = all.partition_point(|at| *at < gap.until);
+    let within = all.get(first..end).unwrap_or_default();
+    [&[gap.from][..], within, &[gap.until]].concat()
+}
+
 /// Why nobody is attached from `at` on; `None` before the first attach.
 fn reason(at: DateTime<Utc>, turns: &[Turn<'_>], downtimes: &[Span]) -> Option<Interruption> {
-    let turn = turns.iter().rev().find(|turn| turn.at <= at)?;
+    let turn = turns[..turns.partition_point(|turn| turn.at <= at)].last()?;
     let is_down = downtimes
         .iter()
         .any(|down| down.from <= at && at < down.until);
