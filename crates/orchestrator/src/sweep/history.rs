@@ -5,6 +5,7 @@ use std::time::Duration;
 use cleanup_ttl::{RecordRetention, remove_old_records};
 use environment_access::delete_stale_tickets;
 use job_queue::{Retention, apply_retention};
+use sqlx::PgConnection;
 
 use super::SweepReport;
 use crate::{StepError, Workshop, measure};
@@ -22,10 +23,19 @@ pub(super) async fn sweep(
     records: &RecordRetention,
 ) -> Result<SweepReport, StepError> {
     let mut connection = workshop.pool.acquire().await?;
-    let removed = apply_retention(&mut connection, retention).await?;
-    let tickets = delete_stale_tickets(&mut connection, TICKETS_KEPT, TICKETS_AT_ONCE).await?;
-    let records = remove_old_records(&mut connection, records).await?;
+    remove(&mut connection, retention, records).await
+}
+
+async fn remove(
+    connection: &mut PgConnection,
+    retention: &Retention,
+    records: &RecordRetention,
+) -> Result<SweepReport, StepError> {
+    let tickets = delete_stale_tickets(connection, TICKETS_KEPT, TICKETS_AT_ONCE).await?;
+    let records = remove_old_records(connection, records).await?;
     measure::records_removed(&records);
+    // Last, since a reader of the queue's history may hold up its days; nothing else waits for that.
+    let removed = apply_retention(connection, retention).await?;
     Ok(SweepReport {
         removed_missed_ticks: removed.missed_ticks,
         removed_access_lines: records.access_log,
@@ -36,4 +46,39 @@ pub(super) async fn sweep(
         removed_workers: removed.workers,
         ..SweepReport::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+
+    #[sqlx::test(migrator = "migrations::MIGRATOR")]
+    async fn a_reader_of_the_queues_history_keeps_no_record_from_going(pool: PgPool) {
+        let mut connection = pool.acquire().await.unwrap();
+        sqlx::raw_sql(
+            "DROP TABLE job_attempts_before;
+             CREATE TABLE job_attempts_20200101 PARTITION OF job_attempts
+                FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-01-02 00:00+00');
+             INSERT INTO access_log (at, session_id, user_id, role, action, allowed)
+             VALUES (now() - interval '500 days', gen_random_uuid(), 'u', 'candidate', 'read', true)",
+        )
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+        let mut reader = pool.begin().await.unwrap();
+        sqlx::raw_sql("SELECT count(*) FROM job_attempts")
+            .execute(&mut *reader)
+            .await
+            .unwrap();
+        let (retention, records) = (Retention::default(), RecordRetention::default());
+        let held_up = remove(&mut connection, &retention, &records).await;
+        assert!(held_up.is_err(), "{held_up:?}");
+        let left = sqlx::query_scalar!(r#"SELECT count(*) AS "left!" FROM access_log"#);
+        assert_eq!(left.fetch_one(&pool).await.unwrap(), 0);
+        reader.rollback().await.unwrap();
+        let went = remove(&mut connection, &retention, &records).await.unwrap();
+        assert_eq!(went.removed_days, 1);
+    }
 }
