@@ -1,6 +1,7 @@
 //! `carrel migrate`: which schema the database has, and bringing it to ours.
 
 mod lock;
+mod patience;
 mod plan;
 mod schema;
 mod validate;
@@ -9,10 +10,11 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use command_line::{
-    CliError, DirectDatabaseArgs, Document, GlobalArgs, RunCommand, parse_duration,
+    CliError, DirectDatabaseArgs, Document, GlobalArgs, RunCommand, counted, parse_duration,
 };
 use serde_json::json;
 use sqlx::{Connection, PgConnection, migrate::MigrateError};
+use tokio::time::Instant;
 
 use lock::lock;
 pub(crate) use schema::read;
@@ -24,7 +26,7 @@ pub enum MigrateCommand {
     Status,
     /// Applies what is missing; any number of these may run at once
     Up {
-        /// How long to wait for another one that is at work, such as 30s
+        /// How long to wait for another one that is at work, or for a table that is in use, such as 30s
         #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
         lock_timeout: Duration,
         /// Past a pooler: the lock belongs to a session.
@@ -69,20 +71,21 @@ async fn status(connection: &mut PgConnection) -> Result<Document, CliError> {
 }
 
 async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Document, CliError> {
-    lock(&mut connection, lock_timeout).await?;
+    let give_up = Instant::now() + lock_timeout;
+    lock(&mut connection, give_up).await?;
     let missing = read(&mut connection).await?.pending();
     let mut migrator =
         sqlx::migrate::Migrator::with_migrations(migrations::MIGRATOR.iter().cloned().collect());
     // Ours is held. The migrator's own waits inside a statement, and a waiting statement holds a
     // snapshot, which a `CREATE INDEX CONCURRENTLY` of the one at work would wait for in turn.
     migrator.set_locking(false);
-    migrator.run(&mut connection).await.map_err(refused)?;
+    patience::run(&migrator, &mut connection, give_up).await?;
     let schema = read(&mut connection).await?;
     // The session ends, and its lock with it.
     connection.close().await?;
     let text = format!(
-        "applied {} migrations; the schema is at {}",
-        missing.len(),
+        "applied {}; the schema is at {}",
+        counted(missing.len(), "migration"),
         schema.version.unwrap_or_default()
     );
     let data = json!({ "applied": missing, "version": schema.version });

@@ -12,8 +12,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes the lock for as long as the connection lives. It is tried again and again rather than
 /// waited for inside a statement, which would hold a snapshot for the whole wait.
-pub(super) async fn lock(connection: &mut PgConnection, timeout: Duration) -> Result<(), CliError> {
-    let give_up = Instant::now() + timeout;
+pub(super) async fn lock(connection: &mut PgConnection, give_up: Instant) -> Result<(), CliError> {
     while !try_lock(connection).await? {
         if Instant::now() >= give_up {
             return Err(

@@ -69,6 +69,41 @@ async fn a_migration_waits_for_another_only_as_long_as_it_was_told(pool: PgPool)
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_migration_gives_way_to_whoever_uses_its_table_and_comes_back(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let before = "ALTER TABLE missed_ticks DROP COLUMN claimed_at;
+                  DELETE FROM _sqlx_migrations WHERE version >= 20261130000038";
+    sqlx::raw_sql(before).execute(&pool).await.unwrap();
+    let mut reader = pool.begin().await.unwrap();
+    let reads = "SELECT count(*) FROM missed_ticks";
+    sqlx::raw_sql(reads).execute(&mut *reader).await.unwrap();
+    let up = ["migrate", "up", "--lock-timeout", "300ms"];
+    let late = carrel.run(&up).await;
+    assert_eq!(
+        (late.exit, &late.error["code"]),
+        (8, &"migrate.table_in_use".into())
+    );
+    // It waits on, and goes through once the reader has gone.
+    let waits = async { carrel.data(&["migrate", "up"]).await };
+    let goes = async {
+        while waiting(&pool).await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        reader.rollback().await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(waits, goes);
+    assert_eq!(applied["applied"][0], 20_261_130_000_038_i64);
+}
+
+async fn waiting(pool: &PgPool) -> i64 {
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "waiting!" FROM pg_locks
+           WHERE NOT granted AND relation = 'missed_ticks'::regclass"#
+    );
+    waiting.fetch_one(pool).await.unwrap()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_newer_or_altered_database_is_refused_and_left_alone(pool: PgPool) {
     let carrel = Carrel::on(&pool);
     let newer =
