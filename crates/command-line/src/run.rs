@@ -54,11 +54,10 @@ pub fn main<C: RunCommand>(name: &'static str, about: &'static str) -> ExitCode 
         .and_then(|matches| CommandLine::<Verb<C>>::from_arg_matches(&matches));
     match parsed {
         Ok(parsed) => run(parsed.command.verb, &parsed.globals),
-        Err(error) if is_help(&error) => print(
-            &mut io::stdout(),
-            error.render().to_string().trim_end(),
-            ExitCode::SUCCESS,
-        ),
+        Err(error) if is_help(&error) => {
+            let help = error.render().to_string();
+            answer(help.trim_end(), ExitCode::SUCCESS, OutputFormat::Json)
+        }
         Err(error) => fail(&usage_error(name, &error), OutputFormat::Json),
     }
 }
@@ -102,7 +101,19 @@ fn succeed(document: &Document, output: OutputFormat) -> ExitCode {
         OutputFormat::Json => document.to_json_line(),
         OutputFormat::Text => document.to_text(),
     };
-    print(&mut io::stdout(), &text, document.exit.into())
+    answer(&text, document.exit.into(), output)
+}
+
+/// A closed pipe (`carrel … | head`) is the reader's choice, not a failure of the command; a full disk
+/// is one, and whoever reads the exit code alone must not take half an answer for a whole one.
+fn answer(text: &str, exit: ExitCode, output: OutputFormat) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let words = "the answer could not be written; what was asked for is done";
+            fail(&CliError::transient(words).caused_by(&error), output)
+        }
+        Ok(()) | Err(_) => exit,
+    }
 }
 
 fn fail(error: &CliError, output: OutputFormat) -> ExitCode {
@@ -110,13 +121,7 @@ fn fail(error: &CliError, output: OutputFormat) -> ExitCode {
         OutputFormat::Json => error.to_json_line(),
         OutputFormat::Text => error.to_text(),
     };
-    print(&mut io::stderr(), &text, error.exit.into())
-}
-
-/// A closed pipe (`carrel … | head`) is the reader's choice, not a failure of the command.
-fn print(stream: &mut impl Write, text: &str, exit: ExitCode) -> ExitCode {
-    match writeln!(stream, "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        Ok(()) | Err(_) => exit,
-    }
+    // Where nobody reads, the exit code still says it.
+    writeln!(io::stderr(), "{text}").ok();
+    error.exit.into()
 }

@@ -49,8 +49,8 @@ pub use operate::{
 };
 pub use operations::{
     BulkOperation, BulkVerb, NewOperation, OPERATIONS_QUEUE, OperationCancel, OperationHandler,
-    OperationId, OperationRecord, OperationState, cancel_operation, list_operations,
-    load_operation, start_operation,
+    OperationId, OperationIdError, OperationRecord, OperationState, cancel_operation,
+    list_operations, load_operation, start_operation,
 };
 pub use outcome::Outcome;
 pub use queues::{QueueStatus, limit_queue, list_queues, pause_queue, resume_queue};

@@ -13,6 +13,6 @@ pub use lifecycle::{
     NewOperation, OperationCancel, cancel_operation, list_operations, load_operation,
     start_operation,
 };
-pub use record::{OperationId, OperationRecord, OperationState};
+pub use record::{OperationId, OperationIdError, OperationRecord, OperationState};
 pub use verb::BulkVerb;
 pub use work::{BulkOperation, OPERATIONS_QUEUE, OperationHandler};

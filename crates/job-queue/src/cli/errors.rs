@@ -8,23 +8,29 @@ use crate::{EnqueueError, OperateError};
 pub(super) fn cli_error(error: OperateError) -> CliError {
     let message = error.to_string();
     match error {
-        OperateError::NotFound { .. } => CliError::not_found(message),
+        OperateError::NotFound { .. } => CliError::not_found(message)
+            .field("id")
+            .next("carrel jobs list; ended jobs go after a while"),
         OperateError::NoneBegins { .. } => {
-            CliError::not_found(message).next("carrel jobs list; give more of the id")
+            CliError::not_found(message)
+                .field("id")
+                .next("carrel jobs list; give more of the id")
         }
         OperateError::JobAmbiguous { candidates, .. } => {
             let each: Vec<_> = candidates.iter().map(ToString::to_string).collect();
             let next = format!("give more of the id; among others {}", each.join(", "));
-            CliError::conflict(message).next(next)
+            CliError::conflict(message).field("id").next(next)
         }
         OperateError::OperationNotFound { .. } => {
-            CliError::not_found(message).next("carrel ops list")
+            CliError::not_found(message).field("id").next("carrel ops list")
         }
         OperateError::SetHasGrown { .. } => CliError::conflict(message)
             .field("expect")
             .next("look again with --dry-run"),
         OperateError::ScheduleNotFound { .. } => {
-            CliError::not_found(message).next("carrel schedules list; workers make schedules")
+            CliError::not_found(message)
+                .field("schedule")
+                .next("carrel schedules list; workers make schedules")
         }
         OperateError::ScheduleNeverPauses { .. } => CliError::conflict(message)
             .field("schedule")
@@ -42,11 +48,12 @@ pub(super) fn cli_error(error: OperateError) -> CliError {
             "take a shorter window; for a sweep that looks at everything, carrel schedules run is enough",
         ),
         OperateError::WorkerNotFound { .. } => {
-            CliError::not_found(message).next("carrel workers list")
+            CliError::not_found(message).field("worker").next("carrel workers list")
         }
         OperateError::WorkerAmbiguous { incarnations, .. } => {
             let each: Vec<_> = incarnations.iter().map(ToString::to_string).collect();
-            CliError::conflict(message).next(format!("name one of {}", each.join(", ")))
+            let next = format!("name one of {}", each.join(", "));
+            CliError::conflict(message).field("worker").next(next)
         }
         OperateError::Refused { id, .. } => {
             CliError::conflict(message).next(format!("carrel jobs show {id}"))

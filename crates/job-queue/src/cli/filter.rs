@@ -29,10 +29,10 @@ pub struct FilterArgs {
 #[derive(Debug, Args)]
 pub struct ScopeArgs {
     /// Only jobs of this queue.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_word)]
     queue: Option<String>,
     /// Only jobs of this kind, such as `provision_environment`.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_word)]
     kind: Option<String>,
     /// Only jobs about this session (UUID).
     #[arg(long, value_name = "SESSION_ID")]
@@ -47,7 +47,7 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     older_than: Option<Duration>,
     /// Only jobs whose latest failure, written as `class: reason`, matches this regular expression.
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX", value_parser = parse_word)]
     error: Option<String>,
     /// Only the jobs of this file, one whole id a line; `-` reads stdin.
     #[arg(long, value_name = "PATH")]
@@ -74,6 +74,14 @@ impl ScopeArgs {
         let now = database_now(connection).await?;
         let until = self.until.map(|until| until.before(now));
         let young = self.older_than.map(|age| now - age);
+        let created_from = self.since.map(|since| since.before(now));
+        let created_before = until.into_iter().chain(young).min();
+        if let (Some(from), Some(before)) = (created_from, created_before)
+            && from >= before
+        {
+            return Err(CliError::usage("since", "the window ends before it begins")
+                .next("give a --since that is before --until and before --older-than"));
+        }
         if let Some(pattern) = &self.error
             && let Some(fault) = find_pattern_fault(connection, pattern).await?
         {
@@ -84,13 +92,21 @@ impl ScopeArgs {
             kind: self.kind.clone(),
             state: None,
             session_id: self.session,
-            created_from: self.since.map(|since| since.before(now)),
-            created_before: until.into_iter().chain(young).min(),
+            created_from,
+            created_before,
             error: self.error.clone(),
             error_group: None,
             ids: self.id_file.as_deref().map(read_ids).transpose()?,
         })
     }
+}
+
+/// An empty word is one that a script forgot to fill in: it would match nothing, or everything.
+fn parse_word(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty; leave the flag out if it shall not narrow".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn read_ids(path: &Path) -> Result<Vec<JobId>, CliError> {

@@ -18,11 +18,21 @@ impl std::fmt::Display for OperationId {
     }
 }
 
+/// Why a text names no operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read `{text}` as an operation: a whole number, as `ops list` shows it")]
+pub struct OperationIdError {
+    text: String,
+}
+
 impl FromStr for OperationId {
-    type Err = std::num::ParseIntError;
+    type Err = OperationIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        let number = text.parse();
+        number.map(Self).map_err(|_| OperationIdError {
+            text: text.to_owned(),
+        })
     }
 }
 

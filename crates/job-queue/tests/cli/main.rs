@@ -325,6 +325,33 @@ async fn a_schedule_is_paused_resumed_and_run(pool: PgPool) {
     );
 }
 
+#[test]
+fn an_answer_that_a_full_disk_does_not_take_is_a_failure_that_says_so() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .arg("--help")
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(told.status.code(), Some(5));
+    let error: Value = serde_json::from_slice(&told.stderr).unwrap();
+    assert_eq!(error["class"], "transient");
+}
+
+#[test]
+fn what_is_no_operation_says_what_one_is() {
+    let wrong = std::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
+        .args(["ops", "show", "01931f4e-0000-7000-8000-000000000001"])
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let told = String::from_utf8(wrong.stderr).unwrap();
+    assert!(
+        told.contains("a whole number, as `ops list` shows it"),
+        "{told}"
+    );
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn missed_ticks_are_shown_until_somebody_applies_them(pool: PgPool) {
     let backfill = ["schedules", "backfill", "sweep", "--from", "1d"];

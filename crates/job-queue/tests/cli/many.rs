@@ -38,6 +38,30 @@ async fn with_worker<R>(pool: &PgPool, work: impl Future<Output = R>) -> R {
     worked.expect("done in time")
 }
 
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn flags_that_a_script_left_empty_or_that_contradict_each_other_change_nothing(pool: PgPool) {
+    put(&pool).await;
+    kill_all(&pool).await;
+    let retry = ["retry", "--as", "dana", "--yes"];
+    for (wrong, field) in [
+        (&["--error", ""][..], "error"),
+        (&["--queue", ""], "queue"),
+        (&["--kind", ""], "kind"),
+        (&["--all", "--queue", "test"], "all"),
+        (&["--since", "1h", "--until", "2h"], "since"),
+        (&["--since", "1h", "--older-than", "2h"], "since"),
+    ] {
+        let refused = run(&pool, &[&retry[..], wrong].concat()).await;
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+        let error: Value = serde_json::from_slice(&refused.stderr).unwrap();
+        assert_eq!(error["field"], field, "{wrong:?}");
+    }
+    let listed = run(&pool, &["list", "--since", "1h", "--until", "2h"]).await;
+    assert_eq!(listed.status.code(), Some(2));
+    let operations = data(&run(&pool, &["ops", "list"]).await);
+    assert_eq!(operations["operations"], serde_json::json!([]));
+}
+
 async fn kill_all(pool: &PgPool) {
     let dead = "UPDATE jobs SET state = 'dead', finished_at = now(), outcome_class = 'timeout',
                        outcome_reason = 'after 3 s' WHERE kind = 'ping'";

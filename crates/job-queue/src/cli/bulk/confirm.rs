@@ -19,7 +19,11 @@ pub(super) fn confirm(
     let count = preview.counts.fitting;
     if asked.verb == BulkVerb::Purge {
         let given = asked.confirm.map(|count| count.to_string());
-        let consequence = format!("{} and their history are deleted for good", preview.told());
+        let whose = if count == 1 { "its" } else { "their" };
+        let consequence = format!(
+            "{} and {whose} history are deleted for good",
+            preview.told()
+        );
         CliError::unless_confirmed(given.as_deref(), &count.to_string(), &consequence)?;
         return Ok(asked.confirm);
     }

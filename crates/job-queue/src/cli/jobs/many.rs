@@ -10,7 +10,7 @@ use super::write;
 use crate::cli::bulk::{self, Asked, EXITS, MANY};
 use crate::cli::queues::must_be_known;
 use crate::cli::{ActionArgs, BulkArgs, FilterArgs};
-use crate::{BulkVerb, JobPrefix};
+use crate::{BulkVerb, JobFilter, JobPrefix};
 
 /// Changes one job or many.
 #[derive(Debug, Subcommand)]
@@ -191,9 +191,16 @@ impl ManyArgs {
         verb: BulkVerb,
         action: &ActionArgs,
     ) -> Result<Asked<'_>, CliError> {
+        let filter = self.filter.filter(connection).await?;
+        if self.all && filter != JobFilter::default() {
+            return Err(
+                CliError::usage("all", "--all and flags that narrow are both given")
+                    .next("leave --all out, or the others"),
+            );
+        }
         Ok(Asked {
             verb,
-            filter: self.filter.filter(connection).await?,
+            filter,
             all: self.all,
             confirm: None,
             bulk: &self.bulk,
