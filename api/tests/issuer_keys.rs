@@ -84,6 +84,17 @@ impl TestApi {
         (status, answer.text().await.expect("text"))
     }
 
+    async fn counts_keys(&self, keys: usize) {
+        let line = format!("\ncarrel_token_keys {keys}\n");
+        let counted = async {
+            while !self.admin("/metrics").await.1.contains(&line) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), counted).await;
+        waited.expect("it is counted");
+    }
+
     async fn becomes_ready(&self) {
         let ready = async {
             while self.admin("/readyz").await.0 != 200 {
@@ -122,6 +133,15 @@ async fn keys_are_waited_for_rotated_and_kept_through_an_outage(pool: PgPool) {
 
     *shown.lock().expect("whole") = document("second");
     api.ask(&token("second")).await.assert_problem(404, known);
+
+    // All keys are taken back: nobody logs in, and no replica leaves the Service for it.
+    *shown.lock().expect("whole") = json!({"keys": []});
+    api.counts_keys(0).await;
+    let revoked = api.ask(&token("second")).await;
+    revoked.assert_problem(401, "login.required");
+    assert_eq!(api.admin("/readyz").await.0, 200);
+    *shown.lock().expect("whole") = document("second");
+    api.counts_keys(1).await;
 
     issuer.stop(false).await;
     // It may be of a key that the issuer made since; nobody can say.
