@@ -108,13 +108,11 @@ export class Tab {
     }, text);
   }
 
-  /** How often `pattern` is in the grid and what scrolled off it, by the page's own search. */
-  async count(pattern) {
+  /** How often `text` is in the grid and what scrolled off it, by the page's own search. */
+  async count(text) {
     await this.page.keyboard.press("Control+Shift+F");
     const box = this.page.getByRole("searchbox", { name: "Find in the terminal" });
-    const regex = this.page.getByRole("button", { name: "Regular expression" });
-    if ((await regex.getAttribute("aria-pressed")) === "false") await regex.click();
-    await box.fill(pattern);
+    await box.fill(text);
     const count = this.page.locator(".find-count", { hasText: /of \d+$/ });
     await count.waitFor({ timeout: SOON_MS });
     const [, found] = /of (\d+)$/.exec(await count.textContent());
