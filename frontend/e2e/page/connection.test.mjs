@@ -122,6 +122,15 @@ it("a computer without network is told so, and goes on by itself when it has one
   await on.close();
 });
 
+it("a terminal that cannot be opened names the reference that staff ask for", async () => {
+  const on = await (await open()).connected();
+  await on.terminal.close(1002);
+  const card = on.page.locator(".card", { hasText: "The terminal could not be opened" });
+  await card.getByText("tell the exam staff the reference 7F3K-22.").waitFor();
+  await expect.poll(() => on.focused(), SOON).toBe("Try again");
+  await on.close();
+});
+
 it("a notice of the server is shown outside the grid", async () => {
   const on = await (await open()).connected();
   on.terminal.notice({ code: "draining", text: "", args: {} });

@@ -21,6 +21,8 @@ interface CardActions {
 export class ConnectionCards {
   readonly #curtain: Curtain;
   readonly #actions: CardActions;
+  /** What a candidate tells the staff about this session. */
+  reference = "";
   #exit: Exit | null = null;
   #retryAt = 0;
   #lostTimer: number | undefined;
@@ -86,7 +88,8 @@ export class ConnectionCards {
   }
 
   #stopped(why: StopReason): void {
-    const card = stoppedCard(why, this.#exit, () => this.#actions.connect());
+    const again = (): void => this.#actions.connect();
+    const card = stoppedCard(why, { exit: this.#exit, reference: this.reference, again });
     this.#curtain.draw(card);
     card.focus();
   }

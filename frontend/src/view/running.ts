@@ -90,6 +90,7 @@ export class RunningView implements View {
     this.#bar.update(facts);
     this.#warnings.update(facts);
     this.#foot.canEnd(facts.document.can_end);
+    this.#cards.reference = facts.document.reference;
     this.#notes.hold(unreachableWords(facts.reachability, facts.document.ends_at !== null));
     if (this.#session === null) return;
     this.#showLink();

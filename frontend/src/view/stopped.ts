@@ -3,15 +3,24 @@ import type { Exit } from "../terminal/frames";
 import { Card } from "./card";
 import { elsewhereCard } from "./elsewhere";
 
-/** The card for a terminal at rest. `again` attaches once more. */
-export function stoppedCard(why: StopReason, exit: Exit | null, again: () => void): Card {
+interface Stopped {
+  /** How the shell ended, if it was told. */
+  readonly exit: Exit | null;
+  /** What staff are told. */
+  readonly reference: string;
+  /** Attaches once more. */
+  readonly again: () => void;
+}
+
+/** The card for a terminal at rest. */
+export function stoppedCard(why: StopReason, { exit, reference, again }: Stopped): Card {
   switch (why) {
     case "superseded":
       return elsewhereCard(again);
     case "shell_exited":
       return new Card({
         title: "Your shell has ended",
-        text: `${exitWords(exit)} Your files are still there, and the exam goes on.`,
+        text: `${exitWords(exit)}Your files are still there, and the exam goes on.`,
         action: { label: "Open a new shell", run: again },
       });
     case "idle":
@@ -35,13 +44,13 @@ export function stoppedCard(why: StopReason, exit: Exit | null, again: () => voi
     case "revoked":
       return new Card({
         title: "The terminal is closed for now",
-        text: "The exam server does not let this page in at the moment. If this stays, tell the exam staff.",
+        text: `The exam server does not let this page in at the moment. If this stays, tell the exam staff the reference ${reference}.`,
         action: { label: "Try again", run: again },
       });
     case "fault":
       return new Card({
         title: "The terminal could not be opened",
-        text: "Your shell is not affected. If trying again does not help, tell the exam staff the reference.",
+        text: `Your shell is not affected. If trying again does not help, tell the exam staff the reference ${reference}.`,
         action: { label: "Try again", run: again },
       });
   }
@@ -50,6 +59,6 @@ export function stoppedCard(why: StopReason, exit: Exit | null, again: () => voi
 function exitWords(exit: Exit | null): string {
   if (exit === null) return "";
   if (exit.signal !== null && exit.signal !== undefined)
-    return `It was ended by signal ${exit.signal}.`;
-  return exit.code === null || exit.code === 0 ? "" : `It ended with status ${exit.code}.`;
+    return `It was ended by signal ${exit.signal}. `;
+  return exit.code === null || exit.code === 0 ? "" : `It ended with status ${exit.code}. `;
 }
