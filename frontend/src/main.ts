@@ -1,6 +1,9 @@
 import "./styles/tokens.css";
 import "./styles/page.css";
+import "./styles/words.css";
+import "./styles/dialogs.css";
 import "./styles/stage.css";
+import "./styles/forced.css";
 import { sessionIdOf, takeToken } from "./api/link";
 import { ExamPage } from "./exam-page";
 import { announce } from "./view/announce";

@@ -56,6 +56,24 @@ it("the cursor stands still where motion is unwanted, also when that is chosen l
   await on.close();
 });
 
+it("where the system forces its colours, what is pressed or selected still shows", async () => {
+  const on = await (await open({ forcedColors: "active" })).connected();
+  expect(await on.page.getAttribute("html", "data-theme")).toBe("contrast");
+  const ground = (part) => part.evaluate((one) => getComputedStyle(one).backgroundColor);
+  const before = await ground(reader(on));
+  await reader(on).click();
+  expect(await pressed(on)).toBe("true");
+  expect(await ground(reader(on))).not.toBe(before);
+  await on.print("to be selected\r\n");
+  const { x, y } = await on.page.locator(".xterm-screen").boundingBox();
+  await on.page.mouse.dblclick(x + 12, y + 8);
+  const selected = on.page.locator(".xterm-selection > div").first();
+  await selected.waitFor({ state: "attached" });
+  const host = on.page.locator(".xterm-scrollable-element").first();
+  expect(await ground(selected)).not.toBe(await ground(host));
+  await on.close();
+});
+
 it("a connection that comes back leaves the focus where the person put it", async () => {
   const on = await (await open()).connected();
   await on.page.keyboard.press("Control+Shift+F");

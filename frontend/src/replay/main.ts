@@ -1,6 +1,8 @@
 import "../styles/tokens.css";
 import "../styles/page.css";
+import "../styles/words.css";
 import "./replay.css";
+import "../styles/forced.css";
 import { takeToken } from "../api/link";
 import { deniedPage } from "../view/denied";
 import { PreferenceStore } from "../view/prefs";

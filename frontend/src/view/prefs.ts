@@ -37,7 +37,7 @@ export function nextFontSize(size: number, direction: 1 | -1): number {
 export class PreferenceStore {
   #preferences: Preferences;
   readonly #dark = window.matchMedia("(prefers-color-scheme: dark)");
-  readonly #contrast = window.matchMedia("(prefers-contrast: more)");
+  readonly #contrast = window.matchMedia("(prefers-contrast: more), (forced-colors: active)");
   readonly #listeners = new Set<() => void>();
 
   constructor() {
