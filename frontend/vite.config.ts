@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * The api serves `index.html` at `/exam/{session_id}`, `replay.html` at `/replay/{session_id}` and
- * everything else below `/assets/`.
+ * The api serves `index.html` at `/exam/{session_id}`, `replay.html` at `/replay/{session_id}`, the
+ * frame within it at `/replay/player` and everything else below `/assets/`.
  * Nothing may be inlined: the page runs under a policy that allows neither inline scripts nor
  * `data:` fonts.
  */
@@ -14,7 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     sourcemap: false,
-    rolldownOptions: { input: ["index.html", "replay.html"] },
+    rolldownOptions: { input: ["index.html", "replay.html", "player.html"] },
   },
   // `e2e/exam.spec.mjs` needs the real processes and is run by the integration tests.
   test: {

@@ -48,6 +48,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     let route = |pattern: &str| web::resource(pattern).wrap(Compress::default());
     config
         .service(route("/exam/{session_id}").get(index))
+        .service(route("/replay/player").get(player))
         .service(route("/replay/{session_id}").get(replay))
         .service(route(r"/assets/{file:[A-Za-z0-9_][A-Za-z0-9._-]*}").get(asset))
         .service(route(r"/{file:[A-Za-z0-9_-]+\.(?:ico|png|svg|txt|webmanifest)}").get(beside));
@@ -64,6 +65,12 @@ async fn index(state: Data<ApiState>, request: HttpRequest) -> Result<HttpRespon
 async fn replay(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
     open(&page.0.join("replay.html"), FRESH, &request).await
+}
+
+/// Answers the document of the frame in which a recording plays.
+async fn player(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let page = state.page.as_ref().ok_or_else(not_built)?;
+    open(&page.0.join("player.html"), FRESH, &request).await
 }
 
 /// Answers a file that the document loads.

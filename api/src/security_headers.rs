@@ -14,11 +14,17 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'none'";
 
-/// The player of recordings compiles its terminal from WebAssembly, in a worker that it makes from a blob,
-/// and reads the former from a data URL. It reaches nothing but this origin.
-const REPLAY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; \
-     style-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'; \
-     img-src 'self' data:; font-src 'self'; connect-src 'self' data:; frame-ancestors 'none'; \
+/// The page around the player fetches the recording with the login, and runs nothing but its own scripts.
+const REPLAY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     font-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; \
+     base-uri 'none'; object-src 'none'; form-action 'none'";
+
+/// The frame that plays. Its player compiles its terminal from WebAssembly, in a worker that it makes from a
+/// blob, and reads the former from a data URL. The sandbox gives the frame an origin of its own: what recorded
+/// bytes may do to the player reaches no login, no storage, no server and not the page around it.
+const PLAYER_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+     worker-src blob:; style-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'; \
+     img-src 'self' data:; font-src 'self'; connect-src data:; frame-ancestors 'self'; \
      base-uri 'none'; object-src 'none'; form-action 'none'";
 
 /// Holds the policies, built once from the configuration.
@@ -53,12 +59,19 @@ pub(crate) fn add(policies: &SecurityPolicies, path: &str, headers: &mut HeaderM
         HeaderValue::from_static(DOCS_POLICY)
     } else if path.starts_with("/v1/") || path == "/openapi.json" {
         HeaderValue::from_static(DATA_POLICY)
+    } else if path == "/replay/player" {
+        HeaderValue::from_static(PLAYER_POLICY)
     } else if path.starts_with("/replay/") {
         HeaderValue::from_static(REPLAY_POLICY)
     } else {
         policies.page.clone()
     };
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if path.starts_with("/assets/") {
+        // The player's frame has no origin to share. They hold no secret, and are sent without a login.
+        let anyone = HeaderValue::from_static("*");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone);
+    }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -93,7 +106,12 @@ mod tests {
 
     #[test]
     fn no_policy_lets_inline_scripts_or_framing_through() {
-        for policy in [&page_policy("http://a"), DATA_POLICY, DOCS_POLICY] {
+        for policy in [
+            &page_policy("http://a"),
+            DATA_POLICY,
+            DOCS_POLICY,
+            REPLAY_POLICY,
+        ] {
             assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
             let scripts = policy
                 .split(';')

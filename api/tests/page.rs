@@ -14,6 +14,7 @@ fn built_page() -> tempfile::TempDir {
     for (name, text) in [
         ("index.html", "<!doctype html><title>Exam</title>"),
         ("replay.html", "<!doctype html><title>Recording</title>"),
+        ("player.html", "<!doctype html><title>Player</title>"),
         ("assets/main-3f9c1a.js", "export {}"),
         ("icon.svg", "<svg/>"),
         ("secret.env", "KEY=1"),
@@ -165,7 +166,7 @@ async fn a_folder_without_a_page_is_named_at_the_start() {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn a_recording_s_page_may_compile_its_player_and_the_exam_s_page_may_not(pool: PgPool) {
+async fn only_a_frame_without_an_origin_may_compile_the_player_of_recordings(pool: PgPool) {
     let folder = built_page();
     let api = TestApi::start_with_page(&pool, Some(folder.path().to_owned())).await;
     let replay = EXAM.replace("/exam/", "/replay/");
@@ -173,9 +174,30 @@ async fn a_recording_s_page_may_compile_its_player_and_the_exam_s_page_may_not(p
     assert_eq!(answer.status, 200);
     assert!(answer.text.contains("<title>Recording</title>"));
     let policy = answer.header("content-security-policy");
+    assert!(policy.contains("frame-src 'self';"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none';"), "{policy}");
+    assert!(!policy.contains("wasm-unsafe-eval"), "{policy}");
+    let player = Answer::of(api.request(Method::GET, "/replay/player")).await;
+    assert_eq!(player.status, 200);
+    assert!(player.text.contains("<title>Player</title>"));
+    let policy = player.header("content-security-policy");
+    assert!(policy.starts_with("sandbox allow-scripts;"), "{policy}");
     assert!(policy.contains("'wasm-unsafe-eval'"), "{policy}");
-    assert!(policy.contains("connect-src 'self' data:;"), "{policy}");
+    assert!(policy.contains("connect-src data:;"), "{policy}");
     let exam = Answer::of(api.request(Method::GET, EXAM)).await;
     let policy = exam.header("content-security-policy");
     assert!(!policy.contains("wasm-unsafe-eval"), "{policy}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_frame_without_an_origin_may_load_the_built_files_and_nothing_else(pool: PgPool) {
+    let folder = built_page();
+    let api = TestApi::start_with_page(&pool, Some(folder.path().to_owned())).await;
+    let asset = Answer::of(api.request(Method::GET, "/assets/main-3f9c1a.js")).await;
+    assert_eq!(asset.status, 200);
+    assert_eq!(asset.header("access-control-allow-origin"), "*");
+    for path in [EXAM, "/v1/page-config", "/replay/player"] {
+        let answer = Answer::of(api.request(Method::GET, path)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
 }

@@ -1,4 +1,6 @@
 // A recording for looking at the replay page: a short exam with everything that can be in one.
+import { Readable } from "node:stream";
+
 const line = (event) => JSON.stringify(event);
 
 export const RECORDING = `${[
@@ -19,3 +21,13 @@ export const RECORDING = `${[
   line([0, "x", "0"]),
   line([0, "m", "detach"]),
 ].join("\n")}\n`;
+
+/** A recording that does not end by itself. */
+export function endless() {
+  const event = `${line([0.01, "o", "x".repeat(64 * 1024)])}\n`;
+  const lines = function* () {
+    yield RECORDING;
+    for (;;) yield event;
+  };
+  return Readable.from(lines());
+}

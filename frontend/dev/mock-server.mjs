@@ -9,10 +9,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { pipeline } from "node:stream";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { statusOf } from "./mock-status.mjs";
-import { RECORDING } from "./mock-recording.mjs";
+import { endless, RECORDING } from "./mock-recording.mjs";
 import { serveTerminal } from "./mock-terminal.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -41,18 +42,34 @@ const policy = (host) =>
     "object-src 'none'",
   ].join("; ");
 
-/** The one of the replay page, whose player compiles WebAssembly. */
+/** The one of the replay page: nothing but its frame plays. */
 const REPLAY_POLICY = [
   "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "frame-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "object-src 'none'",
+  "form-action 'none'",
+].join("; ");
+
+/** The one of the frame, whose player compiles WebAssembly. */
+const PLAYER_POLICY = [
+  "sandbox allow-scripts",
+  "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:",
+  "worker-src blob:",
   "style-src 'self'",
   "style-src-elem 'self' 'unsafe-inline'",
   "style-src-attr 'none'",
   "img-src 'self' data:",
   "font-src 'self'",
-  "connect-src 'self' data:",
-  "frame-ancestors 'none'",
+  "connect-src data:",
+  "frame-ancestors 'self'",
   "base-uri 'none'",
   "object-src 'none'",
   "form-action 'none'",
@@ -105,6 +122,13 @@ function tell(id, document) {
   }
 }
 
+function recording(response, scenario) {
+  if (scenario !== "recorded" && scenario !== "endless") return notAvailable(response);
+  response.writeHead(200, { "content-type": "application/octet-stream" });
+  if (scenario === "recorded") return response.end(RECORDING);
+  pipeline(endless(), response, () => undefined);
+}
+
 function api(request, response, path) {
   const scenario = scenarioOf(request);
   if (path === "/v1/login") return login(request, response);
@@ -119,26 +143,31 @@ function api(request, response, path) {
     tell(id, documentOf(id, scenario));
     return json(response, 202, {});
   }
-  if (rest.startsWith("/recording/")) {
-    if (scenario !== "recorded") return notAvailable(response);
-    response.writeHead(200, { "content-type": "application/octet-stream" });
-    return response.end(RECORDING);
-  }
+  if (rest.startsWith("/recording/")) return recording(response, scenario);
   const count = (reads.get(id) ?? 0) + 1;
   reads.set(id, count);
   if (scenario === "unreachable" && count > 1) return request.socket.destroy();
   return json(response, 200, documentOf(id, scenario));
 }
 
+function documentAt(path, host) {
+  if (path === "/replay/player") return ["/player.html", PLAYER_POLICY];
+  if (path.startsWith("/replay/")) return ["/replay.html", REPLAY_POLICY];
+  return ["/index.html", policy(host)];
+}
+
 async function file(request, response, path) {
-  const isReplay = path.startsWith("/replay/");
-  const document = isReplay ? "/replay.html" : "/index.html";
-  const name = path.startsWith("/assets/") ? normalize(path) : document;
+  const [document, contentPolicy] = documentAt(path, request.headers.host);
+  const isAsset = path.startsWith("/assets/");
+  const name = isAsset ? normalize(path) : document;
   try {
     const content = await readFile(join(DIST, name));
     response.writeHead(200, {
       "content-type": TYPES[extname(name)] ?? "application/octet-stream",
-      "content-security-policy": isReplay ? REPLAY_POLICY : policy(request.headers.host),
+      "content-security-policy": contentPolicy,
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-resource-policy": "same-origin",
+      ...(isAsset && { "access-control-allow-origin": "*" }),
     });
     response.end(content);
   } catch {

@@ -35,6 +35,7 @@ const SCENARIOS = [
   "failed-candidate",
   "denied",
   "recorded",
+  "endless",
 ];
 const FLAGS = [
   "--no-sandbox",
@@ -97,7 +98,7 @@ async function draw(browser, address, scenario, theme, [size, [width, height]]) 
   });
   page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
   const id = `0198a000-0000-7000-8000-${String(serial).padStart(12, "0")}`;
-  const path = scenario === "recorded" ? "replay" : "exam";
+  const path = ["recorded", "endless"].includes(scenario) ? "replay" : "exam";
   await page.goto(`${address}/${path}/${id}#token=${scenario}`);
   await page.waitForTimeout(PATIENCE[scenario] ?? 1000);
   await ACTS[scenario]?.(page);
@@ -122,7 +123,7 @@ function pictures() {
   );
   return all.filter(([scenario, theme, [size]]) => {
     const rare = theme === "contrast" || size === "wide";
-    return !rare || ["running", "search", "initializing", "lost"].includes(scenario);
+    return !rare || ["running", "search", "initializing", "lost", "recorded"].includes(scenario);
   });
 }
 

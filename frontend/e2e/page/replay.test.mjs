@@ -16,9 +16,50 @@ it("plays a recording under its own policy and says what is missing", async () =
   expect(moments.at(-1)).toBe("0:53terminal left");
   await page.getByRole("button", { name: /2048 bytes/ }).click();
   await expect
-    .poll(() => page.textContent(".ap-player"), SOON)
+    .poll(() => page.frameLocator("iframe").locator(".ap-player").textContent(), SOON)
     .toMatch(/candidate@exam.*task\.txt/s);
   expect(await page.title()).toBe("Recording");
+  await replay.close();
+});
+
+it("plays in a frame that has no origin, no login and no way to the page or the server", async () => {
+  const replay = await open({ scenario: "recorded", path: "replay" });
+  const { page } = replay;
+  await page.frameLocator("iframe").locator(".ap-player").waitFor();
+  const [, frame] = page.frames();
+  const reaches = (what) =>
+    frame.evaluate(async (what) => {
+      const ways = {
+        origin: () => window.origin,
+        cookies: () => document.cookie,
+        storage: () => localStorage.length,
+        page: () => window.parent.document.title,
+        server: () => fetch("/v1/page-config", { credentials: "include" }).then(() => "answered"),
+      };
+      try {
+        return await ways[what]();
+      } catch {
+        return "refused";
+      }
+    }, what);
+  expect(await reaches("origin")).toBe("null");
+  for (const what of ["cookies", "storage", "page", "server"]) {
+    expect(await reaches(what), what).toBe("refused");
+  }
+  // The policy's own word on what the frame just tried.
+  replay.faults.length = 0;
+  await replay.close();
+});
+
+it("takes no more of a recording than a page holds, and says how to have it", async () => {
+  const replay = await open({ scenario: "endless", path: "replay" });
+  await replay.page
+    .getByRole("heading", { name: "This recording is too long for a page" })
+    .waitFor();
+  const lead = await replay.page.textContent(".lead");
+  expect(lead).toContain("It holds more than 32 MiB.");
+  expect(lead).toContain(`carrel recordings export --session-id ${replay.id} --to <file>`);
+  expect(await replay.page.locator(".replay-downloads a").count()).toBe(3);
   await replay.close();
 });
 

@@ -48,7 +48,11 @@ async function open({ browser, mock }, how) {
   const faults = await watch(context);
   const page = await context.newPage();
   await page.addInitScript(
-    ([key, saved]) => localStorage.getItem(key) ?? localStorage.setItem(key, saved),
+    // The frame that plays recordings has no storage.
+    ([key, saved]) => {
+      if (window === window.top && localStorage.getItem(key) === null)
+        localStorage.setItem(key, saved);
+    },
     [PREFERENCES, JSON.stringify(choices)],
   );
   await page.addInitScript(rememberWhatIsSaid);

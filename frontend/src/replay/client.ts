@@ -1,4 +1,5 @@
 import { problemOf, Unreachable } from "../api/problem";
+import { boundedText } from "./bounded";
 
 /** How long a recording of hours may take on a slow network. */
 const FETCH_TIMEOUT_MS = 120_000;
@@ -17,10 +18,13 @@ export function recordingPath(sessionId: string, format: string): string {
   return `/v1/sessions/${sessionId}/recording/${format}`;
 }
 
-/** Fetches what a session's terminal showed, as asciicast v3. */
+/**
+ * Fetches what a session's terminal showed, as asciicast v3. Throws `TooLong` for more than a page
+ * can hold.
+ */
 export async function recordingOf(sessionId: string): Promise<string> {
   const answer = await send(recordingPath(sessionId, "asciicast-v3"), { cache: "no-store" });
-  return answer.text();
+  return boundedText(answer);
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {

@@ -1,17 +1,12 @@
-import "asciinema-player/dist/bundle/asciinema-player.css";
-import { create, type Player } from "asciinema-player";
 import { Problem } from "../api/problem";
 import { announce } from "../view/announce";
 import { deniedPage } from "../view/denied";
 import { button, el } from "../view/dom";
-import { type CastMoment, type CastOutline, clockOf, outlineOf } from "./cast";
-import { login, recordingOf, recordingPath } from "./client";
-
-const DOWNLOADS = [
-  ["asciicast-v3", "For a player (asciicast v3)", "v3.cast"],
-  ["asciicast-v2", "For an older player (asciicast v2)", "v2.cast"],
-  ["raw", "The exact bytes", "raw"],
-] as const;
+import { MOST_MIB, TooLong } from "./bounded";
+import { type CastOutline, clockOf, outlineOf } from "./cast";
+import { login, recordingOf } from "./client";
+import { downloadsOf, momentsOf } from "./parts";
+import { PlayerFrame } from "./player-frame";
 
 /** The page that replays what one session's terminal showed, for those who watch over exams. */
 export class ReplayPage {
@@ -44,75 +39,55 @@ export class ReplayPage {
 
   #show(cast: string): void {
     const outline = outlineOf(cast);
-    const screen = el("div", { class: "replay-screen" });
-    const moments = el("ol", { class: "replay-list replay-moments" });
+    const markers = outline.moments.map(({ seconds, label }): [number, string] => [seconds, label]);
+    const player = new PlayerFrame(cast, markers);
+    const beside = el(
+      "div",
+      {},
+      el("h2", {}, "Moments"),
+      momentsOf(outline, player),
+      el("h2", {}, "Take it along"),
+      downloadsOf(this.#sessionId),
+    );
     this.#place.replaceChildren(
       el(
         "main",
         { class: "replay" },
         el("h1", { tabIndex: -1 }, "Recording"),
         el("p", { class: "lead" }, `Session ${this.#sessionId}. ${summaryOf(outline)}`),
-        el(
-          "div",
-          { class: "replay-parts" },
-          screen,
-          el(
-            "div",
-            {},
-            el("h2", {}, "Moments"),
-            moments,
-            el("h2", {}, "Take it along"),
-            this.#downloads(),
-          ),
-        ),
+        el("div", { class: "replay-parts" }, player.root, beside),
       ),
     );
-    const markers = outline.moments.map(({ seconds, label }): [number, string] => [seconds, label]);
-    // What is forged in a title or an attribute of the text stays text: the player runs none of it.
-    const player = create({ data: cast }, screen, { fit: "both", markers });
-    moments.append(...outline.moments.map((moment) => momentOf(moment, player, screen)));
     announce("The recording is here.");
-  }
-
-  #downloads(): HTMLElement {
-    const links = DOWNLOADS.map(([format, label, ending]) =>
-      el(
-        "li",
-        {},
-        el(
-          "a",
-          {
-            attributes: {
-              href: recordingPath(this.#sessionId, format),
-              download: `${this.#sessionId}.${ending}`,
-            },
-          },
-          label,
-        ),
-      ),
-    );
-    return el("ul", { class: "replay-list replay-downloads" }, ...links);
   }
 
   #failed(failure: unknown): HTMLElement {
     if (failure instanceof Problem && failure.isDenial) return deniedPage();
-    announce("The recording could not be fetched.");
-    return el(
-      "main",
-      { class: "centre" },
-      el(
-        "div",
-        { class: "column" },
-        el("h1", { tabIndex: -1 }, "The recording could not be fetched"),
-        el(
-          "p",
-          { class: "lead" },
-          "The exam server did not answer, or the answer broke off. `carrel recordings verify` says whether the recording is whole.",
-        ),
-        button("primary", "Try again", () => void this.#open()),
-        this.#downloads(),
-      ),
-    );
+    if (failure instanceof TooLong) {
+      const command = `carrel recordings export --session-id ${this.#sessionId} --to <file>`;
+      return this.#column("This recording is too long for a page", [
+        `It holds more than ${MOST_MIB} MiB. Take it along and play it with asciinema, or have it written by `,
+        el("code", {}, command),
+        ".",
+      ]);
+    }
+    const words = [
+      "The exam server did not answer, or the answer broke off. ",
+      el("code", {}, `carrel recordings verify --session-id ${this.#sessionId}`),
+      " says whether the recording is whole.",
+    ];
+    const again = button("primary", "Try again", () => void this.#open());
+    return this.#column("The recording could not be fetched", words, again);
+  }
+
+  /** Why there is nothing to see, what can be done, and the files all the same. */
+  #column(title: string, lead: (string | Node)[], action: HTMLElement | null = null): HTMLElement {
+    announce(title);
+    const heading = el("h1", { tabIndex: -1 }, title);
+    const words = el("p", { class: "lead" }, ...lead);
+    const downloads = downloadsOf(this.#sessionId);
+    const column = el("div", { class: "column" }, heading, words, action, downloads);
+    return el("main", { class: "centre" }, column);
   }
 }
 
@@ -122,16 +97,4 @@ function summaryOf(outline: CastOutline): string {
   return outline.missingBytes === 0
     ? `${whole} No gap is on record so far.`
     : `${whole} ${outline.missingBytes} bytes are not on record; the moments below say where.`;
-}
-
-function momentOf(moment: CastMoment, player: Player, screen: HTMLElement): HTMLElement {
-  const go = button("replay-moment", "", () => {
-    void player.seek(moment.seconds);
-    screen.scrollIntoView({ block: "nearest" });
-  });
-  go.append(
-    el("span", { class: "replay-time" }, clockOf(moment.seconds)),
-    el("span", {}, moment.label),
-  );
-  return el("li", moment.isGap ? { class: "replay-gap" } : {}, go);
 }
