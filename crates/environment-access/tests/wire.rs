@@ -432,6 +432,22 @@ fn close_codes_are_distinct_and_never_reserved() {
     assert_eq!(CloseCode::from_number(1006), None);
 }
 
+#[test]
+fn a_close_that_is_worth_a_pause_says_how_long_in_the_way_the_page_reads() {
+    let paused = CloseCode::ALL.into_iter().filter_map(|code| {
+        let reason = code.reason();
+        let pause = reason.strip_prefix(code.as_str())?.to_owned();
+        (!pause.is_empty()).then_some((code.number(), pause))
+    });
+    let expected = [
+        (1011, " retry_after=1"),
+        (1012, " retry_after=1"),
+        (1013, " retry_after=2"),
+    ];
+    let expected = expected.map(|(number, pause)| (number, pause.to_owned()));
+    assert_eq!(paused.collect::<Vec<_>>(), expected);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic_and_writing_them_back_is_stable(

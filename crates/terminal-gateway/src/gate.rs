@@ -133,7 +133,7 @@ mod tests {
             async move { gate.wait_shut().await }
         });
         tokio::task::yield_now().await;
-        gate.shut(CloseCode::Revoked);
-        assert_eq!(waiting.await.unwrap(), CloseCode::Revoked);
+        gate.shut(CloseCode::Superseded);
+        assert_eq!(waiting.await.unwrap(), CloseCode::Superseded);
     }
 }

@@ -138,6 +138,8 @@ describe("closes", () => {
     expect(seconds.state).toMatchObject({ delayMs: 12_000 });
     const millis = run([closed(1013, "retry_after_ms=1500")], HALF, attached());
     expect(millis.state).toMatchObject({ delayMs: 1500 });
+    const spread = run([closed(1012, "restart retry_after=1")], 0.5, attached());
+    expect(spread.state).toMatchObject({ delayMs: 3500 });
   });
 
   it("drop unsent input when another tab took over: it has typed since", () => {

@@ -149,7 +149,7 @@ function react(reaction: Reaction, tries: Tries, retryMs: number | null, random:
       if (reaction.atMost !== undefined && tries.sameCode > reaction.atMost) return rest("fault");
       return wait(tries, Math.max(retryMs ?? 0, backoffMs(tries.attempt, random)));
     case "spread":
-      return wait(tries, Math.round(reaction.overMs * random));
+      return wait(tries, (retryMs ?? 0) + Math.round(reaction.overMs * random));
     case "at_once":
       return tries.sameCode > 1
         ? wait(tries, backoffMs(tries.attempt, random))

@@ -45,13 +45,10 @@ impl ChargedTo {
             | CloseCode::NotAvailable
             | CloseCode::HelloLate
             | CloseCode::SessionEnded
-            | CloseCode::Revoked
             | CloseCode::LoginExpired
             // A page says itself where it resumes from.
             | CloseCode::CannotResume
-            | CloseCode::Idle
-            | CloseCode::SlowConsumer
-            | CloseCode::RateLimited => Some(Self::Candidate),
+            | CloseCode::SlowConsumer => Some(Self::Candidate),
         }
     }
 }

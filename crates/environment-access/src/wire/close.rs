@@ -1,5 +1,7 @@
 //! Close codes: what they mean and what a client does about them.
 
+use std::time::Duration;
+
 /// Why the server closes a terminal's WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseCode {
@@ -29,18 +31,12 @@ pub enum CloseCode {
     Superseded,
     /// 4010: the session ended.
     SessionEnded,
-    /// 4011: access was revoked.
-    Revoked,
     /// 4012: the login expired.
     LoginExpired,
     /// 4013: the place to resume from is of another shell's life.
     CannotResume,
-    /// 4020: no input for as long as the exam allows.
-    Idle,
     /// 4021: output was not acknowledged.
     SlowConsumer,
-    /// 4029: too many attaches.
-    RateLimited,
     /// 4030: the environment is not ready to be attached to.
     EnvironmentNotReady,
     /// 4031: the environment is gone.
@@ -66,25 +62,19 @@ pub enum Advice {
     Stop,
     /// Stop and offer to take over again.
     OfferTakeover,
-    /// Stop; the session's page says more.
-    StopAndPoll,
     /// Log in again, then resume.
     LogIn,
     /// Reconnect without resuming.
     FreshHello,
-    /// Reconnect when the person does something.
-    OnUserAction,
     /// Resume at once.
     ResumeNow,
-    /// Reconnect after the pause named in the reason.
-    RetryAfter,
     /// Reconnect with growing pauses, at most five times.
     BackOffFive,
 }
 
 impl CloseCode {
     /// Every code, ascending by number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 19] = [
         Self::ShellExited,
         Self::GoingAway,
         Self::Protocol,
@@ -98,12 +88,9 @@ impl CloseCode {
         Self::HelloLate,
         Self::Superseded,
         Self::SessionEnded,
-        Self::Revoked,
         Self::LoginExpired,
         Self::CannotResume,
-        Self::Idle,
         Self::SlowConsumer,
-        Self::RateLimited,
         Self::EnvironmentNotReady,
         Self::EnvironmentGone,
         Self::ExecFailed,
@@ -125,12 +112,9 @@ impl CloseCode {
             Self::HelloLate => 4008,
             Self::Superseded => 4009,
             Self::SessionEnded => 4010,
-            Self::Revoked => 4011,
             Self::LoginExpired => 4012,
             Self::CannotResume => 4013,
-            Self::Idle => 4020,
             Self::SlowConsumer => 4021,
-            Self::RateLimited => 4029,
             Self::EnvironmentNotReady => 4030,
             Self::EnvironmentGone => 4031,
             Self::ExecFailed => 4032,
@@ -158,15 +142,30 @@ impl CloseCode {
             Self::HelloLate => "hello_late",
             Self::Superseded => "superseded",
             Self::SessionEnded => "session_ended",
-            Self::Revoked => "revoked",
             Self::LoginExpired => "login_expired",
             Self::CannotResume => "cannot_resume",
-            Self::Idle => "idle",
             Self::SlowConsumer => "slow_consumer",
-            Self::RateLimited => "rate_limited",
             Self::EnvironmentNotReady => "environment_not_ready",
             Self::EnvironmentGone => "environment_gone",
             Self::ExecFailed => "exec_failed",
+        }
+    }
+
+    /// How long a client waits at least before it reconnects, where that is known here.
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Internal | Self::Restart => Some(Duration::from_secs(1)),
+            // As the HTTP routes answer when they are full.
+            Self::Overloaded => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+    }
+
+    /// The reason in the Close frame: its word and, where it has one, its pause in seconds.
+    pub fn reason(self) -> String {
+        match self.retry_after() {
+            Some(pause) => format!("{} retry_after={}", self.as_str(), pause.as_secs()),
+            None => self.as_str().to_owned(),
         }
     }
 
@@ -182,12 +181,9 @@ impl CloseCode {
             Self::Ticket => Advice::NewTicketOnce,
             Self::NotAvailable | Self::SessionEnded | Self::EnvironmentGone => Advice::Stop,
             Self::Superseded => Advice::OfferTakeover,
-            Self::Revoked => Advice::StopAndPoll,
             Self::LoginExpired => Advice::LogIn,
             Self::CannotResume => Advice::FreshHello,
-            Self::Idle => Advice::OnUserAction,
             Self::SlowConsumer => Advice::ResumeNow,
-            Self::RateLimited => Advice::RetryAfter,
             Self::ExecFailed => Advice::BackOffFive,
         }
     }
@@ -204,12 +200,9 @@ impl Advice {
             Self::NewTicketOnce => "new_ticket_once",
             Self::Stop => "stop",
             Self::OfferTakeover => "offer_takeover",
-            Self::StopAndPoll => "stop_and_poll",
             Self::LogIn => "log_in",
             Self::FreshHello => "fresh_hello",
-            Self::OnUserAction => "on_user_action",
             Self::ResumeNow => "resume_now",
-            Self::RetryAfter => "retry_after",
             Self::BackOffFive => "back_off_five",
         }
     }

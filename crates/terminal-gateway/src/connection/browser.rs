@@ -82,10 +82,7 @@ impl Browser {
 
 /// Whether nothing may reach the client after a moment, whatever its network does.
 const fn is_final(code: CloseCode) -> bool {
-    matches!(
-        code,
-        CloseCode::SessionEnded | CloseCode::Revoked | CloseCode::LoginExpired
-    )
+    matches!(code, CloseCode::SessionEnded | CloseCode::LoginExpired)
 }
 
 async fn say_goodbye(mut session: Session, code: CloseCode) {
@@ -103,7 +100,7 @@ async fn say_goodbye(mut session: Session, code: CloseCode) {
     }
     let reason = CloseReason {
         code: code.number().into(),
-        description: Some(code.as_str().to_owned()),
+        description: Some(code.reason()),
     };
     session.close(Some(reason)).await.ok();
 }
