@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::GatewayState;
 
-/// How often all terminals are read.
-const POLL_EVERY: Duration = Duration::from_secs(2);
+/// How often all terminals are read, where nobody wants it otherwise.
+pub(crate) const POLL_EVERY: Duration = Duration::from_secs(2);
 /// How often the database is told that this process and its attaches live.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// A read that takes longer has failed.
@@ -55,7 +55,7 @@ enum Hint {
 }
 
 async fn watch_over(state: &GatewayState, mut hinted: mpsc::Receiver<Hint>) {
-    let mut poll = interval(POLL_EVERY);
+    let mut poll = interval(state.poll_every);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut doubt = Doubt::new(state.frozen.clone());
     loop {

@@ -12,6 +12,7 @@ use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
 
 use crate::args::GatewayArgs;
+use crate::authority::POLL_EVERY;
 use crate::spool::RecordingSpool;
 
 /// What the database calls its connections.
@@ -42,6 +43,8 @@ pub struct GatewayConfig {
     pub max_terminals: usize,
     /// Threads that serve them; `None` for one a processor.
     pub workers: Option<usize>,
+    /// How often what the database says of all terminals is read, whatever is heard meanwhile.
+    pub poll_every: Duration,
 }
 
 /// Reports settings that do not fit together or cannot be used.
@@ -84,6 +87,7 @@ impl GatewayConfig {
             recording: args.recording.spool(),
             max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),
             workers: args.workers.map(usize::from),
+            poll_every: POLL_EVERY,
         })
     }
 }

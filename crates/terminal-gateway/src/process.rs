@@ -1,5 +1,8 @@
 //! The process: what it opens, runs and closes.
 
+mod ending;
+mod parts;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +11,25 @@ use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use environment_access::{KeyError, TokenVerifier};
-use execution_environment::{Purpose, RuntimeHealth};
+use execution_environment::RuntimeHealth;
 use job_queue::Waker;
 use session_identity::TerminalProcessId;
 use session_recording::{Recorder, StartError};
-use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle, Readiness};
+use telemetry::{AdminError, AdminServer, MetricsHandle};
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::ending::{drain, keep_recordings, stop_signal};
+use self::parts::{serve_admin, watch_runtime};
 use crate::config::GatewayConfig;
 use crate::evidence::EvidenceWriter;
 use crate::registry::Registry;
 use crate::socket::keep_duplicate;
-use crate::spool::show_health;
 use crate::state::GatewayState;
 use crate::waiting::WaitingRoom;
-use crate::{authority, open_files, readiness, routes};
+use crate::{authority, open_files, routes};
 
 /// A client that sends no head holds a socket and nothing else; it may do so this long.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -37,12 +41,8 @@ const WAITING_PER_WORKER: usize = 64;
 /// Execs that may be starting at once: after a lost runtime or a restart everybody comes back, and
 /// each costs whoever starts it far more than a running one.
 const STARTING: usize = 32;
-/// How long a drain waits for the terminals, which leave within 5 s…
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-/// …and how long the server then waits for what is still under way, in seconds.
+/// How long the server waits, after a drain, for what is still under way, in seconds.
 const SHUTDOWN_SECONDS: u64 = 5;
-/// How long the last recordings may take to reach the database.
-const SHIP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Reports why the process could not start.
 #[derive(Debug, Error)]
@@ -196,48 +196,6 @@ impl Gateway {
     }
 }
 
-/// Refuses new attaches and waits, for a while, until the terminals have left.
-async fn drain(state: &GatewayState) {
-    state.draining.cancel();
-    let empty = async {
-        while !state.registry.is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    if tokio::time::timeout(DRAIN_WITHIN, empty).await.is_err() {
-        tracing::warn!("some terminals did not leave in time; they are cut");
-    }
-}
-
-/// Nothing is attached any more: what the spool holds goes to the database, or waits for the next process.
-async fn keep_recordings(state: &GatewayState) {
-    let Some(recorder) = &state.recorder else {
-        return;
-    };
-    let left = recorder.drain(SHIP_WITHIN).await.spooled_bytes;
-    if left > 0 {
-        tracing::warn!(
-            bytes = left,
-            "recordings stay in the spool for the next process on it"
-        );
-    }
-}
-
-/// Begins to listen for the signals before the process says that it serves.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-        }
-    })
-}
-
 fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildError> {
     let process_id = TerminalProcessId::generate();
     let recorder = match config.recording {
@@ -262,6 +220,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
         places: Arc::new(Semaphore::new(config.max_terminals)),
         starts: Arc::new(Semaphore::new(STARTING)),
         waiting: Arc::new(WaitingRoom::new(WAITING_PER_WORKER * workers)),
+        poll_every: config.poll_every,
         frozen: watch::channel(false).0,
         draining: CancellationToken::new(),
     })
@@ -288,41 +247,4 @@ fn serve(
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// An outage of the runtime ends nothing here: probes say it, and attaches are tried again.
-async fn watch_runtime(state: Arc<GatewayState>, stopped: CancellationToken) {
-    // Which exams can be run is for whoever creates environments.
-    let none = async || Vec::new();
-    let watch = state.health.watch(&*state.runtime, Purpose::Attach, none);
-    stopped.run_until_cancelled(watch).await;
-}
-
-/// Sets the gauges that are read off the process's parts.
-fn show(state: &GatewayState) {
-    state.verifier.show_key_freshness();
-    if let Some(recorder) = &state.recorder {
-        show_health(recorder);
-    }
-}
-
-async fn serve_admin(
-    admin: AdminServer,
-    metrics: MetricsHandle,
-    state: Arc<GatewayState>,
-    stopped: CancellationToken,
-) {
-    let scraped = Arc::clone(&state);
-    let refresh = move || -> BoxFuture<()> {
-        let state = Arc::clone(&scraped);
-        Box::pin(async move { show(&state) })
-    };
-    let ready = move || -> BoxFuture<Readiness> {
-        let state = state.clone();
-        Box::pin(async move { readiness::check(&state).await })
-    };
-    admin
-        .before_scrape(refresh)
-        .run(metrics, ready, stopped.cancelled())
-        .await;
 }

@@ -1,6 +1,7 @@
 //! What every part of the process shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use environment_access::{Origins, TokenVerifier};
 use execution_environment::{EnvironmentRuntime, RuntimeHealth};
@@ -46,6 +47,8 @@ pub(crate) struct GatewayState {
     pub(crate) starts: Arc<Semaphore>,
     /// Sockets that have not said HELLO yet.
     pub(crate) waiting: Arc<WaitingRoom>,
+    /// How often what the database says of all terminals is read.
+    pub(crate) poll_every: Duration,
     /// Whether typed bytes have to wait because the database has been silent for long.
     pub(crate) frozen: watch::Sender<bool>,
     /// Cancelled when the process is about to stop: no new attaches.

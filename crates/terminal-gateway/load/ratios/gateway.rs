@@ -4,17 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use environment_access::{Origins, TokenConfig};
-use execution_environment::{
-    AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
-    ExamDefinition, IsolationReport, Listed, Observation, RuntimeError, RuntimeKind, RuntimeName,
-    RuntimeUid,
-};
-use failure_classification::Signal;
-use serde_json::Value;
-use session_identity::InstallId;
+use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
 use sqlx::postgres::PgPoolOptions;
 use telemetry::MetricsHandle;
 use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
@@ -24,6 +18,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
+use crate::door::{Door, OnlyAttaches, not_there};
 use crate::keeper::{Shells, TestKeeper};
 use crate::rows::{ORIGIN, SECRET, insert_running_of, runtime_name};
 use crate::seat::Seat;
@@ -121,11 +116,12 @@ pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
         pool,
         tokens: TokenConfig::development(SECRET.into()),
         origins: Origins::new([ORIGIN.parse().unwrap()]),
-        runtime: Arc::new(TcpRuntime(keeper)),
+        runtime: Arc::new(OnlyAttaches(TcpDoor(keeper))),
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         max_terminals: 2000,
         workers: Some(1),
+        poll_every: Duration::from_secs(2),
     };
     let metrics = MetricsHandle::install().unwrap();
     let gateway = Gateway::build(config, metrics).await.unwrap();
@@ -142,59 +138,13 @@ pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
 
 /// Leads to the exec server.
 #[derive(Debug)]
-struct TcpRuntime(SocketAddr);
+struct TcpDoor(SocketAddr);
 
 #[async_trait]
-impl EnvironmentRuntime for TcpRuntime {
-    fn kind(&self) -> RuntimeKind {
-        RuntimeKind::Engine
-    }
-
-    async fn create(&self, _: &EnvironmentSpec) -> Result<Created, RuntimeError> {
-        Err(unexpected("create"))
-    }
-
-    async fn observe(&self, _: &RuntimeName) -> Result<Observation, RuntimeError> {
-        Err(unexpected("observe"))
-    }
-
-    async fn verify(
-        &self,
-        _: &RuntimeName,
-        _: &RuntimeUid,
-        _: &ExamDefinition,
-    ) -> Result<IsolationReport, RuntimeError> {
-        Err(unexpected("verify"))
-    }
-
-    async fn snapshot(&self, _: &RuntimeName, _: &RuntimeUid) -> Result<Value, RuntimeError> {
-        Err(unexpected("snapshot"))
-    }
-
-    async fn log(&self, _: &RuntimeName, _: &RuntimeUid, _: u32) -> Result<String, RuntimeError> {
-        Err(unexpected("log"))
-    }
-
-    async fn destroy(
-        &self,
-        _: &RuntimeName,
-        _: Option<&RuntimeUid>,
-    ) -> Result<Destroyed, RuntimeError> {
-        Err(unexpected("destroy"))
-    }
-
-    async fn list(&self, _: InstallId) -> Result<Vec<Listed>, RuntimeError> {
-        Err(unexpected("list"))
-    }
-
-    async fn attach(
-        &self,
-        name: &RuntimeName,
-        _: &RuntimeUid,
-        _: &AttachRequest,
-    ) -> Result<AttachStreams, RuntimeError> {
+impl Door for TcpDoor {
+    async fn open(&self, name: &RuntimeName) -> Result<AttachStreams, RuntimeError> {
         let stream = connect(self.0, name.as_str()).await;
-        let (reader, writer) = stream.map_err(|_| unexpected("attach"))?.into_split();
+        let (reader, writer) = stream.map_err(|_| not_there("attach"))?.into_split();
         Ok(AttachStreams {
             reader: Box::new(reader),
             writer: Box::new(writer),
@@ -208,9 +158,4 @@ pub(crate) async fn connect(keeper: SocketAddr, name: &str) -> std::io::Result<T
     stream.set_nodelay(true)?;
     stream.write_all(format!("{name}\n").as_bytes()).await?;
     Ok(stream)
-}
-
-fn unexpected(operation: &'static str) -> RuntimeError {
-    let message = "the exec server does not do that".to_owned();
-    RuntimeError::new(operation, Signal::ExecTargetMissing { message })
 }

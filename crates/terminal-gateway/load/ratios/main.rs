@@ -22,6 +22,8 @@ mod speed;
 #[path = "../../tests/attach/browser.rs"]
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod browser;
+#[path = "../../tests/attach/door.rs"]
+mod door;
 #[path = "../../tests/attach/raw.rs"]
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod raw;

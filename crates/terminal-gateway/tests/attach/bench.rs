@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use environment_access::{Origins, TokenConfig};
 use secrecy::SecretString;
@@ -12,7 +13,8 @@ use telemetry::MetricsHandle;
 use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
 use tokio_util::sync::CancellationToken;
 
-use crate::keeper::{TestKeeper, TestRuntime};
+use crate::door::OnlyAttaches;
+use crate::keeper::{KeeperDoor, TestKeeper};
 use crate::rows::{ORIGIN, SECRET, insert_running, insert_running_of, runtime_name, token};
 use crate::seat::Seat;
 
@@ -66,13 +68,22 @@ impl Bench {
 
     /// Ends the gateway, and starts another one that has so few places.
     pub(crate) async fn restart_with_places(&mut self, places: usize) {
+        self.restart_with(|config| config.max_terminals = places)
+            .await;
+    }
+
+    /// Ends the gateway, and starts another one that learns of ends by being told and in no other way.
+    pub(crate) async fn restart_without_polls(&mut self) {
+        self.restart_with(|config| config.poll_every = Duration::from_hours(24))
+            .await;
+    }
+
+    async fn restart_with(&mut self, change: impl FnOnce(&mut GatewayConfig)) {
         self.stop.cancel();
         (&mut self.ended).await.unwrap();
         let tokens = TokenConfig::development(SecretString::from(SECRET));
-        let config = GatewayConfig {
-            max_terminals: places,
-            ..config(&self.pool, &self.keeper, tokens)
-        };
+        let mut config = config(&self.pool, &self.keeper, tokens);
+        change(&mut config);
         (self.seat.address, self.stop, self.ended) = run_gateway(config).await;
     }
 
@@ -169,11 +180,12 @@ fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayCon
         listening: apart(pool),
         tokens,
         origins: Origins::new([ORIGIN, OTHER_ORIGIN].map(|origin| origin.parse().unwrap())),
-        runtime: Arc::new(TestRuntime(keeper.clone())),
+        runtime: Arc::new(OnlyAttaches(KeeperDoor(keeper.clone()))),
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         max_terminals: MOST,
         workers: Some(1),
+        poll_every: Duration::from_secs(2),
         recording: None,
     }
 }

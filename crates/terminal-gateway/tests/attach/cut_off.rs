@@ -131,6 +131,37 @@ async fn with_every_notification_lost_the_poll_closes_it_all_the_same(pool: PgPo
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn with_no_poll_and_no_deadline_near_a_notification_closes_it_all_the_same(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench.restart_without_polls().await;
+    // Once it listens everything is read, for what was said before; there is nothing yet.
+    listens(&bench.pool).await;
+    let (mut browser, welcome) = Browser::attach(&bench, None).await;
+    assert_eq!(welcome.remaining_ms, None, "no end is known");
+    browser.type_at(0, b"abc").await;
+    browser.output(0, 3).await;
+    bench.end_session().await;
+    assert_eq!(browser.closed().await, 4010);
+}
+
+/// Waits until somebody listens.
+async fn listens(pool: &PgPool) {
+    let listener = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                    AND state = 'idle' AND query LIKE 'LISTEN%'";
+    let listening = async {
+        while sqlx::raw_sql(listener)
+            .fetch_optional(pool)
+            .await
+            .unwrap()
+            .is_none()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listening).await.unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn with_the_database_silent_the_known_deadline_holds(pool: PgPool) {
     let bench = Bench::start(pool).await;
     set_end(&bench.pool, bench.session_id, 8.0).await;

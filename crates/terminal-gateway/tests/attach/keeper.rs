@@ -8,16 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use carrel_keeper::frames::{Exit, Open, Opened, Superseded, WINDOW};
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
-use execution_environment::{
-    AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
-    ExamDefinition, IsolationReport, Listed, Observation, RuntimeError, RuntimeKind, RuntimeName,
-    RuntimeUid,
-};
-use failure_classification::Signal;
-use serde_json::Value;
-use session_identity::InstallId;
+use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
 use tokio::sync::watch;
+
+use crate::door::{Door, not_there};
 
 /// Bytes under way in a leg: small, so that back-pressure is felt.
 const PIPE: usize = 64 * 1024;
@@ -52,6 +47,8 @@ pub(crate) struct TestKeeper {
     pub(crate) is_away: Arc<AtomicBool>,
     /// Those of other environments, by name. Every other name leads here.
     beside: Arc<Mutex<HashMap<String, TestKeeper>>>,
+    /// Whether execs that are starting here stay so.
+    pub(crate) hold_starts: watch::Sender<bool>,
     /// Execs that are starting here or beside: now, and at most so far.
     pub(crate) starting: Arc<Mutex<(usize, usize)>>,
 }
@@ -65,6 +62,7 @@ impl TestKeeper {
             breaks,
             is_away: Arc::default(),
             beside: Arc::default(),
+            hold_starts: watch::channel(false).0,
             starting: Arc::default(),
         }
     }
@@ -90,6 +88,8 @@ impl TestKeeper {
             starting.1 = starting.1.max(starting.0);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut held = self.hold_starts.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
         self.starting.lock().unwrap().0 -= 1;
     }
 
@@ -249,67 +249,17 @@ impl Stream {
     }
 }
 
-/// A runtime that can be attached to and nothing else.
+/// Leads to a keeper.
 #[derive(Debug)]
-pub(crate) struct TestRuntime(pub(crate) TestKeeper);
+pub(crate) struct KeeperDoor(pub(crate) TestKeeper);
 
 #[async_trait]
-impl EnvironmentRuntime for TestRuntime {
-    fn kind(&self) -> RuntimeKind {
-        RuntimeKind::Engine
-    }
-
-    async fn create(&self, _: &EnvironmentSpec) -> Result<Created, RuntimeError> {
-        Err(unexpected("create"))
-    }
-
-    async fn observe(&self, _: &RuntimeName) -> Result<Observation, RuntimeError> {
-        Err(unexpected("observe"))
-    }
-
-    async fn verify(
-        &self,
-        _: &RuntimeName,
-        _: &RuntimeUid,
-        _: &ExamDefinition,
-    ) -> Result<IsolationReport, RuntimeError> {
-        Err(unexpected("verify"))
-    }
-
-    async fn snapshot(&self, _: &RuntimeName, _: &RuntimeUid) -> Result<Value, RuntimeError> {
-        Err(unexpected("snapshot"))
-    }
-
-    async fn log(&self, _: &RuntimeName, _: &RuntimeUid, _: u32) -> Result<String, RuntimeError> {
-        Err(unexpected("log"))
-    }
-
-    async fn destroy(
-        &self,
-        _: &RuntimeName,
-        _: Option<&RuntimeUid>,
-    ) -> Result<Destroyed, RuntimeError> {
-        Err(unexpected("destroy"))
-    }
-
-    async fn list(&self, _: InstallId) -> Result<Vec<Listed>, RuntimeError> {
-        Err(unexpected("list"))
-    }
-
-    async fn attach(
-        &self,
-        name: &RuntimeName,
-        _: &RuntimeUid,
-        _: &AttachRequest,
-    ) -> Result<AttachStreams, RuntimeError> {
+impl Door for KeeperDoor {
+    async fn open(&self, name: &RuntimeName) -> Result<AttachStreams, RuntimeError> {
         self.0.start().await;
         let keeper = self.0.named(name);
         if keeper.is_away.load(Ordering::SeqCst) {
-            let message = "no such process".to_owned();
-            return Err(RuntimeError::new(
-                "attach",
-                Signal::ExecTargetMissing { message },
-            ));
+            return Err(not_there("attach"));
         }
         let (ours, theirs) = duplex(PIPE);
         let stream = Stream {
@@ -327,9 +277,4 @@ impl EnvironmentRuntime for TestRuntime {
             writer: Box::new(writer),
         })
     }
-}
-
-fn unexpected(operation: &'static str) -> RuntimeError {
-    let message = "the gateway only attaches".to_owned();
-    RuntimeError::new(operation, Signal::ExecTargetMissing { message })
 }

@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod conformance;
 mod cut_off;
+mod door;
 mod evidence;
 mod faults;
 mod indistinguishable;
