@@ -10,7 +10,7 @@ use actix_ws::{
 };
 use bytes::Bytes;
 use environment_access::wire::{ClientFrame, CloseCode, Notice, NoticeCode, ServerFrame};
-use futures_util::Sink as _;
+use futures_util::{FutureExt as _, Sink as _};
 
 use crate::frame_guard::FrameFault;
 use crate::socket::SocketDuplicate;
@@ -131,6 +131,15 @@ pub(super) async fn room(session: &mut Session) -> Result<(), actix_ws::Closed> 
 /// Hands one message over, after [`room`].
 pub(super) fn put(session: &mut Session, message: Message) -> Result<(), actix_ws::Closed> {
     Pin::new(session).start_send(message)
+}
+
+/// Answers a WebSocket ping if the connection takes an answer now. A client that reads nothing and
+/// pings on gets fewer, and keeps nobody waiting.
+pub(super) fn answer_ping(session: &mut Session, bytes: Bytes) {
+    if let Some(Ok(())) = room(session).now_or_never() {
+        // Fails only when the connection has gone, which is heard next.
+        put(session, Message::Pong(bytes)).ok();
+    }
 }
 
 /// The close code of a broken WebSocket; a connection that broke off has none.

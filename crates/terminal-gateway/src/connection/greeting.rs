@@ -2,7 +2,7 @@
 
 use environment_access::wire::{ClientFrame, CloseCode, Hello, limits};
 
-use super::browser::{Browser, Heard, hear};
+use super::browser::{Browser, Heard, answer_ping, hear};
 
 /// Waits for HELLO, which must be the first frame and come in time.
 pub(super) async fn greet(browser: &mut Browser) -> Result<Hello, CloseCode> {
@@ -11,8 +11,7 @@ pub(super) async fn greet(browser: &mut Browser) -> Result<Hello, CloseCode> {
             match hear(&mut browser.messages).await {
                 Heard::Frame(ClientFrame::Hello(hello)) => return Ok(hello),
                 Heard::Frame(ClientFrame::Ignored { .. }) | Heard::Pong => {}
-                // Fails only when the connection has gone, which is heard next.
-                Heard::Ping(bytes) => browser.session.pong(&bytes).await.unwrap_or(()),
+                Heard::Ping(bytes) => answer_ping(&mut browser.session, bytes),
                 Heard::Frame(_) => return Err(CloseCode::Protocol),
                 Heard::Gone => return Err(CloseCode::GoingAway),
                 Heard::Refused(code) => return Err(code),

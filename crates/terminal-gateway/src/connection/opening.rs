@@ -5,7 +5,7 @@ use std::time::Duration;
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::wire::{ClientFrame, CloseCode, Hello};
 
-use super::browser::{Browser, Heard, hear};
+use super::browser::{Browser, Heard, answer_ping, hear};
 use super::pace::ScreenSize;
 use super::recording::{Prepared, Taped};
 use crate::leg::{Leg, LegEnd, LegEvent, LegSpec};
@@ -97,13 +97,17 @@ async fn await_opened(
                 Some(_) => {}
                 None => return Err(CloseCode::Internal),
             },
-            heard = hear(&mut browser.messages) => before_welcome(&heard, wanted)?,
+            heard = hear(&mut browser.messages) => match heard {
+                Heard::Ping(bytes) => answer_ping(&mut browser.session, bytes),
+                heard => before_welcome(&heard, wanted)?,
+            },
             () = &mut deadline => return Err(CloseCode::ExecFailed),
         }
     }
 }
 
-/// A client may resize and ping before WELCOME, and nothing else. Its ping is answered after.
+/// A client may resize and ping before WELCOME, and nothing else. Its PING frames are not answered:
+/// there is no leg yet whose time an answer could tell.
 fn before_welcome(heard: &Heard, size: &mut ScreenSize) -> Result<(), CloseCode> {
     match heard {
         Heard::Frame(ClientFrame::Resize { columns, rows }) => {

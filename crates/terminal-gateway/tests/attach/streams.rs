@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use environment_access::wire::{ClientFrame, ReplayMark, Resume, ServerFrame, limits};
+use futures_util::{SinkExt as _, StreamExt as _};
 use sqlx::PgPool;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::bench::Bench;
-use crate::browser::{Browser, Came};
+use crate::browser::{Browser, Came, PATIENCE};
 
 fn text(length: usize) -> Vec<u8> {
     (0..length)
@@ -44,6 +46,26 @@ async fn what_is_typed_reaches_the_shell_and_its_echo_comes_back(pool: PgPool) {
     assert_eq!(
         (sizes.first(), sizes.last()),
         (Some(&(80, 24)), Some(&(120, 40)))
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_websocket_ping_is_answered_while_the_shell_is_not_reached_yet(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.keeper.hold_starts.send_replace(true);
+    let mut browser = Browser::greet(&bench, None).await;
+    for bytes in [&b"one"[..], b"two"] {
+        let ping = Message::Ping(Bytes::from_static(bytes));
+        browser.socket.send(ping).await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, browser.socket.next()).await;
+        let pong = Message::Pong(Bytes::from_static(bytes));
+        assert_eq!(answer.unwrap().unwrap().unwrap(), pong);
+    }
+    bench.keeper.hold_starts.send_replace(false);
+    let next = browser.next().await;
+    assert!(
+        matches!(next, Came::Frame(ServerFrame::Welcome(_))),
+        "{next:?}"
     );
 }
 
