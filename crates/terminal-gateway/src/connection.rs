@@ -62,15 +62,14 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     } = entrance;
     let greeted = greeting::greet(&mut browser).await;
     drop(waiting);
-    let outcome = match greeted {
+    let End { code, epoch, taped } = match greeted {
         Ok(hello) => enter(&mut browser, &state, session_id, &caller, hello).await,
-        Err(code) => Outcome::refused(code),
+        Err(code) => End::refused(code),
     };
-    let Served { code, taped } = outcome.served;
     Metric::TerminalCloses.increment(1, &[("code", code.as_str())]);
     tracing::info!(session.id = %session_id, user.id = %caller.login.principal.user_id,
-        epoch = outcome.epoch, code = code.number(), reason = code.as_str(), "terminal closed");
-    if let Some(epoch) = outcome.epoch {
+        epoch, code = code.number(), reason = code.as_str(), "terminal closed");
+    if let Some(epoch) = epoch {
         state.evidence.of(session_id, epoch).closed(code);
     }
     browser.close(code).await;
@@ -80,30 +79,22 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     drop(place);
 }
 
-/// How a connection ended, and which epoch it held if it got that far.
-struct Outcome {
-    served: Served,
-    epoch: Option<i64>,
-}
-
-impl Outcome {
-    const fn refused(code: CloseCode) -> Self {
-        Self {
-            served: Served::refused(code),
-            epoch: None,
-        }
-    }
-}
-
-/// How a terminal ended, and where its last words are on their way to the record.
-struct Served {
+/// How a connection ended.
+struct End {
     code: CloseCode,
+    /// The epoch it held, if it got that far.
+    epoch: Option<i64>,
+    /// Where its terminal's last words are on their way to the record.
     taped: Option<Taped>,
 }
 
-impl Served {
+impl End {
     const fn refused(code: CloseCode) -> Self {
-        Self { code, taped: None }
+        Self {
+            code,
+            epoch: None,
+            taped: None,
+        }
     }
 }
 
@@ -113,12 +104,12 @@ async fn enter(
     session_id: ExamSessionId,
     caller: &Caller,
     hello: Hello,
-) -> Outcome {
+) -> End {
     let admitted = match admit(state, session_id, caller, hello.ticket.clone()).await {
         Ok(admitted) => admitted,
         Err(code) => {
             Metric::TerminalAttaches.increment(1, &[("outcome", code.as_str())]);
-            return Outcome::refused(code);
+            return End::refused(code);
         }
     };
     Metric::TerminalAttaches.increment(1, &[("outcome", "admitted")]);
@@ -126,19 +117,19 @@ async fn enter(
         epoch = admitted.epoch, "terminal attached");
     let attached = attach(session_id, admitted.epoch);
     state.registry.insert(attached.clone());
-    let served = match read_authority(state, session_id).await {
+    let end = match read_authority(state, session_id).await {
         Ok(()) => {
             let login_ends_at = caller.verified_at + caller.login.expires_in;
             let turn = Turn::new(&attached, admitted, login_ends_at, state);
             turn.serve(browser, state, &hello).await
         }
-        Err(code) => Served::refused(code),
+        Err(code) => End::refused(code),
     };
-    attached.gate.shut(served.code);
+    attached.gate.shut(end.code);
     state.registry.remove(&attached);
-    Outcome {
-        served,
+    End {
         epoch: Some(attached.epoch),
+        ..end
     }
 }
 
@@ -183,10 +174,10 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn serve(self, browser: &mut Browser, state: &GatewayState, hello: &Hello) -> Served {
+    async fn serve(self, browser: &mut Browser, state: &GatewayState, hello: &Hello) -> End {
         let opened = match self.open(browser, state, hello).await {
             Ok(opened) => opened,
-            Err(code) => return Served::refused(code),
+            Err(code) => return End::refused(code),
         };
         let attached = self.attached;
         let evidence = state.evidence.of(attached.session_id, attached.epoch);
@@ -195,7 +186,11 @@ impl<'a> Turn<'a> {
         let ends_at = self.login_ends_at;
         let terminal = Terminal::new(browser, state, attached, opened, ends_at, evidence);
         let code = terminal.serve().await;
-        Served { code, taped }
+        End {
+            code,
+            epoch: Some(attached.epoch),
+            taped,
+        }
     }
 
     async fn open(
