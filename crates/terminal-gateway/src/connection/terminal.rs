@@ -4,6 +4,7 @@
 //! So nothing that is slow (a browser, a shell, the database) keeps anything else from moving.
 
 mod inbound;
+mod notices;
 mod outbound;
 mod record;
 mod shell;
@@ -11,19 +12,15 @@ mod timers;
 
 use std::time::Instant;
 
-use actix_ws::Message;
 use bytes::Bytes;
 use environment_access::OutageCause;
-use environment_access::wire::{
-    CloseCode, Mode, Notice, NoticeCode, Replay, ReplayMark, ServerFrame, Welcome, limits,
-};
-use serde_json::{Map, Value};
+use environment_access::wire::{CloseCode, Replay, ReplayMark};
 use session_recording::Place;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::browser::{Browser, hear, put, room};
-use super::freeze::{Ended, Freeze, Reason};
+use super::browser::{Browser, hear, room};
+use super::freeze::{Freeze, Reason};
 use super::input::InputFlow;
 use super::link::Link;
 use super::opening::OpenedLeg;
@@ -34,7 +31,7 @@ use crate::evidence::Evidence;
 use crate::leg::{Leg, LegCommand, LegSpec};
 use crate::registry::Attached;
 use crate::state::GatewayState;
-use outbound::Traffic;
+use outbound::{Traffic, Turn};
 use record::next_place;
 use timers::Timers;
 
@@ -167,8 +164,11 @@ impl<'a> Terminal<'a> {
         let draining = self.draining.clone();
         let mut drained = std::pin::pin!(draining.cancelled());
         loop {
-            if let Some(code) = self.left() {
-                return code;
+            match self.rush() {
+                Ok(Turn::Over) => {}
+                // The connection writes what it has been given before it is given more.
+                Ok(Turn::Full) => tokio::task::yield_now().await,
+                Err(code) => return code,
             }
             let wake_at = self.next_wake();
             let step = tokio::select! {
@@ -194,116 +194,33 @@ impl<'a> Terminal<'a> {
         }
     }
 
+    /// Does all that needs no waiting: one wake-up serves whatever came with it.
+    fn rush(&mut self) -> Result<Turn, CloseCode> {
+        if let Some(code) = self.attached.gate.reason() {
+            return Err(code);
+        }
+        self.hear_on()?;
+        self.command_on()?;
+        while self.leaving.is_none()
+            && let Ok(event) = self.leg.events.try_recv()
+        {
+            self.leg_event(Some(event))?;
+        }
+        self.command_on()?;
+        let turn = self.send_on()?;
+        self.left().map(|()| turn)
+    }
+
     /// The code to close with, once the shell has ended and the browser has everything.
-    fn left(&self) -> Option<CloseCode> {
-        self.leaving.filter(|_| self.outbox.is_empty())
-    }
-
-    fn welcome(&self, output_offset: u64, input_offset: u64, replay_from: u64) -> ServerFrame {
-        ServerFrame::Welcome(Welcome {
-            epoch: self.shell_epoch,
-            output_offset,
-            input_offset,
-            window: limits::OUTPUT_WINDOW,
-            input_window: limits::INPUT_WINDOW,
-            max_frame: u32::try_from(limits::MAX_CLIENT_MESSAGE).expect("a frame fits 32 bits"),
-            ping_ms: u32::try_from(limits::CLIENT_PING_EVERY.as_millis()).expect("it is seconds"),
-            remaining_ms: remaining_ms(*self.ends_at.borrow()),
-            mode: Mode::Interactive,
-            replay_from,
-        })
-    }
-
-    fn end_moved(&mut self, known: bool) -> Result<(), CloseCode> {
-        if !known {
-            return Err(CloseCode::Internal);
+    fn left(&self) -> Result<(), CloseCode> {
+        match self.leaving.filter(|_| self.outbox.is_empty()) {
+            Some(code) => Err(code),
+            None => Ok(()),
         }
-        let remaining = remaining_ms(*self.ends_at.borrow_and_update());
-        let args = [("remaining_ms".to_owned(), Value::from(remaining))];
-        self.notice(
-            NoticeCode::DeadlineMoved,
-            "terminal.deadline_moved",
-            args.into_iter().collect(),
-        );
-        Ok(())
-    }
-
-    fn freeze_changed(&mut self, known: Result<(), Ended>) -> Result<(), CloseCode> {
-        known.map_err(|Ended| CloseCode::Internal)?;
-        let reason = self.freeze.reason();
-        if reason.is_some() {
-            self.frozen_since.get_or_insert_with(Instant::now);
-        } else if let Some(since) = self.frozen_since.take() {
-            self.evidence.outage(OutageCause::InputFrozen, since);
-        }
-        if reason != std::mem::replace(&mut self.frozen_for, reason) {
-            self.tell_frozen(reason.map(Reason::text));
-        }
-        Ok(())
-    }
-
-    /// Says why input waits, or that it waits no more.
-    fn tell_frozen(&mut self, why: Option<&str>) {
-        match why {
-            Some(text) => self.notice(NoticeCode::Frozen, text, Map::new()),
-            None => self.notice(NoticeCode::Thawed, "terminal.thawed", Map::new()),
-        }
-    }
-
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "every step of the loop answers alike"
-    )]
-    fn drain(&mut self) -> Result<(), CloseCode> {
-        self.timers.drain(Instant::now(), rand::random());
-        self.notice(NoticeCode::Draining, "terminal.draining", Map::new());
-        Ok(())
-    }
-
-    fn notice(&mut self, code: NoticeCode, text: &str, args: Map<String, Value>) {
-        let args = args.into_iter().collect();
-        self.outbox.control(&ServerFrame::Notice(Notice {
-            code,
-            text: text.to_owned(),
-            args,
-        }));
     }
 }
 
 /// Waits until the leg takes a command, or has ended.
 async fn room_for_command(commands: &mpsc::Sender<LegCommand>) {
     commands.reserve().await.map(drop).ok();
-}
-
-/// Time to an end in milliseconds; `None` while the clock has not started.
-fn remaining_ms(end: Option<Instant>) -> Option<u64> {
-    let remaining = end?.saturating_duration_since(Instant::now());
-    Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX))
-}
-
-impl Terminal<'_> {
-    /// Whether something can be handed to the browser's connection.
-    fn has_message(&self) -> bool {
-        self.pong_due.is_some() || self.ping_due || self.outbox.has_next()
-    }
-
-    /// Hands one message over: WebSocket control first, then frames in the outbox's order.
-    fn send_message(&mut self, has_room: bool) -> Result<(), CloseCode> {
-        let message = if let Some(bytes) = self.pong_due.take() {
-            Message::Pong(bytes)
-        } else if std::mem::take(&mut self.ping_due) {
-            Message::Ping(Bytes::new())
-        } else if let Some(frame) = self.outbox.next() {
-            self.traffic.sent(frame.len());
-            Message::Binary(frame)
-        } else {
-            return Ok(());
-        };
-        if !has_room || put(&mut self.browser.session, message).is_err() {
-            return Err(CloseCode::GoingAway);
-        }
-        self.timers
-            .watch_stall(self.outbox.waits_at(), Instant::now());
-        Ok(())
-    }
 }

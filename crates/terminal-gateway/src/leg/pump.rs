@@ -2,7 +2,8 @@
 //!
 //! Reading, writing, taking commands and telling events are four arms of one select, and none of
 //! them is awaited inside another: output that nobody takes never keeps an interrupt from the
-//! shell.
+//! shell. What can move without waiting moves before the select is asked again: one wake-up serves
+//! all that came with it.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use bytes::{Buf as _, BytesMut};
 use carrel_keeper::frames::WindowSize;
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
 use execution_environment::{AttachStreams, RuntimeError};
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -28,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const MOST_UNWRITTEN: usize = 32 * 1024;
 /// Room for one read while the shell is quiet, and while it prints much, in bytes.
 const QUIET_READ: usize = 4 * 1024;
-const BULK_READ: usize = 32 * 1024;
+const BULK_READ: usize = 64 * 1024;
 
 /// What the loop remembers between two turns.
 struct Pump<'a> {
@@ -77,9 +79,8 @@ pub(super) async fn run(
     let mut pings = interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match pump.next_event() {
-            Ok(()) => {}
-            Err(end) => return end,
+        if let Err(end) = pump.rush(&mut streams, &mut commands, events) {
+            return end;
         }
         let step = tokio::select! {
             biased;
@@ -117,6 +118,45 @@ impl<'a> Pump<'a> {
             began: now,
             heard_at: now,
             gate,
+        }
+    }
+
+    /// Does all that needs no waiting; the select waits for the rest.
+    fn rush(
+        &mut self,
+        streams: &mut AttachStreams,
+        commands: &mut mpsc::Receiver<LegCommand>,
+        events: &mpsc::Sender<LegEvent>,
+    ) -> Result<(), LegEnd> {
+        self.tell_on(events)?;
+        while self.unwritten.len() < MOST_UNWRITTEN
+            && let Ok(command) = commands.try_recv()
+        {
+            self.command(Some(command))?;
+        }
+        if !self.gate.is_open() {
+            return Err(LegEnd::Cut);
+        }
+        while self.has_unwritten()
+            && let Some(wrote) = write_some(&mut streams.writer, &self.unwritten).now_or_never()
+        {
+            self.wrote(&wrote)?;
+        }
+        Ok(())
+    }
+
+    /// Tells every frame that is here, as far as there is room.
+    fn tell_on(&mut self, events: &mpsc::Sender<LegEvent>) -> Result<(), LegEnd> {
+        loop {
+            self.next_event()?;
+            if self.untold.is_none() {
+                return Ok(());
+            }
+            // Full, or nobody listens any more: the select learns which.
+            let Ok(room) = events.try_reserve() else {
+                return Ok(());
+            };
+            self.tell(Ok(room))?;
         }
     }
 

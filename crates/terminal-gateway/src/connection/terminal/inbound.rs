@@ -4,12 +4,27 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use environment_access::wire::{ClientFrame, CloseCode, ServerFrame};
+use futures_util::FutureExt as _;
 
 use super::Terminal;
-use crate::connection::browser::Heard;
+use crate::connection::browser::{Heard, hear};
 use crate::connection::pace::ScreenSize;
 
+/// Frames heard before everything else is looked at again.
+const TURN: usize = 32;
+
 impl Terminal<'_> {
+    /// Handles what has come by now, up to one turn of it.
+    pub(super) fn hear_on(&mut self) -> Result<(), CloseCode> {
+        for _ in 0..TURN {
+            let Some(heard) = hear(&mut self.browser.messages).now_or_never() else {
+                break;
+            };
+            self.heard(heard)?;
+        }
+        Ok(())
+    }
+
     /// Handles what the browser sent.
     pub(super) fn heard(&mut self, heard: Heard) -> Result<(), CloseCode> {
         self.timers.heard(Instant::now());

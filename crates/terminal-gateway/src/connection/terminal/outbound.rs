@@ -1,6 +1,27 @@
-//! Counting what passes, without touching the registry for every frame.
+//! What goes to the browser, and counting what passes without touching the registry for every frame.
 
+use std::time::Instant;
+
+use actix_ws::Message;
+use bytes::Bytes;
+use environment_access::wire::CloseCode;
+use futures_util::FutureExt as _;
 use telemetry::metrics::Metric;
+
+use super::Terminal;
+use crate::connection::browser::{put, room};
+
+/// Bytes handed to the connection before everything else is looked at again.
+const TURN: u64 = 64 * 1024;
+
+/// How a turn of handing over ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing more can be handed over without waiting.
+    Over,
+    /// It was as long as a turn may be.
+    Full,
+}
 
 /// Bytes that passed since they were last counted.
 #[derive(Debug, Default)]
@@ -30,5 +51,46 @@ impl Traffic {
 impl Drop for Traffic {
     fn drop(&mut self) {
         self.count();
+    }
+}
+
+impl Terminal<'_> {
+    /// Whether something can be handed to the browser's connection.
+    pub(super) fn has_message(&self) -> bool {
+        self.pong_due.is_some() || self.ping_due || self.outbox.has_next(Instant::now())
+    }
+
+    /// Hands one message over: WebSocket control first, then frames in the outbox's order.
+    pub(super) fn send_message(&mut self, has_room: bool) -> Result<(), CloseCode> {
+        let now = Instant::now();
+        let message = if let Some(bytes) = self.pong_due.take() {
+            Message::Pong(bytes)
+        } else if std::mem::take(&mut self.ping_due) {
+            Message::Ping(Bytes::new())
+        } else if let Some(frame) = self.outbox.next(now) {
+            self.traffic.sent(frame.len());
+            Message::Binary(frame)
+        } else {
+            return Ok(());
+        };
+        if !has_room || put(&mut self.browser.session, message).is_err() {
+            return Err(CloseCode::GoingAway);
+        }
+        self.timers.watch_stall(self.outbox.waits_at(), now);
+        Ok(())
+    }
+
+    /// Hands over what the connection takes without waiting, up to one turn of it.
+    pub(super) fn send_on(&mut self) -> Result<Turn, CloseCode> {
+        let turn_ends = self.traffic.sent + TURN;
+        while self.has_message()
+            && let Some(room) = room(&mut self.browser.session).now_or_never()
+        {
+            self.send_message(room.is_ok())?;
+            if self.traffic.sent >= turn_ends {
+                return Ok(Turn::Full);
+            }
+        }
+        Ok(Turn::Over)
     }
 }

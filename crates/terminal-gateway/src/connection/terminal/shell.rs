@@ -41,6 +41,14 @@ impl Terminal<'_> {
         Ok(())
     }
 
+    /// Hands over every command that the leg has room for.
+    pub(super) fn command_on(&mut self) -> Result<(), CloseCode> {
+        while self.has_command() && self.leg.commands.capacity() > 0 {
+            self.send_command()?;
+        }
+        Ok(())
+    }
+
     fn next_command(&mut self) -> Option<LegCommand> {
         if self.freeze.reason().is_none()
             && let Some((offset, bytes)) = self.input.next_chunk()

@@ -101,14 +101,16 @@ impl Terminal<'_> {
     pub(super) fn next_wake(&self) -> Instant {
         let now = Instant::now();
         let waits = [self.input.next_grant_in(now), self.resize.next_in(now)];
-        waits
+        let next = waits
             .into_iter()
             .flatten()
             .fold(self.timers.next(), |next, wait| {
                 // What is due this instant is done by its own arm; a moment's pause avoids spinning
                 // while that arm has to wait for something else.
                 next.min(now + wait.max(Duration::from_millis(2)))
-            })
+            });
+        let held_until = self.outbox.held_until(now);
+        held_until.map_or(next, |until| next.min(until))
     }
 
     /// Does what is due.
