@@ -8,8 +8,8 @@ use bytes::Bytes;
 use reqwest::{Method, RequestBuilder};
 use session_identity::{Role, TerminalProcessId};
 use session_recording::{
-    Marker, PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, RecordingPolicy, SessionTape,
-    WindowSize,
+    Marker, PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, RecordingPolicy,
+    SESSION_CEILING_BYTES, SessionTape, WindowSize,
 };
 use sqlx::PgPool;
 use support::{Answer, TestApi, exams};
@@ -25,6 +25,7 @@ async fn record(pool: &PgPool, session: &str, output: Bytes) {
         spool_dir: spool.path().to_owned(),
         spool_limit_bytes: 64 * 1024 * 1024,
         queue_bytes: PROCESS_QUEUE_BYTES,
+        session_ceiling_bytes: SESSION_CEILING_BYTES,
     };
     let recorder = Recorder::start(pool.clone(), settings).expect("a spool");
     let wanted = SessionTape {

@@ -53,16 +53,19 @@ pub enum Marker {
     Freeze = 4,
     /// Input reaches the shell again.
     Thaw = 5,
+    /// The recording is as long as one may be: nothing of what follows is kept.
+    Full = 6,
 }
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Attach,
         Self::Detach,
         Self::Resume,
         Self::Freeze,
         Self::Thaw,
+        Self::Full,
     ];
 
     /// The word that exports carry.
@@ -73,6 +76,7 @@ impl Marker {
             Self::Resume => "resume",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
+            Self::Full => "full",
         }
     }
 }
@@ -113,17 +117,20 @@ pub enum GapReason {
     Missed = 1,
     /// The recorder could keep nothing more, and the exam's policy let the terminal go on.
     Unrecorded = 2,
+    /// It was recorded, and the disk that held it gave something else back.
+    Damaged = 3,
 }
 
 impl GapReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Missed, Self::Unrecorded];
+    pub const ALL: [Self; 3] = [Self::Missed, Self::Unrecorded, Self::Damaged];
 
     /// The word that documents and exports carry.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missed => "missed",
             Self::Unrecorded => "unrecorded",
+            Self::Damaged => "damaged",
         }
     }
 }

@@ -23,12 +23,15 @@ pub use place::Place;
 pub use policy::RecordingPolicy;
 pub use recorder::{
     Drained, OpenTapeError, PROCESS_QUEUE_BYTES, Recorder, RecorderHealth, RecorderSettings,
-    SESSION_QUEUE_BYTES, SessionTape, SpoolState, StartError, Tape, TapeError,
+    SESSION_CEILING_BYTES, SESSION_QUEUE_BYTES, SessionTape, SpoolState, StartError, Tape,
+    TapeError,
 };
 pub use replay::{Moment, ReadError, Replay, ReplayError, Seen};
 pub use segment::{
     FIRST_HASH, Hash, LONGEST, MOST_RAW_BYTES, Segment, SegmentError, SegmentHeader,
 };
 pub use spool::SpoolFault;
-pub use store::{RecordingFilter, RecordingSummary, list_recordings};
+pub use store::{
+    RecordingFilter, RecordingSummary, count_old_recordings, delete_old_recordings, list_recordings,
+};
 pub use verify::{Broken, GapRecord, ShellRecord, Verification, verify};

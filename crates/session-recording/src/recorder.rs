@@ -1,9 +1,12 @@
 //! The recorder of a process: tapes in, segments to the spool, the spool into the database.
 
+mod ceiling;
 mod clock;
+mod disk;
 mod health;
 mod open;
 mod reel;
+mod refusals;
 mod room;
 mod shipping;
 mod tape;
@@ -22,6 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use ceiling::SESSION_CEILING_BYTES;
 pub use health::{RecorderHealth, SpoolState};
 pub use open::OpenTapeError;
 pub use room::{PROCESS_QUEUE_BYTES, SESSION_QUEUE_BYTES};
@@ -29,8 +33,13 @@ pub use tape::{SessionTape, Tape, TapeError};
 
 use crate::place::Place;
 use crate::spool::{Spool, SpoolFault};
+use ceiling::Ceiling;
+use disk::Disk;
 use shipping::{Shipment, Shipper, ShippingState};
 use track::{Track, locked};
+
+/// So long a drained process waits for its empty directory to go.
+const LEFT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a recorder needs to know.
 #[derive(Debug, Clone)]
@@ -44,6 +53,8 @@ pub struct RecorderSettings {
     pub spool_limit_bytes: u64,
     /// Bytes that may wait in memory over all sessions; [`PROCESS_QUEUE_BYTES`] unless there is a reason.
     pub queue_bytes: u32,
+    /// Bytes of entries that one session may leave; [`SESSION_CEILING_BYTES`] unless there is a reason.
+    pub session_ceiling_bytes: u64,
 }
 
 /// Why a recorder does not start.
@@ -68,11 +79,13 @@ struct Shared {
     pool: PgPool,
     writer: TerminalProcessId,
     spool: Spool,
+    disk: Disk,
     tracks: Mutex<HashMap<ExamSessionId, Arc<Track>>>,
     /// How far dead processes had recorded, by what they left here.
     left: HashMap<ExamSessionId, Place>,
     queue: Arc<Semaphore>,
     queue_bytes: u32,
+    session_ceiling_bytes: u64,
     fault: watch::Sender<Option<SpoolFault>>,
     /// Tasks that the spool refuses something.
     failing: Arc<AtomicUsize>,
@@ -105,20 +118,24 @@ impl Recorder {
     pub fn start(pool: PgPool, settings: RecorderSettings) -> Result<Self, StartError> {
         let path = settings.spool_dir;
         let opened = Spool::open(&path, settings.writer, settings.spool_limit_bytes);
-        let (spool, leftovers) = opened.map_err(|source| StartError { path, source })?;
+        let opened = opened.and_then(|opened| Ok((opened, Disk::start()?)));
+        let opened = opened.map_err(|source| StartError { path, source })?;
+        let ((spool, leftovers), disk) = opened;
         let mut left = HashMap::new();
         for leftover in &leftovers {
-            let known: &mut Place = left.entry(leftover.session_id).or_default();
+            let known: &mut Place = left.entry(leftover.roll.session_id()).or_default();
             *known = leftover.recorded_to.unwrap_or_default().max(*known);
         }
         let shared = Arc::new(Shared {
             pool,
             writer: settings.writer,
             spool,
+            disk,
             tracks: Mutex::default(),
             left,
             queue: Arc::new(Semaphore::new(settings.queue_bytes as usize)),
             queue_bytes: settings.queue_bytes,
+            session_ceiling_bytes: settings.session_ceiling_bytes,
             fault: watch::Sender::new(None),
             failing: Arc::default(),
             shipping: Arc::default(),
@@ -144,6 +161,11 @@ impl Recorder {
         let ended = tokio::time::timeout(grace, shared.tasks.wait()).await;
         if ended.is_err() {
             shared.given_up.cancel();
+        } else {
+            let directory = shared.spool.directory();
+            let leave = shared.disk.run(move || directory.clear_away());
+            // What is not gone in time is found, empty, by the next process that starts here.
+            tokio::time::timeout(LEFT_WITHIN, leave).await.ok();
         }
         Drained {
             spooled_bytes: shared.spool.usage().used(),
@@ -165,7 +187,10 @@ impl Shared {
     fn track(&self, session_id: ExamSessionId) -> Arc<Track> {
         let mut tracks = locked(&self.tracks);
         let track = tracks.entry(session_id).or_insert_with(|| {
-            let track = Track::new(session_id, self.spool.file(session_id));
+            let track = Track::new(
+                self.spool.roll(session_id),
+                Ceiling::new(self.session_ceiling_bytes),
+            );
             if let Some(place) = self.left.get(&session_id) {
                 track.note_recorded(*place);
             }

@@ -23,7 +23,7 @@ pub const LONGEST: Duration = Duration::from_secs(1);
 const LEVEL: i32 = 3;
 
 /// Begins every header, so that another format can follow.
-const MAGIC: [u8; 8] = *b"carrel1\n";
+pub(crate) const MAGIC: [u8; 8] = *b"carrel1\n";
 
 /// Says where a segment belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

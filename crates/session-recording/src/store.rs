@@ -1,6 +1,7 @@
 //! The rows of recordings.
 
 mod head;
+mod old;
 mod read;
 mod ship;
 
@@ -15,6 +16,7 @@ use crate::policy::RecordingPolicy;
 
 pub(crate) use head::{Head, load_head};
 pub use head::{RecordingFilter, RecordingSummary, list_recordings};
+pub use old::{count_old_recordings, delete_old_recordings};
 pub(crate) use read::{StoredSegment, load_chain, load_next_segment, load_writers};
 pub(crate) use ship::ship;
 
@@ -26,6 +28,8 @@ const CLOSED_AFTER: Duration = Duration::from_mins(1);
 pub(crate) struct OpenedRecording {
     /// How far segments have come.
     pub(crate) recorded_to: Place,
+    /// Bytes of entries in them.
+    pub(crate) raw_bytes: u64,
     /// The time.
     pub(crate) now: DateTime<Utc>,
     /// When that was, by the process's own clock.
@@ -43,8 +47,9 @@ pub(crate) async fn open_recording(
     let row = sqlx::query!(
         r#"INSERT INTO session_recordings AS r (session_id, policy, records_input) VALUES ($1, $2, $3)
            ON CONFLICT (session_id) DO UPDATE
-           SET policy = excluded.policy, records_input = r.records_input OR excluded.records_input
-           RETURNING shell_epoch, recorded_to, clock_timestamp() AS "now!""#,
+           SET policy = coalesce(r.policy, excluded.policy),
+               records_input = CASE WHEN r.policy IS NULL THEN excluded.records_input ELSE r.records_input END
+           RETURNING shell_epoch, recorded_to, raw_bytes, clock_timestamp() AS "now!""#,
         session_id.as_uuid(),
         policy.as_str(),
         records_input,
@@ -53,6 +58,7 @@ pub(crate) async fn open_recording(
     .await?;
     Ok(OpenedRecording {
         recorded_to: place(row.shell_epoch, row.recorded_to),
+        raw_bytes: row.raw_bytes.unsigned_abs(),
         now: row.now,
         read_at: Instant::now(),
     })

@@ -31,6 +31,8 @@ pub struct Verification {
     pub last_hash: Hash,
     /// When the recording was closed, if it was.
     pub closed_at: Option<DateTime<Utc>>,
+    /// Segments that arrived after it was closed: what a dead process had left.
+    pub segments_after_close: i64,
     /// Where the chain is broken first; nothing where it holds.
     pub broken: Option<Broken>,
     /// What is on record of each shell; empty where the chain is broken.
@@ -89,6 +91,7 @@ pub async fn verify(
         return Ok(None);
     };
     let mut walk = Walk::default();
+    walk.note_close(&head);
     let broken = walk_chain(conn, session_id, &head, &mut walk).await;
     let broken = broken.map_err(failed)?;
     let mut found = Verification {
@@ -97,6 +100,7 @@ pub async fn verify(
         segments: walk.next_seq,
         last_hash: walk.last_hash,
         closed_at: head.closed_at,
+        segments_after_close: walk.closed_with.map_or(0, |closed| walk.next_seq - closed),
         broken,
         shells: Vec::new(),
         gaps: Vec::new(),
@@ -122,6 +126,7 @@ async fn walk_chain(
                 let seq = walk.next_seq;
                 return Ok(Some(Broken { seq, problem }));
             }
+            walk.note_close(head);
         }
         // Nothing, or nothing that belongs to it: the end is judged below.
         if walk.next_seq == reached {
@@ -139,6 +144,8 @@ async fn walk_chain(
 struct Walk {
     next_seq: i64,
     last_hash: Hash,
+    /// How many segments it had when it was closed.
+    closed_with: Option<i64>,
     /// What each writer recorded last: its number, and where it had come.
     writers: BTreeMap<TerminalProcessId, (u64, Place)>,
 }
@@ -204,6 +211,13 @@ impl Walk {
         Ok(())
     }
 
+    /// Notes whether the recording was closed where the walk is now.
+    fn note_close(&mut self, head: &Head) {
+        if head.final_hash == Some(self.last_hash) {
+            self.closed_with.get_or_insert(self.next_seq);
+        }
+    }
+
     fn end(&self, head: &Head) -> Result<(), String> {
         if self.next_seq != head.next_seq {
             return Err("the segment and what follows it are missing".to_owned());
@@ -211,8 +225,10 @@ impl Walk {
         if head.next_seq > 0 && self.last_hash != head.last_hash {
             return Err("the recording ends with another hash than its last segment".to_owned());
         }
-        if head.final_hash.is_some_and(|hash| hash != head.last_hash) {
-            return Err("the recording was closed with another hash".to_owned());
+        if head.final_hash.is_some() && self.closed_with.is_none() {
+            return Err(
+                "the recording was closed with a hash that none of its segments has".to_owned(),
+            );
         }
         Ok(())
     }

@@ -131,6 +131,10 @@ metric_table! {
         "The same as a part of what may wait there, from 0 to 1.";
     RecordingRefused: Gauge "carrel_recording_refused" Count []
         "1 while this process cannot keep what its terminals show.";
+    RecordingDamagedFiles: Gauge "carrel_recording_damaged_files" Count []
+        "Spool files of this process's disk that are kept aside because something in them is damaged.";
+    RecordingFullSessions: Gauge "carrel_recording_full_sessions" Count []
+        "Sessions of which this process keeps nothing more, because their recording is as long as one may be.";
     RecordingUnshippedSeconds: Gauge "carrel_recording_unshipped_seconds" Seconds []
         "How long nothing reached the database although recordings wait.";
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use session_identity::TerminalProcessId;
-use session_recording::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings};
+use session_recording::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES};
 use telemetry::metrics::Metric;
 
 const MIB: u64 = 1024 * 1024;
@@ -54,6 +54,7 @@ impl RecordingSpool {
             spool_dir: self.folder,
             spool_limit_bytes: self.limit_bytes,
             queue_bytes: PROCESS_QUEUE_BYTES,
+            session_ceiling_bytes: SESSION_CEILING_BYTES,
         }
     }
 }
@@ -69,6 +70,8 @@ pub(crate) fn show_health(recorder: &Recorder) {
     Metric::RecordingSpoolBytes.set(waits, &[]);
     Metric::RecordingSpoolUse.set(waits / health.spool_limit_bytes as f64, &[]);
     Metric::RecordingRefused.set(f64::from(health.fault.is_some()), &[]);
+    Metric::RecordingDamagedFiles.set(health.damaged_files as f64, &[]);
+    Metric::RecordingFullSessions.set(health.full_sessions as f64, &[]);
     let unshipped = health.not_shipped_for.unwrap_or_default();
     Metric::RecordingUnshippedSeconds.set(unshipped.as_secs_f64(), &[]);
 }

@@ -18,6 +18,10 @@ pub struct RecorderHealth {
     pub queued_bytes: u64,
     /// What keeps the spool from taking anything.
     pub fault: Option<SpoolFault>,
+    /// Files of dead processes that are kept aside because something in them is damaged.
+    pub damaged_files: u64,
+    /// Sessions of which nothing more is kept, because their recording is as long as one may be.
+    pub full_sessions: u64,
     /// How long nothing could be shipped although something waited.
     pub not_shipped_for: Option<Duration>,
 }
@@ -55,7 +59,17 @@ impl Shared {
             spool_limit_bytes: self.spool.usage().limit(),
             queued_bytes: u64::from(self.queue_bytes).saturating_sub(free),
             fault: self.fault.borrow().clone(),
+            damaged_files: self.spool.damaged(),
+            full_sessions: self.full_sessions(),
             not_shipped_for: self.shipping.not_shipped_for(),
         }
+    }
+
+    fn full_sessions(&self) -> u64 {
+        let tracks = self.known_tracks();
+        let full = tracks
+            .iter()
+            .filter(|track| *track.ceiling.is_reached().borrow());
+        full.count() as u64
     }
 }

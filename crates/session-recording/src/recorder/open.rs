@@ -1,7 +1,7 @@
 //! Opening a tape.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use session_identity::ExamSessionId;
 use sqlx::PgPool;
@@ -168,6 +168,7 @@ impl Shared {
         if let Some(deck) = locked(&track.deck).upgrade() {
             return Ok(deck);
         }
+        track.ceiling.note_stored(opened.raw_bytes);
         let turn = self.turn(track).await?;
         let (messages, receiver) = mpsc::unbounded_channel::<Message>();
         let deck = Arc::new(Deck {
@@ -179,18 +180,21 @@ impl Shared {
             stopped: self.stopped.clone(),
             records_input: wanted.records_input,
             shell_epoch: AtomicU32::new(turn.place.shell_epoch),
-            has_refused: AtomicBool::new(false),
+            refusals: Arc::default(),
         });
         *locked(&track.deck) = Arc::downgrade(&deck);
-        let reel = self.reel(track, turn);
+        let reel = self.reel(&deck, turn, wanted.policy);
         self.tasks.spawn_on(reel.run(receiver), &self.runtime);
         Ok(deck)
     }
 
-    fn reel(&self, track: &Arc<Track>, turn: OwnedMutexGuard<Turn>) -> Reel {
+    fn reel(&self, deck: &Deck, turn: OwnedMutexGuard<Turn>, policy: RecordingPolicy) -> Reel {
         Reel {
-            track: Arc::clone(track),
+            track: Arc::clone(&deck.track),
+            clock: deck.clock,
+            refusals: (policy == RecordingPolicy::FailOpen).then(|| Arc::clone(&deck.refusals)),
             writer: self.writer,
+            disk: self.disk.clone(),
             fault: self.fault.clone(),
             failing: Arc::clone(&self.failing),
             stopped: self.stopped.clone(),

@@ -10,16 +10,24 @@ use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Clock;
+use super::disk::Disk;
+use super::refusals::Refusals;
 use super::room::Taken;
-use super::track::{Track, Turn};
+use super::track::{Track, Turn, locked};
 use crate::draft::Draft;
 use crate::entry::{Entry, GapReason};
 use crate::place::Place;
 use crate::segment::{LONGEST, Segment, SegmentHeader};
-use crate::spool::{SpoolFault, to_record};
+use crate::spool::{Record, SpoolFault, Writer};
 
 /// A spool that takes nothing is tried again so often.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A disk that has not answered for so long takes nothing, as far as terminals are concerned: some
+/// cloud volumes stand still for a second or two, and a candidate who waits longer asks for help.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
+/// Longer than any process lives.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// What tapes say.
 #[derive(Debug)]
@@ -51,6 +59,10 @@ pub(super) struct Reel {
     pub(super) track: Arc<Track>,
     pub(super) turn: OwnedMutexGuard<Turn>,
     pub(super) writer: TerminalProcessId,
+    pub(super) disk: Disk,
+    pub(super) clock: Clock,
+    /// What was refused, where the exam goes on without it.
+    pub(super) refusals: Option<Arc<Refusals>>,
     pub(super) fault: watch::Sender<Option<SpoolFault>>,
     /// Tasks that the spool refuses something.
     pub(super) failing: Arc<AtomicUsize>,
@@ -97,7 +109,19 @@ impl Reel {
                 () = sleep_until(wake_at), if next.is_some() => {}
             }
         }
+        self.own_up(self.clock.now_micros());
         self.catch_up().await;
+    }
+
+    /// Nobody says any more what was refused: it is a gap.
+    fn own_up(&mut self, at: i64) {
+        let refused = self.refusals.as_ref().and_then(|refusals| refusals.take());
+        if let Some(refused) = refused
+            && refused.shell_epoch == self.draft.place().shell_epoch
+        {
+            self.draft
+                .put_gap(at, refused.offset, GapReason::Unrecorded);
+        }
     }
 
     async fn take(&mut self, message: Message) {
@@ -136,6 +160,7 @@ impl Reel {
     }
 
     async fn bytes(&mut self, at: i64, mut bytes: Bytes, entry: fn(Bytes) -> Entry) {
+        self.track.ceiling.note_kept(bytes.len() as u64);
         while !bytes.is_empty() {
             bytes = self.draft.put_bytes(at, bytes, entry);
             self.cut_if_full().await;
@@ -143,6 +168,10 @@ impl Reel {
     }
 
     async fn entry(&mut self, at: i64, entry: &Entry) {
+        // No output of this shell follows.
+        if matches!(entry, Entry::Exit(_)) {
+            self.own_up(at);
+        }
         self.draft.put(at, entry);
         self.cut_if_full().await;
     }
@@ -159,8 +188,7 @@ impl Reel {
     async fn catch_up(&mut self) {
         self.cut().await;
         self.times = Times::default();
-        let track = Arc::clone(&self.track);
-        self.until_done(move || track.file().sync()).await;
+        self.until_done(Writer::sync).await;
         if self.is_whole {
             self.track.note_recorded(self.draft.place());
         }
@@ -169,14 +197,16 @@ impl Reel {
     /// Ends the segment and appends it to the spool.
     async fn cut(&mut self) {
         self.times.cut_at = None;
-        if self.draft.is_empty() {
+        // Nothing follows a segment that was given up: it would be missing before it.
+        if self.draft.is_empty() || !self.is_whole {
             return;
         }
         let seq = self.turn.next_seq;
         self.turn.next_seq += 1;
         let (header, log) = self.draft.take(self.track.session_id, self.writer, seq);
-        let (track, log) = (Arc::clone(&self.track), Bytes::from(log));
-        self.until_done(move || append(&track, header, &log)).await;
+        let log = Bytes::from(log);
+        self.until_done(move |writer| append(writer, header, &log))
+            .await;
         self.turn.place = self.draft.place();
         if self.is_whole {
             self.track.note_written(self.turn.place);
@@ -187,32 +217,48 @@ impl Reel {
     /// the queue fills and the terminal waits.
     async fn until_done(
         &mut self,
-        act: impl Fn() -> Result<(), SpoolFault> + Clone + Send + 'static,
+        act: impl Fn(&mut Writer) -> Result<(), SpoolFault> + Clone + Send + 'static,
     ) {
         let mut has_told = false;
-        loop {
-            let fault = match tokio::task::spawn_blocking(act.clone()).await {
-                Ok(Ok(())) => return self.mended(has_told),
-                Ok(Err(fault)) => fault,
-                Err(error) => {
-                    self.mended(has_told);
-                    self.is_whole = false;
-                    tracing::error!(%error, session.id = %self.track.session_id,
-                        "a segment could not be written");
-                    return;
-                }
-            };
-            if !std::mem::replace(&mut has_told, true) {
-                self.failing.fetch_add(1, Ordering::SeqCst);
+        while !self.given_up.is_cancelled() {
+            match self.attempt(act.clone(), &mut has_told).await {
+                Some(Ok(())) => return self.mended(has_told),
+                Some(Err(fault)) => self.tell(fault, &mut has_told),
+                None => break,
             }
-            self.tell(fault);
             tokio::select! {
                 () = sleep(TRY_AGAIN_AFTER) => {}
-                () = self.given_up.cancelled() => {
-                    self.is_whole = false;
-                    tracing::error!(session.id = %self.track.session_id,
-                        "the process ends before the spool took the last of a recording");
-                    return;
+                () = self.given_up.cancelled() => break,
+            }
+        }
+        self.is_whole = false;
+        tracing::error!(session.id = %self.track.session_id,
+            "the process ends before the spool took the last of a recording");
+    }
+
+    /// Does something to the spool, and says so where the disk does not answer in time; nothing where
+    /// the process gives up meanwhile.
+    async fn attempt(
+        &self,
+        act: impl FnOnce(&mut Writer) -> Result<(), SpoolFault> + Send + 'static,
+        has_told: &mut bool,
+    ) -> Option<Result<(), SpoolFault>> {
+        let writer = Arc::clone(&self.track.writer);
+        let done = self.disk.run(move || act(&mut locked(&writer)));
+        let mut done = std::pin::pin!(done);
+        let mut silence = std::pin::pin!(sleep(SILENT_AFTER));
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut done => {
+                    return Some(done.unwrap_or(Err(SpoolFault::Panicked)));
+                }
+                () = self.given_up.cancelled() => return None,
+                () = &mut silence => {
+                    let seconds = SILENT_AFTER.as_secs();
+                    self.tell(SpoolFault::Silent { seconds }, has_told);
+                    // Nothing more is said of it: what was asked for goes on, and is not asked twice.
+                    silence.as_mut().reset(Instant::now() + FOREVER);
                 }
             }
         }
@@ -226,7 +272,10 @@ impl Reel {
         }
     }
 
-    fn tell(&self, fault: SpoolFault) {
+    fn tell(&self, fault: SpoolFault, has_told: &mut bool) {
+        if !std::mem::replace(has_told, true) {
+            self.failing.fetch_add(1, Ordering::SeqCst);
+        }
         self.fault.send_if_modified(|told| {
             let is_new = told.is_none();
             if is_new {
@@ -239,10 +288,10 @@ impl Reel {
     }
 }
 
-fn append(track: &Track, header: SegmentHeader, log: &[u8]) -> Result<(), SpoolFault> {
+fn append(writer: &mut Writer, header: SegmentHeader, log: &[u8]) -> Result<(), SpoolFault> {
     let segment = Segment::compress(header, log).map_err(|error| SpoolFault::Unwritable {
         path: "a segment".to_owned(),
         reason: error.to_string(),
     })?;
-    track.file().append(&to_record(&segment))
+    writer.append(&Record::of(&segment))
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use session_identity::ExamSessionId;
+use session_identity::{ExamSessionId, TerminalProcessId};
 
 use super::Shared;
 use super::track::{Track, locked};
-use crate::spool::{Leftover, SpoolFile};
+use crate::spool::{Leftover, Roll};
 use crate::store::close_ended;
 use empty::{Emptied, empty};
 use pace::Pace;
@@ -46,36 +46,34 @@ impl ShippingState {
     }
 }
 
-/// A spool file to be emptied.
+/// Files to be emptied.
 #[derive(Debug, Clone)]
-pub(super) enum Shipment {
-    /// Of this process.
-    Own(Arc<Track>),
-    /// Of a dead one.
-    Left(ExamSessionId, Arc<Mutex<SpoolFile>>),
+pub(super) struct Shipment {
+    roll: Arc<Roll>,
+    /// Whose they are, if not a dead process's.
+    own: Option<Arc<Track>>,
 }
+
+/// One session's files of one life of a process. Another life's are no reason to wait.
+type ShipmentKey = (ExamSessionId, TerminalProcessId);
 
 impl Shipment {
     pub(super) fn of_leftover(leftover: Leftover) -> Self {
-        Self::Left(leftover.session_id, Arc::new(Mutex::new(leftover.file)))
-    }
-
-    fn session_id(&self) -> ExamSessionId {
-        match self {
-            Self::Own(track) => track.session_id,
-            Self::Left(session_id, _) => *session_id,
+        Self {
+            roll: leftover.roll,
+            own: None,
         }
     }
 
-    fn with_file<T>(&self, act: impl FnOnce(&mut SpoolFile) -> T) -> T {
-        match self {
-            Self::Own(track) => act(&mut track.file()),
-            Self::Left(_, file) => act(&mut locked(file)),
+    fn of_own(track: Arc<Track>) -> Self {
+        Self {
+            roll: Arc::clone(&track.roll),
+            own: Some(track),
         }
     }
 
-    fn is_waiting(&self) -> bool {
-        self.with_file(|file| file.unshipped_bytes() > 0)
+    fn key(&self) -> ShipmentKey {
+        (self.roll.session_id(), self.roll.life())
     }
 }
 
@@ -85,7 +83,7 @@ pub(super) struct Shipper {
     shared: Arc<Shared>,
     leftovers: Vec<Shipment>,
     /// What the database refused, and when.
-    refused: HashMap<ExamSessionId, Instant>,
+    refused: HashMap<ShipmentKey, Instant>,
     pace: Pace,
     closed_at: Instant,
 }
@@ -129,10 +127,10 @@ impl Shipper {
 
     /// What is to be shipped, dead processes' first: theirs is older.
     fn waiting(&self) -> Vec<Shipment> {
-        let own = self.shared.known_tracks().into_iter().map(Shipment::Own);
+        let own = self.shared.known_tracks().into_iter().map(Shipment::of_own);
         let all = self.leftovers.iter().cloned().chain(own);
-        let offered = |shipment: &Shipment| !self.refused.contains_key(&shipment.session_id());
-        all.filter(|shipment| shipment.is_waiting() && offered(shipment))
+        let offered = |shipment: &Shipment| !self.refused.contains_key(&shipment.key());
+        all.filter(|shipment| shipment.roll.is_waiting() && offered(shipment))
             .collect()
     }
 
@@ -142,23 +140,35 @@ impl Shipper {
             .retain(|_, since| since.elapsed() < OFFER_AGAIN_AFTER);
         let shared = &self.shared;
         let emptied: Vec<_> = stream::iter(self.waiting())
-            .map(|shipment| async move { (shipment.session_id(), empty(shared, &shipment).await) })
+            .map(|shipment| async move { (shipment.key(), empty(shared, &shipment).await) })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         let mut well = true;
-        for (session_id, emptied) in emptied {
+        for (key, emptied) in emptied {
             match emptied {
                 Emptied::Whole => {}
                 Emptied::Partly => shared.hurry.notify_one(),
-                Emptied::Refused => drop(self.refused.insert(session_id, Instant::now())),
+                Emptied::Refused => drop(self.refused.insert(key, Instant::now())),
                 Emptied::Unanswered => well = false,
             }
         }
-        self.leftovers.retain(Shipment::is_waiting);
+        self.leave_emptied().await;
         let well = well && self.close_ended().await;
         self.shared.shipping.note(well);
         well
+    }
+
+    /// Lets go of dead processes' files that are all shipped, and their directories with them.
+    async fn leave_emptied(&mut self) {
+        let is_over = |shipment: &mut Shipment| !shipment.roll.is_waiting();
+        let over: Vec<_> = self.leftovers.extract_if(.., is_over).collect();
+        if !over.is_empty() {
+            let leave = move || over.iter().for_each(|shipment| shipment.roll.leave());
+            if let Err(error) = self.shared.disk.run(leave).await {
+                tracing::warn!(%error, "an empty folder stays in the spool");
+            }
+        }
     }
 
     async fn close_ended(&mut self) -> bool {

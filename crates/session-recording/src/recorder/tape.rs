@@ -1,7 +1,7 @@
 //! What a terminal says to its recorder.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use session_identity::ExamSessionId;
@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::reel::{Event, Message};
+use super::refusals::Refusals;
 use super::room::{PIECE, Room, SMALL, Taken};
 use super::track::Track;
 use crate::entry::{Entry, ExitStatus, GapReason, Marker, WindowSize};
@@ -38,6 +39,14 @@ pub enum TapeError {
     /// on: what is missing then becomes a gap.
     #[error("the spool takes nothing")]
     Spool(#[source] SpoolFault),
+    /// The session's recording is as long as one may be.
+    #[error("the recording of session {session_id} has all of the {limit} bytes that one may have")]
+    Full {
+        /// The session.
+        session_id: ExamSessionId,
+        /// What it may have.
+        limit: u64,
+    },
     /// A later shell of the session has a tape: this terminal is not the session's any more.
     #[error("shell {shell_epoch} of session {session_id} has been followed by another")]
     Superseded {
@@ -71,8 +80,8 @@ pub(super) struct Deck {
     pub(super) records_input: bool,
     /// The newest shell that has a tape.
     pub(super) shell_epoch: AtomicU32,
-    /// Whether output was refused since the last that was taken.
-    pub(super) has_refused: AtomicBool,
+    /// Output that was refused since the last that was taken.
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Tape {
@@ -119,7 +128,7 @@ impl Tape {
     /// What had been taken stays; saying all of it again is right.
     ///
     /// # Errors
-    /// [`TapeError`]; then the rest of the bytes is not on record.
+    /// [`TapeError`]; then the rest of the bytes is not on record. [`TapeError::Full`] stays.
     pub async fn output(&self, offset: u64, mut bytes: Bytes) -> Result<(), TapeError> {
         let Some(deck) = &self.deck else {
             return Ok(());
@@ -129,17 +138,33 @@ impl Tape {
             let piece = bytes.split_to(bytes.len().min(PIECE));
             let length = piece.len();
             let room = self.bytes_room(deck, length).await.inspect_err(|_| {
-                deck.has_refused.store(true, Ordering::Relaxed);
+                self.note_unrecorded(offset + (length + bytes.len()) as u64);
             })?;
-            let reason = if deck.has_refused.swap(false, Ordering::Relaxed) {
-                GapReason::Unrecorded
-            } else {
-                GapReason::Missed
+            let reason = match deck.refusals.take() {
+                Some(_) => GapReason::Unrecorded,
+                None => GapReason::Missed,
             };
             deck.send(Event::Output(offset, piece, reason), Some(room))?;
             offset += length as u64;
         }
         Ok(())
+    }
+
+    /// Says that output up to an offset was shown and is not on record. It becomes a gap before the next
+    /// output, or at the end of a recording that its exam goes on without.
+    pub fn note_unrecorded(&self, offset: u64) {
+        if let Some(deck) = &self.deck {
+            deck.refusals.note(Place {
+                shell_epoch: self.shell_epoch,
+                offset,
+            });
+        }
+    }
+
+    /// Follows whether the session's recording is as long as one may be. Nothing where nothing is kept.
+    pub fn is_full(&self) -> Option<watch::Receiver<bool>> {
+        let deck = self.deck.as_ref()?;
+        Some(deck.track.ceiling.is_reached())
     }
 
     /// Records what was typed, if the exam wants that.
@@ -216,6 +241,7 @@ impl Tape {
         if let Some(fault) = deck.fault.borrow().clone() {
             return Err(TapeError::Spool(fault));
         }
+        deck.under_ceiling()?;
         deck.room(u32::try_from(length).expect("a piece has at most 64 KiB"))
             .await
     }
@@ -243,6 +269,21 @@ impl Deck {
             _room: room,
         };
         self.messages.send(message).map_err(|_| TapeError::Stopped)
+    }
+
+    /// Says once on record that nothing more is kept.
+    fn under_ceiling(&self) -> Result<(), TapeError> {
+        let ceiling = &self.track.ceiling;
+        if ceiling.has_room() {
+            return Ok(());
+        }
+        let (session_id, limit) = (self.track.session_id, ceiling.limit());
+        if ceiling.reach() {
+            tracing::error!(session.id = %session_id, limit,
+                "a recording is as long as one may be: nothing more of its session is kept");
+            self.send(Event::Entry(Entry::Marker(Marker::Full)), None)?;
+        }
+        Err(TapeError::Full { session_id, limit })
     }
 
     /// Waits for room, unless the spool takes nothing: then there would be none for long.

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use session_identity::ExamSessionId;
 use tokio::sync::watch;
 
+use super::ceiling::Ceiling;
 use super::tape::Deck;
 use crate::place::Place;
-use crate::spool::SpoolFile;
+use crate::spool::{Roll, Writer};
 
 /// One session in one process. It stays for the life of the process: the count of segments must not
 /// begin again.
@@ -18,11 +19,15 @@ pub(super) struct Track {
     pub(super) opening: tokio::sync::Mutex<()>,
     /// Held by the task that writes, of which there is one at a time.
     pub(super) turn: Arc<tokio::sync::Mutex<Turn>>,
-    file: Mutex<SpoolFile>,
+    /// What waits for the database.
+    pub(super) roll: Arc<Roll>,
+    /// Locked on the disk's threads only.
+    pub(super) writer: Arc<Mutex<Writer>>,
     /// What survives the machine's end.
     pub(super) recorded_to: watch::Sender<Place>,
     /// What survives this process's end; never less.
     pub(super) written_to: watch::Sender<Place>,
+    pub(super) ceiling: Ceiling,
     /// The tapes that are open.
     pub(super) deck: Mutex<Weak<Deck>>,
 }
@@ -35,21 +40,19 @@ pub(super) struct Turn {
 }
 
 impl Track {
-    pub(super) fn new(session_id: ExamSessionId, file: SpoolFile) -> Self {
+    pub(super) fn new(roll: Roll, ceiling: Ceiling) -> Self {
+        let roll = Arc::new(roll);
         Self {
-            session_id,
+            session_id: roll.session_id(),
             opening: tokio::sync::Mutex::default(),
             turn: Arc::default(),
-            file: Mutex::new(file),
+            writer: Arc::new(Mutex::new(Writer::new(Arc::clone(&roll)))),
+            roll,
             recorded_to: watch::Sender::new(Place::default()),
             written_to: watch::Sender::new(Place::default()),
+            ceiling,
             deck: Mutex::new(Weak::new()),
         }
-    }
-
-    /// The spool file, for a moment: never across an await.
-    pub(super) fn file(&self) -> MutexGuard<'_, SpoolFile> {
-        locked(&self.file)
     }
 
     /// Notes that everything before `place` is durable.

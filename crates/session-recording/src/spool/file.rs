@@ -1,182 +1,222 @@
-//! One session's records of one life of a process.
+//! One file of records on their way to the database.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::SpoolUse;
 use super::record::{Front, MOST, read_front};
-use super::{LifeDirectory, SpoolFault, SpoolUse};
-use crate::place::Place;
 use crate::segment::Segment;
 
-/// How much of a file is shipped at a time.
+/// How much of a file is read at a time.
 const CHUNK: usize = 1024 * 1024;
 
-/// An append-only file, gone as soon as everything in it is in the database.
+/// An append-only file. One task writes and another ships; neither waits for the other, and whoever asks
+/// how far it is waits for neither.
 #[derive(Debug)]
 pub(crate) struct SpoolFile {
     path: PathBuf,
-    file: Option<File>,
-    written: u64,
-    shipped: u64,
+    file: File,
+    /// Never held while the disk is at work.
+    lengths: Mutex<Lengths>,
     usage: Arc<SpoolUse>,
-    /// Keeps the directory locked.
-    directory: Arc<LifeDirectory>,
 }
 
-/// Records that are to be shipped, and how many bytes of the file they are.
-#[derive(Debug, Default)]
-pub(crate) struct Unshipped {
-    pub(crate) segments: Vec<Segment>,
-    pub(crate) length: u64,
+/// How far a file is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lengths {
+    written: u64,
+    synced: u64,
+    shipped: u64,
+    /// Bytes that the spool's use counts for it.
+    counted: u64,
+    is_writing: bool,
+    /// Nothing more is written.
+    is_sealed: bool,
+}
+
+/// What became of a record that was to be appended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Appended {
+    /// It is written.
+    Written,
+    /// Nothing more is written to this file: everything in it is in the database.
+    Sealed,
 }
 
 impl SpoolFile {
-    /// Names a file that the first record makes.
-    pub(super) fn new(name: &str, directory: Arc<LifeDirectory>, usage: Arc<SpoolUse>) -> Self {
-        Self {
-            path: directory.path().join(name),
-            file: None,
-            written: 0,
-            shipped: 0,
+    /// Makes an empty file.
+    pub(super) fn make(path: PathBuf, usage: Arc<SpoolUse>) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            lengths: Mutex::default(),
             usage,
-            directory,
-        }
+        })
     }
 
-    /// Opens what a dead process left, cuts off what it left half written, and says how far it had come.
-    pub(super) fn recover(mut self) -> io::Result<(Self, Option<Place>)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .open(&self.path)?;
-        let length = file.metadata()?.len();
-        self.file = Some(file);
-        let mut last = None;
-        loop {
-            let unshipped = self.read_at(self.written, length)?;
-            if unshipped.length == 0 {
-                break;
-            }
-            self.written += unshipped.length;
-            let places = unshipped.segments.iter().map(|segment| Place {
-                shell_epoch: segment.header.shell_epoch,
-                offset: segment.header.to_offset,
-            });
-            last = places.chain(last).max();
+    /// Opens what a dead process left, of which the first `length` bytes are good; the rest is cut off.
+    pub(super) fn of_dead(path: PathBuf, length: u64, usage: Arc<SpoolUse>) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).open(&path)?;
+        if file.metadata()?.len() > length {
+            file.set_len(length)?;
         }
-        if self.written < length {
-            tracing::warn!(path = %self.path.display(), cut = length - self.written,
-                "a spool file ended within a record: its end is cut off");
-            self.truncate()?;
-        }
-        self.usage.add(self.written);
-        if self.written == 0 {
-            self.note_shipped(0)?;
-        }
-        Ok((self, last))
+        usage.add(length);
+        let lengths = Lengths {
+            written: length,
+            synced: length,
+            shipped: 0,
+            counted: length,
+            is_writing: false,
+            is_sealed: true,
+        };
+        Ok(Self {
+            path,
+            file,
+            lengths: Mutex::new(lengths),
+            usage,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every change under the lock is one step, so that it stays right even if a holder panicked.
+    fn lengths(&self) -> MutexGuard<'_, Lengths> {
+        self.lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends a record whole or not at all.
-    pub(crate) fn append(&mut self, record: &[u8]) -> Result<(), SpoolFault> {
-        let length = record.len() as u64;
-        self.usage.room_for(length)?;
-        let written = self
-            .open()
-            .and_then(|mut file| file.write_all(record))
-            .map_err(|error| SpoolFault::unwritable(&self.path, &error));
-        if let Err(fault) = written {
-            // What was written of the record must not stand before the next one.
-            if self.file.is_some()
-                && let Err(error) = self.truncate()
-            {
-                tracing::warn!(%error, path = %self.path.display(), "half a record stays in a spool file");
+    pub(super) fn append(&self, record: &[u8]) -> io::Result<Appended> {
+        {
+            let mut lengths = self.lengths();
+            if lengths.is_sealed {
+                return Ok(Appended::Sealed);
             }
-            return Err(fault);
+            lengths.is_writing = true;
         }
-        self.written += length;
+        let written = (&self.file).write_all(record);
+        let length = record.len() as u64;
+        let good = {
+            let mut lengths = self.lengths();
+            lengths.is_writing = false;
+            if written.is_ok() {
+                lengths.written += length;
+                lengths.counted += length;
+            }
+            lengths.written
+        };
+        if let Err(error) = written {
+            // What was written of the record must not stand before the next one.
+            if self.file.set_len(good).is_err() {
+                self.seal();
+            }
+            return Err(error);
+        }
         self.usage.add(length);
-        Ok(())
-    }
-
-    fn open(&mut self) -> io::Result<&File> {
-        if self.file.is_none() {
-            let mut options = OpenOptions::new();
-            let file = options
-                .read(true)
-                .append(true)
-                .create(true)
-                .open(&self.path)?;
-            self.file = Some(file);
-            // The name of a file is not durable before its directory is.
-            self.directory.sync()?;
-        }
-        let file = self.file.as_ref();
-        Ok(file.expect("it was opened above"))
-    }
-
-    fn truncate(&self) -> io::Result<()> {
-        self.file
-            .as_ref()
-            .map_or(Ok(()), |file| file.set_len(self.written))
+        Ok(Appended::Written)
     }
 
     /// Makes everything appended survive a power cut.
-    pub(crate) fn sync(&self) -> Result<(), SpoolFault> {
-        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
-        synced.map_err(|error| SpoolFault::unwritable(&self.path, &error))
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let written = self.lengths().written;
+        self.file.sync_data()?;
+        self.lengths().synced = written;
+        Ok(())
     }
 
-    /// Bytes that are not in the database yet.
-    pub(crate) const fn unshipped_bytes(&self) -> u64 {
-        self.written - self.shipped
+    pub(super) fn written(&self) -> u64 {
+        self.lengths().written
+    }
+
+    pub(super) fn is_sealed(&self) -> bool {
+        self.lengths().is_sealed
+    }
+
+    /// Nothing more is written.
+    pub(super) fn seal(&self) {
+        self.lengths().is_sealed = true;
+    }
+
+    /// Counts as its own only what is known to be durable: after a sync that failed the kernel has
+    /// forgotten what it could not write, and a later one would say that all is well.
+    pub(super) fn spend(&self) {
+        let mut lengths = self.lengths();
+        lengths.is_sealed = true;
+        lengths.written = lengths.synced.max(lengths.shipped);
+    }
+
+    /// Cuts off what does not count.
+    pub(super) fn cut_off(&self) -> io::Result<()> {
+        self.file.set_len(self.written())
+    }
+
+    /// Whether anything in it is to be shipped or cleared away.
+    pub(super) fn is_waiting(&self) -> bool {
+        let lengths = self.lengths();
+        lengths.written > 0 || lengths.is_sealed
     }
 
     /// Reads the next records to be shipped: some of them, or none where all are.
-    pub(crate) fn unshipped(&self) -> io::Result<Unshipped> {
-        let unshipped = self.read_at(self.shipped, self.written)?;
-        if unshipped.length == 0 && self.shipped < self.written {
-            let error = format!(
-                "no record at byte {} of {}",
-                self.shipped,
-                self.path.display()
-            );
+    pub(super) fn unshipped(&self) -> io::Result<(Vec<Segment>, u64)> {
+        let Lengths {
+            shipped, written, ..
+        } = *self.lengths();
+        if shipped >= written {
+            return Ok((Vec::new(), 0));
+        }
+        let file = File::open(&self.path)?;
+        let bytes = read_at(&file, shipped, written)?;
+        let mut rest = &bytes[..];
+        let (mut segments, mut length) = (Vec::new(), 0);
+        while let Front::Segment(segment, taken) = read_front(rest) {
+            segments.push(*segment);
+            length += taken as u64;
+            rest = &rest[taken..];
+        }
+        if length == 0 {
+            let path = self.path.display();
+            let error = format!("no record at byte {shipped} of {path}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
-        Ok(unshipped)
+        Ok((segments, length))
     }
 
-    fn read_at(&self, from: u64, to: u64) -> io::Result<Unshipped> {
-        let Some(file) = self.file.as_ref() else {
-            return Ok(Unshipped::default());
-        };
-        let wanted = usize::try_from(to - from).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; wanted.min(CHUNK.max(MOST))];
-        file.read_exact_at(&mut bytes, from)?;
-        let mut unshipped = Unshipped::default();
-        let mut rest = &bytes[..];
-        while let Front::Segment(segment, length) = read_front(rest) {
-            unshipped.segments.push(*segment);
-            unshipped.length += length as u64;
-            rest = &rest[length..];
-        }
-        Ok(unshipped)
+    /// Notes that so many bytes more are in the database.
+    pub(crate) fn note_shipped(&self, length: u64) {
+        self.lengths().shipped += length;
     }
 
-    /// Notes that so many bytes more are in the database; the file goes with the last of them.
-    pub(crate) fn note_shipped(&mut self, length: u64) -> io::Result<()> {
-        self.shipped += length;
-        if self.shipped < self.written {
-            return Ok(());
+    /// Removes it if everything in it is in the database. Returns whether it is gone.
+    pub(super) fn clear_away(&self) -> io::Result<bool> {
+        {
+            let mut lengths = self.lengths();
+            let is_over = lengths.shipped >= lengths.written
+                && !lengths.is_writing
+                && (lengths.written > 0 || lengths.is_sealed);
+            if !is_over {
+                return Ok(false);
+            }
+            lengths.is_sealed = true;
         }
-        self.usage.free(self.written);
-        self.file = None;
-        (self.written, self.shipped) = (0, 0);
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
         }
+        let counted = std::mem::take(&mut self.lengths().counted);
+        self.usage.free(counted);
+        Ok(true)
     }
+}
+
+/// Reads from one place to another, but no more than a chunk.
+pub(super) fn read_at(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let wanted = usize::try_from(to - from).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; wanted.min(CHUNK.max(MOST))];
+    file.read_exact_at(&mut bytes, from)?;
+    Ok(bytes)
 }

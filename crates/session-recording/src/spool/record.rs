@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::segment::{Hash, Segment, SegmentHeader};
+use crate::segment::{Hash, MAGIC, Segment, SegmentHeader};
 
 /// Four bytes of length, eight of checksum.
 pub(super) const FRAME: usize = 4 + CHECKSUM;
@@ -58,6 +58,14 @@ pub(crate) fn read_front(bytes: &[u8]) -> Front {
     read_body(body).map_or(Front::Damaged, |segment| {
         Front::Segment(Box::new(segment), FRAME + length)
     })
+}
+
+/// Where the first whole record begins among bytes, if there is any.
+pub(super) fn find_next(bytes: &[u8]) -> Option<usize> {
+    let fronts = bytes.windows(MAGIC.len()).enumerate();
+    let fronts = fronts.filter(|(_, word)| *word == MAGIC);
+    let mut starts = fronts.filter_map(|(at, _)| at.checked_sub(FRAME));
+    starts.find(|at| matches!(read_front(&bytes[*at..]), Front::Segment(..)))
 }
 
 fn read_body(body: &[u8]) -> Option<Segment> {

@@ -27,6 +27,15 @@ pub enum SpoolFault {
         /// What the system said.
         reason: String,
     },
+    /// The disk has not said whether it took it.
+    #[error("the disk has not answered for {seconds} s; see whether the spool's volume hangs")]
+    Silent {
+        /// How long.
+        seconds: u64,
+    },
+    /// Writing went wrong in a way that no disk explains.
+    #[error("what writes recordings has stopped where it must not; its last words are in the log")]
+    Panicked,
 }
 
 impl SpoolFault {

@@ -54,7 +54,7 @@ pub(crate) async fn ship(
     let shipped = rows.seqs.len();
     if shipped > 0 {
         insert(&mut tx, session_id, &rows).await?;
-        advance_head(&mut tx, session_id, &head, &rows).await?;
+        advance_head(&mut tx, session_id, &rows).await?;
     }
     tx.commit().await?;
     Ok(shipped)
@@ -174,7 +174,6 @@ async fn insert(
 async fn advance_head(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
-    head: &Head,
     rows: &Rows,
 ) -> Result<(), sqlx::Error> {
     let reached = rows.shell_epochs.iter().zip(&rows.to_offsets).max();
@@ -185,20 +184,15 @@ async fn advance_head(
         .map(|length| i64::from(*length))
         .sum();
     let stored: usize = rows.payloads.iter().map(Vec::len).sum();
-    // What a dead process ships late may lie before what others have shipped. A recording that was
-    // closed is closed anew, at its new end.
+    // What a dead process ships late may lie before what others have shipped. The chain itself was moved
+    // by the trigger on its segments.
     sqlx::query!(
         "UPDATE session_recordings
-         SET next_seq = $2, last_hash = $3::bytea,
-             shell_epoch = greatest(shell_epoch, $4::bigint),
-             recorded_to = CASE WHEN (shell_epoch, recorded_to) < ($4::bigint, $5::bigint) THEN $5::bigint ELSE recorded_to END,
-             raw_bytes = raw_bytes + $6, stored_bytes = stored_bytes + $7,
-             closed_at = CASE WHEN closed_at IS NOT NULL THEN clock_timestamp() END,
-             final_hash = CASE WHEN closed_at IS NOT NULL THEN $3::bytea END
+         SET shell_epoch = greatest(shell_epoch, $2::bigint),
+             recorded_to = CASE WHEN (shell_epoch, recorded_to) < ($2::bigint, $3::bigint) THEN $3::bigint ELSE recorded_to END,
+             raw_bytes = raw_bytes + $4, stored_bytes = stored_bytes + $5
          WHERE session_id = $1",
         session_id.as_uuid(),
-        head.next_seq,
-        &head.last_hash[..],
         epoch,
         offset,
         raw,

@@ -51,7 +51,8 @@ async fn verify_tells_the_last_hash_and_each_shell(pool: PgPool) {
         "schema": "session-recording/verify.v1",
         "data": {
             "session_id": session, "is_intact": true, "segments": head.next_seq,
-            "last_hash": head.hash, "closed_at": null, "broken": null,
+            "last_hash": head.hash, "closed_at": null,
+            "segments_after_close": 0, "broken": null,
             "shells": [{ "shell_epoch": 1, "output_bytes": 70_000, "gap_bytes": 0 }],
             "gaps": [],
         },

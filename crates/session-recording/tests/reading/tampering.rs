@@ -1,10 +1,13 @@
 //! Whoever changes a recording behind the triggers' back is found out, at the segment.
 
+use std::time::Duration;
+
 use session_identity::ExamSessionId;
+use session_recording::{Entry, count_old_recordings, delete_old_recordings};
 use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 
-use crate::writing::{document, recorded, run};
+use crate::writing::{document, leave_behind, recorded, run, ship};
 
 /// Does something to the tables as their owner could, with the triggers taken away.
 async fn tamper(pool: &PgPool, statement: &str) {
@@ -96,10 +99,89 @@ async fn the_triggers_refuse_every_change_and_every_clearing(pool: PgPool) {
         "UPDATE session_recordings SET next_seq = 0",
         "UPDATE session_recordings SET last_hash = sha256('x')",
         "UPDATE session_recordings SET recorded_to = 0",
+        "UPDATE session_recordings SET policy = 'fail_open'",
+        "UPDATE session_recordings SET records_input = true",
+        "UPDATE session_recordings SET started_at = started_at - interval '1 hour'",
+        "UPDATE session_recordings SET closed_at = now(), final_hash = sha256('x')",
+        "UPDATE session_recordings SET next_seq = next_seq + 1, last_hash = sha256('x')",
+        // Put behind the last, before its turn, and with a hash of its own making.
+        "INSERT INTO recording_segments
+         SELECT (jsonb_populate_record(s, jsonb_build_object('seq', s.seq + 2, 'writer_seq', 900))).*
+         FROM recording_segments s ORDER BY s.seq DESC LIMIT 1",
+        "INSERT INTO recording_segments
+         SELECT (jsonb_populate_record(s, jsonb_build_object('seq', s.seq + 1, 'writer_seq', 900))).*
+         FROM recording_segments s ORDER BY s.seq DESC LIMIT 1",
     ] {
         let refused = pool.execute(AssertSqlSafe(change.to_owned())).await;
         let refused = refused.unwrap_err();
         let code = refused.as_database_error().and_then(DatabaseError::code);
         assert_eq!(code.as_deref(), Some("23001"), "{change}: {refused}");
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_closed_recording_stays_closed_and_is_whole_with_what_came_later(pool: PgPool) {
+    let session = recorded(&pool, 1_000).await;
+    let close =
+        "UPDATE session_recordings SET closed_at = clock_timestamp(), final_hash = last_hash";
+    pool.execute(close).await.unwrap();
+    let again = pool.execute(close).await.unwrap_err();
+    let code = again.as_database_error().and_then(DatabaseError::code);
+    assert_eq!(code.as_deref(), Some("23001"), "{again}");
+    let spool = tempfile::tempdir().unwrap();
+    let late = Entry::Output("late".into());
+    leave_behind(
+        spool.path(),
+        (session, 1, 1_000),
+        &[(1_790_000_000_000_000, late)],
+    );
+    ship(&pool, spool.path()).await;
+    let output = run(&pool, &["verify", "--session-id", &session.to_string()]);
+    let (code, document) = document(&output);
+    assert_eq!(code, Some(0), "{document}");
+    assert_eq!(document["data"]["segments_after_close"], 1, "{document}");
+    tamper(
+        &pool,
+        "UPDATE session_recordings SET final_hash = sha256('x')",
+    )
+    .await;
+    let (code, _, problem) = broken_at(&pool, session);
+    assert_eq!(code, Some(9));
+    assert!(problem.contains("closed with a hash"), "{problem}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn only_recordings_closed_long_ago_go_and_go_whole(pool: PgPool) {
+    let (old, running) = (recorded(&pool, 1_000).await, recorded(&pool, 1_000).await);
+    let (recent, kept) = (recorded(&pool, 1_000).await, Duration::from_hours(24 * 400));
+    for (session, days) in [(old, 401), (recent, 399)] {
+        tamper(
+            &pool,
+            &format!(
+                "UPDATE exam_sessions SET state = 'terminated', ending_kind = 'completed', version = 2,
+                     ended_at = now() - interval '{days} days' WHERE id = '{session}';
+                 UPDATE session_recordings SET closed_at = now() - interval '{days} days', final_hash = last_hash
+                 WHERE session_id = '{session}'"
+            ),
+        )
+        .await;
+    }
+    // Whoever marks a running session's recording as closed does not make it go.
+    let closed = format!(
+        "UPDATE session_recordings SET closed_at = now() - interval '500 days', final_hash = last_hash
+         WHERE session_id = '{running}'"
+    );
+    tamper(&pool, &closed).await;
+    let mut conn = pool.acquire().await.unwrap();
+    assert_eq!(count_old_recordings(&mut conn, kept).await.unwrap(), 1);
+    let none = Duration::ZERO;
+    assert_eq!(count_old_recordings(&mut conn, none).await.unwrap(), 2);
+    assert_eq!(delete_old_recordings(&mut conn, kept, 9).await.unwrap(), 1);
+    assert_eq!(delete_old_recordings(&mut conn, kept, 9).await.unwrap(), 0);
+    let gone = run(&pool, &["verify", "--session-id", &old.to_string()]);
+    assert_eq!(gone.status.code(), Some(3), "{gone:?}");
+    for session in [recent, running] {
+        let (code, whole, _) = broken_at(&pool, session);
+        assert_eq!((code, whole), (Some(0), -1));
     }
 }

@@ -1,7 +1,7 @@
 //! What waits is bounded, and what finds no room waits or is told so.
 
 use session_recording::{
-    Entry, Gap, GapReason, OpenTapeError, Recorder, RecorderSettings, RecordingPolicy,
+    Entry, Gap, GapReason, Marker, OpenTapeError, Recorder, RecorderSettings, RecordingPolicy,
     SESSION_QUEUE_BYTES, SessionTape, SpoolFault, SpoolState, TapeError,
 };
 use sqlx::PgPool;
@@ -115,4 +115,48 @@ async fn a_nearly_full_spool_takes_no_new_exam_that_must_be_recorded(pool: PgPoo
         matches!(admitted, Err(OpenTapeError::Database { .. })),
         "{admitted:?}"
     );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_session_that_prints_for_ever_is_kept_up_to_its_ceiling_and_the_rest_is_told(
+    pool: PgPool,
+) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let low = RecorderSettings {
+        session_ceiling_bytes: 100_000,
+        ..settings(spool.path())
+    };
+    let recorder = Recorder::start(pool.clone(), low).unwrap();
+    let open = SessionTape {
+        policy: RecordingPolicy::FailOpen,
+        ..wanted(session, 1)
+    };
+    let tape = recorder.tape(open).await.unwrap();
+    for from in [0, 60_000] {
+        assert!(!*tape.is_full().unwrap().borrow());
+        tape.output(from, noise(from, 60_000)).await.unwrap();
+        // Said again after a lost leg, it counts once.
+        tape.output(from, noise(from, 60_000)).await.unwrap();
+        tape.clone().close().await.unwrap();
+    }
+    for from in [120_000, 150_000] {
+        let refused = tape.output(from, noise(from, 30_000)).await;
+        assert!(
+            matches!(refused, Err(TapeError::Full { .. })),
+            "{refused:?}"
+        );
+    }
+    assert!(*tape.is_full().unwrap().borrow());
+    assert_eq!(recorder.health().full_sessions, 1);
+    drop(tape);
+    recorder.drain(PATIENCE).await;
+    let entries = entries(&pool, session).await;
+    let gap = Gap {
+        bytes: 60_000,
+        reason: GapReason::Unrecorded,
+    };
+    let told = [Entry::Marker(Marker::Full), Entry::Gap(gap)];
+    assert!(entries.ends_with(&told), "{:?}", entries.last());
+    assert!(output(&entries) == noise(0, 120_000));
 }

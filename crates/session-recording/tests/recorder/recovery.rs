@@ -32,7 +32,24 @@ fn record_and_die(
     });
     // Ends every task wherever it is, as a kill would.
     runtime.shutdown_timeout(PATIENCE);
+    // Its threads end when they have done what they were at; only then is the process dead.
+    for life in std::fs::read_dir(spool).unwrap() {
+        let lock = std::fs::File::open(life.unwrap().path().join("lock")).unwrap();
+        lock.lock().unwrap();
+    }
     durable
+}
+
+/// The one file that a dead process left.
+fn left_file(spool: &std::path::Path) -> std::path::PathBuf {
+    let life = std::fs::read_dir(spool).unwrap().next().unwrap();
+    let files = std::fs::read_dir(life.unwrap().path()).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let spooled = paths.filter(|path| path.extension().is_some_and(|end| end == "spool"));
+    let [file] = &spooled.collect::<Vec<_>>()[..] else {
+        panic!("there is not one file")
+    };
+    file.clone()
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -70,8 +87,7 @@ async fn a_record_cut_off_by_a_kill_is_found_and_the_rest_shipped(pool: PgPool) 
     let dead =
         tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 150_000)));
     dead.await.unwrap();
-    let life = std::fs::read_dir(spool.path()).unwrap().next().unwrap();
-    let file = life.unwrap().path().join(format!("{session}.spool"));
+    let file = left_file(spool.path());
     let length = std::fs::metadata(&file).unwrap().len();
     let open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
     open.set_len(length - 7).unwrap();
@@ -84,6 +100,47 @@ async fn a_record_cut_off_by_a_kill_is_found_and_the_rest_shipped(pool: PgPool) 
     recorder.drain(PATIENCE).await;
     let entries = entries(&pool, session).await;
     assert!(output(&entries) == noise(0, 160_000), "every byte once");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_record_damaged_in_the_middle_costs_itself_alone_and_is_told(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead =
+        tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 300_000)));
+    dead.await.unwrap();
+    let file = left_file(spool.path());
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&file, bytes).unwrap();
+
+    for start in ["the first", "one later"] {
+        let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+        assert_eq!(recorder.health().damaged_files, 1, "{start}");
+        let reached = recorder.recorded_to(session).await.unwrap();
+        assert_eq!(reached, Some(place(1, 300_000)));
+        assert_eq!(recorder.drain(PATIENCE).await.spooled_bytes, 0);
+    }
+    let mut conn = pool.acquire().await.unwrap();
+    let found = verify(&mut conn, session).await.unwrap().unwrap();
+    assert!(found.is_intact, "{found:?}");
+    let [gap] = &found.gaps[..] else {
+        panic!("one gap: {found:?}")
+    };
+    assert_eq!(gap.reason, "damaged");
+    assert!(gap.bytes <= 64 * 1024, "one record's: {gap:?}");
+    let before = usize::try_from(gap.place.offset).unwrap();
+    let after = gap.place.offset + gap.bytes;
+    let rest = usize::try_from(300_000 - after).unwrap();
+    let expected = [noise(0, before), noise(after, rest)].concat();
+    assert!(
+        output(&entries(&pool, session).await) == expected,
+        "the rest is there"
+    );
+    let aside = format!("{}.damaged", file.display());
+    assert!(std::path::Path::new(&aside).exists(), "nothing is deleted");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

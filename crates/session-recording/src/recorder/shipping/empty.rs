@@ -1,12 +1,12 @@
 //! One spool file into the database.
 
+use std::sync::Arc;
+
 use sqlx::error::DatabaseError;
-use tokio::task::spawn_blocking;
 
 use super::Shipment;
 use crate::place::Place;
 use crate::recorder::Shared;
-use crate::spool::Unshipped;
 use crate::store::ship;
 
 /// How it went.
@@ -59,7 +59,7 @@ pub(super) async fn empty(shared: &Shared, shipment: &Shipment) -> Emptied {
             Err(error) => {
                 let outcome = error.outcome();
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, session.id = %shipment.session_id(),
+                tracing::warn!(error, session.id = %shipment.roll.session_id(),
                     "a recording stays in the spool and is tried again");
                 return outcome;
             }
@@ -70,29 +70,24 @@ pub(super) async fn empty(shared: &Shared, shipment: &Shipment) -> Emptied {
 
 /// Ships the next segments of a file. Returns whether there were any.
 async fn ship_some(shared: &Shared, shipment: &Shipment) -> Result<bool, ShipError> {
-    let of = shipment.clone();
-    let read = blocking(move || of.with_file(|file| file.unshipped()));
-    let Unshipped { segments, length } = read.await?;
-    let Some(last) = segments.last() else {
+    let roll = Arc::clone(&shipment.roll);
+    let read = shared.disk.run(move || roll.unshipped());
+    let read = read.await.map_err(std::io::Error::other)??;
+    let Some(unshipped) = read else {
+        return Ok(false);
+    };
+    let Some(last) = unshipped.segments.last() else {
         return Ok(false);
     };
     let mut conn = shared.pool.acquire().await?;
-    ship(&mut conn, shipment.session_id(), &segments).await?;
+    ship(&mut conn, shipment.roll.session_id(), &unshipped.segments).await?;
     drop(conn);
-    if let Shipment::Own(track) = shipment {
+    if let Some(track) = &shipment.own {
         track.note_recorded(Place {
             shell_epoch: last.header.shell_epoch,
             offset: last.header.to_offset,
         });
     }
-    let of = shipment.clone();
-    blocking(move || of.with_file(|file| file.note_shipped(length))).await?;
+    unshipped.file.note_shipped(unshipped.length);
     Ok(true)
-}
-
-async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    let done = spawn_blocking(act).await;
-    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
