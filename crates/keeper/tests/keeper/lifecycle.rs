@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use carrel_keeper::KeeperFrame;
-use carrel_keeper::frames::Resume;
 
 use crate::fixture::{BINARY, Keeper, wait_until};
 
@@ -68,7 +67,7 @@ fn opening_after_the_exit_starts_a_new_shell_from_zero() {
 }
 
 #[test]
-fn a_shell_that_ended_unseen_is_replayed_once_to_who_resumes_it() {
+fn a_shell_that_ended_unseen_is_replayed_to_who_resumes_it() {
     let keeper = Keeper::start();
     let mut client = keeper.open(1, None);
     client.expect("$ ");
@@ -83,16 +82,29 @@ fn a_shell_that_ended_unseen_is_replayed_once_to_who_resumes_it() {
     assert!(!client.opened.as_ref().unwrap().alive);
     assert_eq!(client.expect_exit().code, Some(5));
     assert!(client.shows("unseen"));
-    let next = keeper
-        .open(
-            1,
-            Some(Resume {
-                out_off: 0,
-                ..place
-            }),
-        )
-        .opened
-        .unwrap();
+    let next = keeper.open(1, Some(client.place())).opened.unwrap();
+    assert_eq!((next.shell_epoch, next.alive), (2, true));
+}
+
+#[test]
+fn the_last_words_and_the_exit_are_told_again_to_who_did_not_get_the_words() {
+    let keeper = Keeper::start();
+    let mut client = keeper.open(1, None);
+    client.expect("$ ");
+    let before = client.place();
+    client.type_text("echo last-''words; exit 6\n");
+    client.expect_exit();
+    let after = client.place();
+    // Whoever stands between has taken all of it, and dies before it was passed on.
+    drop(client);
+    for epoch in [2, 3] {
+        let mut client = keeper.open(epoch, Some(before));
+        let opened = client.opened.clone().unwrap();
+        assert_eq!((opened.shell_epoch, opened.alive), (1, false));
+        assert_eq!(client.expect_exit().code, Some(6));
+        assert!(client.shows("last-words"));
+    }
+    let next = keeper.open(4, Some(after)).opened.unwrap();
     assert_eq!((next.shell_epoch, next.alive), (2, true));
 }
 

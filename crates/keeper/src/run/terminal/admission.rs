@@ -39,18 +39,22 @@ impl Terminal {
         self.client = Some(client);
     }
 
-    /// Starts a shell unless one lives, or one died whose end nobody was told and `open` resumes.
+    /// Starts a shell unless one lives, or `open` resumes one that died and has not had all of it.
     fn ensure_shell(&mut self, open: &Open) -> io::Result<()> {
         let size = WindowSize {
             cols: open.cols,
             rows: open.rows,
         };
-        let resumes = open
+        let resumed = open
             .resume
-            .is_some_and(|resume| resume.shell_epoch == self.shell_epoch);
+            .filter(|resume| resume.shell_epoch == self.shell_epoch);
+        // Whoever stood between may have taken the end and died before it was passed on.
+        let has_more = |from: u64| !self.exit_told || from < self.ring.end();
         match (&self.shell, self.exit) {
             (Some(shell), None) => shell.resize(size),
-            (Some(_), Some(_)) if resumes && !self.exit_told => {}
+            (Some(_), Some(_)) if resumed.is_some_and(|it| has_more(it.out_off)) => {
+                self.exit_told = false;
+            }
             _ => {
                 self.shell = Some(Shell::start(&self.args, size)?);
                 self.shell_epoch += 1;
