@@ -240,7 +240,7 @@ async fn whoever_is_turned_away_again_and_again_leaves_a_line_in_five_seconds(po
         let (pool, user) = (pool.clone(), user.clone());
         tokio::spawn(async move {
             let mut conn = pool.acquire().await.unwrap();
-            let ago = Duration::from_secs(60);
+            let ago = Duration::from_mins(1);
             let told = record_turned_away(&mut conn, session, &user, TurnedAway::Busy, ago);
             told.await.unwrap();
         })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use command_line::{CliError, Exit};
 use sqlx::PgConnection;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migrator};
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +48,7 @@ async fn limit_waits(connection: &mut PgConnection, longest: Duration) -> Result
 
 /// PostgreSQL's `lock_not_available`.
 fn waited(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     code.as_deref() == Some("55P03")
 }
 
