@@ -11,7 +11,8 @@ use session_identity::JobId;
 use sqlx::PgPool;
 
 use crate::support::{
-    Ping, handler, keyed, load, outcomes, ping, put, put_with, quick, start, wait_for_state,
+    PATIENCE, Ping, handler, keyed, load, outcomes, ping, put, put_with, quick, start,
+    wait_for_state,
 };
 
 fn dana() -> JobAction {
@@ -102,6 +103,39 @@ async fn why_not_running_names_every_reason(pool: PgPool) {
     };
     assert!((300.0..=600.0).contains(in_seconds));
     assert_eq!(by.as_deref(), Some("staff:dana"));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn why_not_running_says_of_a_run_that_it_was_lost_or_asked_to_stop(pool: PgPool) {
+    let registry = Registry::new().register::<Ping, _>(handler(|_: Ping, _| async {
+        tokio::time::sleep(PATIENCE).await;
+        Outcome::Done
+    }));
+    let worker = start(&pool, registry, quick("w"));
+    let id = put(&pool, &ping(1)).await;
+    wait_for_state(&pool, id, "running").await;
+    let mut connection = pool.acquire().await.unwrap();
+    let reasons = why_not_running(&mut connection, id).await.unwrap();
+    assert_eq!(reasons, [], "it runs");
+    worker.kill().await;
+    cancel_job(&mut connection, id, &dana()).await.unwrap();
+    // What the silence of a lease does.
+    sqlx::query!(
+        "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1",
+        id.as_uuid(),
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let reasons = why_not_running(&mut connection, id).await.unwrap();
+    let [
+        WhyNotRunning::LeaseExpired { worker, at },
+        WhyNotRunning::CancelRequested { .. },
+    ] = &reasons[..]
+    else {
+        panic!("unexpected reasons: {reasons:?}");
+    };
+    assert!(worker.is_some() && at.is_some());
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use job_queue::{
-    ActionOutcome, JobAction, OperateError, Outcome, Registry, cancel_job, job_actions, retry_job,
+    ActionOutcome, EnqueueOptions, JobAction, OperateError, Outcome, Registry, cancel_job,
+    database_now, enqueue, job_actions, pause_queue, resume_queue, retry_job,
 };
 use session_identity::JobId;
 use sqlx::PgPool;
@@ -23,6 +24,25 @@ fn operator(name: &str) -> JobAction {
 async fn cancel(pool: &PgPool, id: JobId) -> Result<ActionOutcome, OperateError> {
     let mut connection = pool.acquire().await.unwrap();
     cancel_job(&mut connection, id, &operator("dana")).await
+}
+
+/// Puts a job that its last worker died of once too often: whoever claims next parks it.
+async fn put_doomed(pool: &PgPool) -> JobId {
+    let mut transaction = pool.begin().await.unwrap();
+    let enqueued = enqueue(&mut transaction, &ping(1), &EnqueueOptions::default()).await;
+    let id = enqueued.unwrap().id();
+    sqlx::query!(
+        "UPDATE jobs SET state = 'running', attempt = 1, run_token = 3, crash_count = 2,
+                         started_at = now(), lease_owner = gen_random_uuid(),
+                         lease_until = now() - interval '1 second'
+         WHERE id = $1",
+        id.as_uuid()
+    )
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
+    transaction.commit().await.unwrap();
+    id
 }
 
 /// Runs that last a few milliseconds, and hear of nothing.
@@ -95,5 +115,69 @@ async fn of_operators_who_retry_one_dead_job_one_does_and_it_runs_once_more(pool
     let worker = start(&pool, brief(), quick("w"));
     wait_for_state(&pool, id, "done").await;
     assert_eq!(load(&pool, id).await.run_token, 1);
+    worker.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn of_a_retry_and_the_parking_of_a_lost_run_the_operator_is_told_which_came_first(
+    pool: PgPool,
+) {
+    let worker = start(&pool, brief(), quick("w"));
+    let mut told = [0; 2];
+    for round in 0..ROUNDS {
+        let id = put_doomed(&pool).await;
+        // From before it is parked until after: a poll comes within 300 ms.
+        sleep(Duration::from_millis(round * 600 / ROUNDS)).await;
+        let mut connection = pool.acquire().await.unwrap();
+        let answer = retry_job(&mut connection, id, &operator("dana")).await;
+        drop(connection);
+        let job = wait_for(&pool, id, |job| job.finished_at.is_some()).await;
+        let ended = (job.state.as_str(), job.run_token);
+        match answer {
+            Ok(ActionOutcome::Requeued) => {
+                assert_eq!(ended, ("done", 4), "it was dead, and ran once more");
+                told[0] += 1;
+            }
+            Err(OperateError::Refused { state, .. }) => {
+                assert_eq!((state.as_str(), ended), ("running", ("dead", 3)));
+                told[1] += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(
+        told.iter().all(|count| *count > 0),
+        "both have won: {told:?}"
+    );
+    worker.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn no_run_begins_between_the_answer_to_a_pause_and_the_resume(pool: PgPool) {
+    let worker = start(&pool, brief(), quick("w"));
+    let mut connection = pool.acquire().await.unwrap();
+    let mut ids = Vec::new();
+    for round in 0..ROUNDS {
+        for _ in 0..8 {
+            ids.push(put(&pool, &ping(1)).await);
+        }
+        // Amid the claims: each takes a few milliseconds.
+        sleep(Duration::from_millis(round)).await;
+        let paused = pause_queue(&mut connection, "test", None, &operator("dana")).await;
+        paused.unwrap();
+        let answered = database_now(&mut connection).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        let begun = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "begun!" FROM jobs WHERE started_at > $1"#,
+            answered
+        );
+        assert_eq!(begun.fetch_one(&pool).await.unwrap(), 0, "in round {round}");
+        let resumed = resume_queue(&mut connection, "test", &operator("dana")).await;
+        resumed.unwrap();
+    }
+    for id in ids {
+        wait_for_state(&pool, id, "done").await;
+        assert_eq!(load(&pool, id).await.run_token, 1);
+    }
     worker.drain().await;
 }
