@@ -17,6 +17,7 @@ mod log;
 mod recorded;
 mod snapshot;
 mod streams;
+mod tcp;
 
 use std::path::PathBuf;
 

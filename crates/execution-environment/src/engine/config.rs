@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bollard::Docker;
 
-use super::{EngineHardening, EngineRuntime};
+use super::{EngineHardening, EngineRuntime, tcp};
 
 /// Says how to reach an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +47,13 @@ impl EngineConfig {
         {
             return Err(EngineConfigError::Keeper { path: path.clone() });
         }
-        let docker = Docker::connect_with_host(&self.docker_host).map_err(|source| {
-            EngineConfigError::Address {
-                docker_host: self.docker_host.clone(),
-                source,
-            }
+        let docker = match self.docker_host.strip_prefix("tcp://") {
+            Some(address) => tcp::connect(address),
+            None => Docker::connect_with_host(&self.docker_host),
+        };
+        let docker = docker.map_err(|source| EngineConfigError::Address {
+            docker_host: self.docker_host.clone(),
+            source,
         })?;
         Ok(EngineRuntime {
             docker,
