@@ -116,7 +116,7 @@ fn what_is_no_entry_is_refused_with_its_place_and_fault() {
         (&[0, 3, 1, 0], word(3, 0)),
         (&[0, 3, 1, 7], word(3, 7)),
         (&[0, 4, 5, 2, 0, 0, 0, 0], word(4, 2)),
-        (&[0, 5, 9, 3, 0, 0, 0, 0, 0, 0, 0, 0], word(5, 3)),
+        (&[0, 5, 9, 4, 0, 0, 0, 0, 0, 0, 0, 0], word(5, 4)),
     ] {
         let found = Entries::new(Bytes::copy_from_slice(bytes)).next().unwrap();
         assert_eq!(found, Err(EntryError { at: 0, problem }), "{bytes:?}");
