@@ -26,7 +26,7 @@ pub(crate) use pace::ScreenSize;
 pub(crate) use recording::RecordingTerms;
 
 use self::opening::OpenedLeg;
-use self::recording::Taped;
+use self::recording::{Left, Taped};
 use self::terminal::Terminal;
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
@@ -62,7 +62,7 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
     } = entrance;
     let greeted = greeting::greet(&mut browser).await;
     drop(waiting);
-    let End { code, epoch, taped } = match greeted {
+    let End { code, epoch, left } = match greeted {
         Ok(hello) => enter(&mut browser, &state, session_id, &caller, hello).await,
         Err(code) => End::refused(code),
     };
@@ -73,8 +73,8 @@ pub(crate) async fn run(mut browser: Browser, entrance: Entrance) {
         state.evidence.of(session_id, epoch).closed(code);
     }
     browser.close(code).await;
-    if let Some(taped) = taped {
-        taped.finish(session_id).await;
+    if let Some(left) = left {
+        left.finish(session_id).await;
     }
     drop(place);
 }
@@ -85,7 +85,7 @@ struct End {
     /// The epoch it held, if it got that far.
     epoch: Option<i64>,
     /// Where its terminal's last words are on their way to the record.
-    taped: Option<Taped>,
+    left: Option<Left>,
 }
 
 impl End {
@@ -93,7 +93,7 @@ impl End {
         Self {
             code,
             epoch: None,
-            taped: None,
+            left: None,
         }
     }
 }
@@ -189,7 +189,7 @@ impl<'a> Turn<'a> {
         End {
             code,
             epoch: Some(attached.epoch),
-            taped,
+            left: taped.map(Taped::leave),
         }
     }
 

@@ -15,7 +15,7 @@ use execution_environment::{
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-pub(crate) use tee::{Aside, Recorded, window};
+pub(crate) use tee::{Aside, Reach, Recorded, Tee, window};
 
 use crate::connection::ScreenSize;
 use crate::gate::Gate;

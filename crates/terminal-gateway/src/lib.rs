@@ -19,6 +19,7 @@ mod routes;
 mod socket;
 mod spool;
 mod state;
+mod tees;
 mod waiting;
 
 pub use args::GatewayArgs;

@@ -28,6 +28,7 @@ use crate::evidence::EvidenceWriter;
 use crate::registry::Registry;
 use crate::socket::keep_duplicate;
 use crate::state::GatewayState;
+use crate::tees::Tees;
 use crate::waiting::WaitingRoom;
 use crate::{authority, open_files, routes};
 
@@ -208,6 +209,7 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
     Ok(GatewayState {
         process_id,
         recorder,
+        tees: Tees::default(),
         waker: Waker::new(config.pool.clone()),
         evidence: EvidenceWriter::new(config.pool.clone()),
         pool: config.pool,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::evidence::EvidenceWriter;
 use crate::registry::Registry;
+use crate::tees::Tees;
 use crate::waiting::WaitingRoom;
 
 /// What every part of the process shares.
@@ -39,6 +40,8 @@ pub(crate) struct GatewayState {
     pub(crate) registry: Registry,
     /// Keeps what terminals show; `None` where no spool is given.
     pub(crate) recorder: Option<Recorder>,
+    /// What still carries terminals to it.
+    pub(crate) tees: Tees,
     /// Writes down what attaches go through.
     pub(crate) evidence: EvidenceWriter,
     /// One permit for each terminal this process serves.

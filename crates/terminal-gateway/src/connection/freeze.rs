@@ -10,6 +10,8 @@ pub(super) enum Reason {
     AuthorityInDoubt,
     /// Nothing can be recorded, and the exam does not go on without.
     NotRecorded,
+    /// The recording is as long as one may be, and the exam does not go on without.
+    RecordingFull,
 }
 
 impl Reason {
@@ -18,6 +20,7 @@ impl Reason {
         match self {
             Self::AuthorityInDoubt => "terminal.frozen",
             Self::NotRecorded => "terminal.not_recorded",
+            Self::RecordingFull => "terminal.recording_full",
         }
     }
 }
@@ -27,7 +30,35 @@ impl Reason {
 pub(super) struct Freeze {
     in_doubt: watch::Receiver<bool>,
     /// Of an exam that must be recorded.
-    spool: Option<watch::Receiver<Option<SpoolFault>>>,
+    spool: Option<SpoolWatch>,
+}
+
+/// What keeps anything from being recorded.
+#[derive(Debug)]
+pub(super) struct SpoolWatch {
+    /// What the spool says.
+    pub(super) faults: watch::Receiver<Option<SpoolFault>>,
+    /// Whether the session's recording is as long as one may be.
+    pub(super) is_full: watch::Receiver<bool>,
+}
+
+impl SpoolWatch {
+    fn reason(&self) -> Option<Reason> {
+        if *self.is_full.borrow() {
+            Some(Reason::RecordingFull)
+        } else if self.faults.borrow().is_some() {
+            Some(Reason::NotRecorded)
+        } else {
+            None
+        }
+    }
+
+    async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.faults.changed() => changed,
+            changed = self.is_full.changed() => changed,
+        }
+    }
 }
 
 /// One of those followed has gone.
@@ -35,23 +66,16 @@ pub(super) struct Freeze {
 pub(super) struct Ended;
 
 impl Freeze {
-    pub(super) const fn new(
-        in_doubt: watch::Receiver<bool>,
-        spool: Option<watch::Receiver<Option<SpoolFault>>>,
-    ) -> Self {
+    pub(super) const fn new(in_doubt: watch::Receiver<bool>, spool: Option<SpoolWatch>) -> Self {
         Self { in_doubt, spool }
     }
 
     /// Why input waits now, if it does.
     pub(super) fn reason(&self) -> Option<Reason> {
-        let refuses = |spool: &watch::Receiver<Option<SpoolFault>>| spool.borrow().is_some();
         if *self.in_doubt.borrow() {
-            Some(Reason::AuthorityInDoubt)
-        } else if self.spool.as_ref().is_some_and(refuses) {
-            Some(Reason::NotRecorded)
-        } else {
-            None
+            return Some(Reason::AuthorityInDoubt);
         }
+        self.spool.as_ref().and_then(SpoolWatch::reason)
     }
 
     /// Waits until something has changed. Nothing is lost when it is cancelled.
@@ -79,9 +103,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_of_both_freezes_and_both_must_be_over() {
+    async fn each_alone_freezes_and_all_must_be_over() {
         let (doubt, spool) = (watch::Sender::new(false), watch::Sender::new(None));
-        let mut freeze = Freeze::new(doubt.subscribe(), Some(spool.subscribe()));
+        let full = watch::Sender::new(false);
+        let watched = SpoolWatch {
+            faults: spool.subscribe(),
+            is_full: full.subscribe(),
+        };
+        let mut freeze = Freeze::new(doubt.subscribe(), Some(watched));
         assert_eq!(freeze.reason(), None);
         spool.send_replace(Some(fault()));
         freeze.changed().await.unwrap();
@@ -92,6 +121,9 @@ mod tests {
         assert_eq!(freeze.reason(), Some(Reason::AuthorityInDoubt));
         doubt.send_replace(false);
         assert_eq!(freeze.reason(), None);
+        full.send_replace(true);
+        freeze.changed().await.unwrap();
+        assert_eq!(freeze.reason(), Some(Reason::RecordingFull));
     }
 
     #[tokio::test]

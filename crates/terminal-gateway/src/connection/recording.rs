@@ -9,18 +9,25 @@ use execution_environment::Recording;
 use orchestrator::WantedRecording;
 use session_identity::ExamSessionId;
 use session_recording::{
-    Marker, OpenTapeError, Place, Recorder, RecordingPolicy, SessionTape, SpoolFault,
+    Marker, OpenTapeError, Place, Recorder, RecordingPolicy, SessionTape, SpoolFault, Tape,
 };
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::freeze::SpoolWatch;
 use super::pace::ScreenSize;
-use crate::leg::{Recorded, window};
+use crate::leg::{Reach, Recorded, Tee, window};
 use crate::state::GatewayState;
+use crate::tees::Tees;
 
 /// How long a connection that is over waits for the last of its recording to be on the disk.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
+
+/// A tape that did not open is tried again after so long, twice that after the next failure…
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// …and at most after so long.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// What the exam of a session wants kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +57,7 @@ impl RecordingTerms {
 #[derive(Debug)]
 pub(super) struct Prepared {
     recorder: Recorder,
+    tees: Tees,
     session_id: ExamSessionId,
     terms: RecordingTerms,
     /// How far the session is on record.
@@ -61,8 +69,13 @@ pub(super) struct Prepared {
 pub(super) struct Taped {
     /// What legs are recorded with.
     pub(super) recorded: Recorded,
+    policy: RecordingPolicy,
+    /// Nothing while it does not open.
+    tape: Option<Tape>,
     /// What the spool says.
     faults: watch::Receiver<Option<SpoolFault>>,
+    /// Ends with its tee.
+    tee: TaskTracker,
 }
 
 /// Looks how far a session is on record; nothing where its exam wants nothing kept, or goes on without.
@@ -82,15 +95,18 @@ pub(super) async fn prepare(
         let why = "no spool is given (--recording-spool, CARREL_RECORDING_SPOOL)";
         return without(session_id, terms.policy, &why);
     };
-    match recorder.recorded_to(session_id).await {
-        Ok(recorded_to) => Ok(Some(Prepared {
-            recorder,
-            session_id,
-            terms,
-            recorded_to,
-        })),
-        Err(error) => without(session_id, terms.policy, &error),
-    }
+    let recorded_to = match recorder.recorded_to(session_id).await {
+        Ok(recorded_to) => recorded_to,
+        // A tape that opens later begins where it can.
+        Err(error) => without(session_id, terms.policy, &error)?,
+    };
+    Ok(Some(Prepared {
+        recorder,
+        tees: state.tees.clone(),
+        session_id,
+        terms,
+        recorded_to,
+    }))
 }
 
 /// What the policy says about a terminal that cannot be recorded.
@@ -124,6 +140,7 @@ impl Prepared {
         size: ScreenSize,
         continues: bool,
     ) -> Result<Option<Taped>, CloseCode> {
+        self.tees.await_last(self.session_id).await;
         let wanted = SessionTape {
             session_id: self.session_id,
             shell_epoch: opened.shell_epoch,
@@ -136,23 +153,72 @@ impl Prepared {
         } else {
             Marker::Attach
         };
-        let begun = async {
-            let tape = self.recorder.tape(wanted).await.map_err(Unrecorded::Tape)?;
-            tape.mark(marker).await.map_err(Unrecorded::Mark)?;
-            Ok::<_, Unrecorded>(tape)
-        };
-        match begun.await {
-            Ok(tape) => Ok(Some(Taped {
-                recorded: Recorded {
-                    tape,
-                    policy: self.terms.policy,
-                    tees: TaskTracker::new(),
-                },
-                faults: self.recorder.faults(),
-            })),
+        let tape = match start(&self.recorder, wanted, marker).await {
+            Ok(tape) => Some(tape),
             // A later shell has the terminal: the newer attach is on its way here, or at work elsewhere.
-            Err(Unrecorded::Tape(OpenTapeError::Superseded { .. })) => Err(CloseCode::Superseded),
-            Err(error) => without(self.session_id, self.terms.policy, &error),
+            Err(Unrecorded::Tape(OpenTapeError::Superseded { .. })) => {
+                return Err(CloseCode::Superseded);
+            }
+            Err(error) => without(self.session_id, self.terms.policy, &error)?,
+        };
+        let reach = match tape.clone() {
+            Some(tape) => Reach::Open(tape),
+            None => Reach::Late(self.try_again(wanted, marker)),
+        };
+        let (tee, recorded) = Tee::new(reach, self.terms.policy, size);
+        Ok(Some(Taped {
+            recorded,
+            policy: self.terms.policy,
+            tape,
+            faults: self.recorder.faults(),
+            tee: self.tees.spawn(self.session_id, tee.run()),
+        }))
+    }
+
+    /// Opens the tape as soon as it can be, while anybody waits for it.
+    fn try_again(&self, wanted: SessionTape, marker: Marker) -> oneshot::Receiver<Tape> {
+        let (mut opened, late) = oneshot::channel();
+        let recorder = self.recorder.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                tape = start_at_last(&recorder, wanted, marker) => {
+                    // Fails where the terminal has just ended.
+                    tape.and_then(|tape| opened.send(tape).err());
+                }
+                () = opened.closed() => {}
+            }
+        });
+        late
+    }
+}
+
+async fn start(
+    recorder: &Recorder,
+    wanted: SessionTape,
+    marker: Marker,
+) -> Result<Tape, Unrecorded> {
+    let tape = recorder.tape(wanted).await.map_err(Unrecorded::Tape)?;
+    tape.mark(marker).await.map_err(Unrecorded::Mark)?;
+    Ok(tape)
+}
+
+/// Tries until a tape opens; nothing where none ever will.
+async fn start_at_last(recorder: &Recorder, wanted: SessionTape, marker: Marker) -> Option<Tape> {
+    let mut pause = FIRST_RETRY;
+    loop {
+        // Terminals that a database came back to do not all return at once.
+        sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+        pause = (pause * 2).min(LONGEST_RETRY);
+        match start(recorder, wanted, marker).await {
+            Ok(tape) => {
+                tracing::info!(session.id = %wanted.session_id, "a terminal is recorded from here on");
+                return Some(tape);
+            }
+            Err(Unrecorded::Tape(OpenTapeError::Superseded { .. } | OpenTapeError::Stopped)) => {
+                return None;
+            }
+            Err(error) => tracing::debug!(session.id = %wanted.session_id, %error,
+                "a terminal cannot be recorded yet"),
         }
     }
 }
@@ -167,32 +233,41 @@ enum Unrecorded {
 }
 
 impl Taped {
-    /// What the spool says, where input has to wait for it.
-    pub(super) fn freezes_on(&self) -> Option<watch::Receiver<Option<SpoolFault>>> {
-        (self.recorded.policy == RecordingPolicy::FailClosed).then(|| self.faults.clone())
+    /// What keeps anything from being recorded, where input has to wait for it.
+    pub(super) fn freezes_on(&self) -> Option<SpoolWatch> {
+        let tape = self.tape.as_ref().filter(|_| self.must())?;
+        Some(SpoolWatch {
+            faults: self.faults.clone(),
+            is_full: tape.is_full()?,
+        })
     }
 
     /// Follows how far output survives the end of this process, where it must not be forgotten before.
     pub(super) fn written_to(&self) -> Option<watch::Receiver<Place>> {
-        let must = self.recorded.policy == RecordingPolicy::FailClosed;
-        self.recorded.tape.written_to().filter(|_| must)
+        let tape = self.tape.as_ref().filter(|_| self.must())?;
+        tape.written_to()
     }
 
+    fn must(&self) -> bool {
+        self.policy == RecordingPolicy::FailClosed
+    }
+
+    /// Says that the terminal is over: its tee ends, as soon as its leg has.
+    pub(super) fn leave(self) -> Left {
+        Left(self.tee)
+    }
+}
+
+/// A recording whose last words are on their way.
+#[derive(Debug)]
+pub(super) struct Left(TaskTracker);
+
+impl Left {
     /// Waits, for a while, until the last that the terminal showed is on the disk.
     pub(super) async fn finish(self, session_id: ExamSessionId) {
-        let Recorded { tape, tees, .. } = self.recorded;
-        tees.close();
-        let last = async {
-            tees.wait().await;
-            tape.mark(Marker::Detach).await?;
-            tape.close().await
-        };
-        match timeout(FINISH_WITHIN, last).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(session.id = %session_id, %error,
-                "the end of a terminal is not on record"),
-            Err(_) => tracing::warn!(session.id = %session_id,
-                "the end of a terminal was not on the disk in time; it follows when the spool takes it"),
+        if timeout(FINISH_WITHIN, self.0.wait()).await.is_err() {
+            tracing::warn!(session.id = %session_id,
+                "the end of a terminal was not on the disk in time; it follows when the spool takes it");
         }
     }
 }

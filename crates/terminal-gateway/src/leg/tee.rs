@@ -1,28 +1,34 @@
-//! What a leg brings is on its way to the recorder before the socket task sees it.
+//! What a terminal's legs bring is on its way to the recorder before the socket task sees it.
+
+mod word;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use carrel_keeper::frames::Exit;
-use session_recording::{ExitStatus, RecordingPolicy, Tape, TapeError, WindowSize};
-use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
+use session_recording::{Marker, RecordingPolicy, Tape, TapeError};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{CHANNEL, Leg, LegEnd, LegEvent};
 use crate::connection::ScreenSize;
+use word::Word;
+pub(crate) use word::window;
 
 /// A spool that takes nothing is asked again so often.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// A tape and what the exam wants when it takes nothing.
+/// A terminal's way to its tee, of which there is one however many legs are lost. It ends when all
+/// clones and the legs are gone.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
-    /// Where everything goes.
-    pub(crate) tape: Tape,
-    /// What comes first when recording fails.
-    pub(crate) policy: RecordingPolicy,
-    /// Tees that may still hold something.
-    pub(crate) tees: TaskTracker,
+    legs: mpsc::UnboundedSender<Brought>,
+    asides: mpsc::UnboundedSender<Aside>,
+}
+
+/// What a leg brings, and to whom it goes.
+#[derive(Debug)]
+struct Brought {
+    events: mpsc::Receiver<LegEvent>,
+    told: mpsc::Sender<LegEvent>,
 }
 
 /// What the socket task wants on record beside what the leg brings.
@@ -32,23 +38,20 @@ pub(crate) enum Aside {
     Typed(Bytes),
     /// The size the shell is told.
     Resized(ScreenSize),
+    /// Something about the terminal.
+    Marked(Marker),
 }
 
 impl Leg {
     /// Has everything that this leg brings recorded before anybody sees it. A recorder that is slow
-    /// keeps the leg from being read, and commands pass all the same.
+    /// keeps the leg from being read, and commands pass all the same. What the leg before has brought
+    /// and nobody saw is let go: this one is asked for it again.
     pub(crate) fn taped(mut self, recorded: &Recorded) -> Self {
         let (told, taped) = mpsc::channel(CHANNEL);
-        // Bounded by what may be typed beyond the shell's acknowledgement, and by the pace of resizes.
-        let (asides, said) = mpsc::unbounded_channel();
-        let brought = std::mem::replace(&mut self.events, taped);
-        self.asides = Some(asides);
-        let tee = Tee {
-            tape: recorded.tape.clone(),
-            policy: recorded.policy,
-            told,
-        };
-        recorded.tees.spawn(tee.run(brought, said));
+        let events = std::mem::replace(&mut self.events, taped);
+        self.asides = Some(recorded.asides.clone());
+        // Fails only when the tee has gone, and then the leg's events end with it.
+        recorded.legs.send(Brought { events, told }).ok();
         self
     }
 
@@ -61,111 +64,198 @@ impl Leg {
     }
 }
 
-/// Between one leg and the socket task.
-struct Tee {
-    tape: Tape,
+/// What a tape is, or may become.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// It runs.
+    Open(Tape),
+    /// It did not open, and is tried again; until then everything passes.
+    Late(oneshot::Receiver<Tape>),
+}
+
+/// Between a terminal's legs and its socket task.
+#[derive(Debug)]
+pub(crate) struct Tee {
+    tape: Option<Tape>,
+    late: Option<oneshot::Receiver<Tape>>,
     policy: RecordingPolicy,
-    told: mpsc::Sender<LegEvent>,
+    /// Up to where output was shown while there was no tape.
+    shown_to: u64,
+    size: ScreenSize,
+    legs: mpsc::UnboundedReceiver<Brought>,
+    asides: mpsc::UnboundedReceiver<Aside>,
 }
 
 impl Tee {
-    /// Ends with the leg. When the socket task has gone, what the leg has brought is recorded still.
-    async fn run(
-        self,
-        mut events: mpsc::Receiver<LegEvent>,
-        mut said: mpsc::UnboundedReceiver<Aside>,
-    ) {
-        loop {
-            let event = tokio::select! {
-                biased;
-                Some(aside) = said.recv() => {
-                    self.aside(aside).await;
-                    continue;
-                }
-                event = events.recv() => event,
-            };
-            let Some(event) = event else { return };
-            let event = match self.record(&event).await {
-                Ok(()) => event,
-                Err(error) => {
-                    tracing::warn!(%error, "a terminal that must be recorded cannot be");
-                    LegEvent::Ended(match error {
-                        TapeError::Superseded { .. } => LegEnd::Superseded,
-                        _ => LegEnd::Unrecorded,
-                    })
-                }
-            };
-            self.told.send(event).await.ok();
-        }
+    /// Makes a tee and the way to it.
+    pub(crate) fn new(reach: Reach, policy: RecordingPolicy, size: ScreenSize) -> (Self, Recorded) {
+        let (to_legs, legs) = mpsc::unbounded_channel();
+        // Bounded by what may be typed beyond the shell's acknowledgement, and by the pace of resizes.
+        let (to_asides, asides) = mpsc::unbounded_channel();
+        let (tape, late) = match reach {
+            Reach::Open(tape) => (Some(tape), None),
+            Reach::Late(late) => (None, Some(late)),
+        };
+        let tee = Self {
+            tape,
+            late,
+            policy,
+            shown_to: 0,
+            size,
+            legs,
+            asides,
+        };
+        let recorded = Recorded {
+            legs: to_legs,
+            asides: to_asides,
+        };
+        (tee, recorded)
     }
 
-    async fn record(&self, event: &LegEvent) -> Result<(), TapeError> {
-        match event {
-            LegEvent::Output { offset, bytes } => {
-                self.put(&Word::Shown(*offset, bytes.clone())).await
+    /// Ends with the terminal: what its last leg has brought is recorded still, then that it is over.
+    pub(crate) async fn run(mut self) {
+        let mut leg: Option<Brought> = None;
+        let (mut has_asides, mut has_legs) = (true, true);
+        loop {
+            tokio::select! {
+                biased;
+                aside = self.asides.recv(), if has_asides => match aside {
+                    Some(aside) => self.aside(aside).await,
+                    None => has_asides = false,
+                },
+                next = self.legs.recv(), if has_legs => match next {
+                    Some(next) => leg = Some(next),
+                    None => has_legs = false,
+                },
+                tape = opened(&mut self.late), if has_legs && self.late.is_some() => {
+                    self.begin(tape).await;
+                }
+                event = next_event(&mut leg), if leg.is_some() => {
+                    if let Some(event) = event {
+                        self.pass(event, &mut leg).await;
+                    }
+                }
+                else => break,
             }
-            LegEvent::Ended(LegEnd::Exit(exit)) => match status(*exit) {
-                Some(status) => self.put(&Word::Ended(status)).await,
-                None => Ok(()),
-            },
-            _ => Ok(()),
+        }
+        self.end().await;
+    }
+
+    /// Recording begins late: what was shown until now is a gap.
+    async fn begin(&mut self, tape: Option<Tape>) {
+        let Some(tape) = tape else { return };
+        tape.note_unrecorded(self.shown_to);
+        self.tape = Some(tape);
+        self.aside(Aside::Resized(self.size)).await;
+    }
+
+    /// Records an event and passes it on, unless another leg comes first, which is asked for it again.
+    async fn pass(&mut self, event: LegEvent, leg: &mut Option<Brought>) {
+        let Some(Brought { told, .. }) = &leg else {
+            return;
+        };
+        let told = told.clone();
+        if self.tape.is_none()
+            && let LegEvent::Output { offset, bytes } = &event
+        {
+            self.shown_to = offset + bytes.len() as u64;
+        }
+        let (words, policy) = (self.tape.clone(), self.policy);
+        let mut passing = std::pin::pin!(pass(words, policy, event, told));
+        loop {
+            tokio::select! {
+                biased;
+                Some(next) = self.legs.recv() => {
+                    *leg = Some(next);
+                    return;
+                }
+                Some(aside) = self.asides.recv() => self.aside(aside).await,
+                () = &mut passing => return,
+            }
         }
     }
 
     /// Nothing that was typed or resized is worth an end: a tape that failed says so at the next output.
-    async fn aside(&self, aside: Aside) {
+    async fn aside(&mut self, aside: Aside) {
         let word = match aside {
             Aside::Typed(bytes) => Word::Typed(bytes),
-            Aside::Resized(size) => Word::Resized(window(size)),
+            Aside::Resized(size) => {
+                self.size = size;
+                Word::Resized(window(size))
+            }
+            Aside::Marked(marker) => Word::Marked(marker),
         };
-        if let Err(error) = self.put(&word).await {
+        if let Err(error) = put(self.tape.as_ref(), self.policy, &word).await {
             tracing::debug!(%error, "what was typed or resized is not on record");
         }
     }
 
-    /// Says it again until the spool takes it, if the exam must not go on without; else goes on, and
-    /// what is missing becomes a gap.
-    async fn put(&self, word: &Word) -> Result<(), TapeError> {
-        let must = self.policy == RecordingPolicy::FailClosed;
-        loop {
-            match self.say(word).await {
-                Ok(()) => return Ok(()),
-                Err(_) if !must => return Ok(()),
-                Err(TapeError::Spool(_)) => tokio::time::sleep(AGAIN_AFTER).await,
-                Err(error) => return Err(error),
+    async fn end(self) {
+        let Some(tape) = self.tape else { return };
+        let ended = async {
+            tape.mark(Marker::Detach).await?;
+            tape.close().await
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "the end of a terminal is not on record");
+        }
+    }
+}
+
+/// What a leg brings next; nothing without one. A leg that is over is let go of.
+async fn next_event(leg: &mut Option<Brought>) -> Option<LegEvent> {
+    let event = leg.as_mut()?.events.recv().await;
+    if event.is_none() {
+        *leg = None;
+    }
+    event
+}
+
+/// Waits for a tape that opens late; nothing where none ever will.
+async fn opened(late: &mut Option<oneshot::Receiver<Tape>>) -> Option<Tape> {
+    let opening = late.as_mut()?;
+    let tape = opening.await.ok();
+    *late = None;
+    tape
+}
+
+async fn pass(
+    tape: Option<Tape>,
+    policy: RecordingPolicy,
+    event: LegEvent,
+    told: mpsc::Sender<LegEvent>,
+) {
+    let recorded = match Word::of(&event) {
+        Some(word) => put(tape.as_ref(), policy, &word).await,
+        None => Ok(()),
+    };
+    let event = match recorded {
+        Ok(()) => event,
+        Err(error) => {
+            tracing::warn!(%error, "a terminal that must be recorded cannot be");
+            LegEvent::Ended(match error {
+                TapeError::Superseded { .. } => LegEnd::Superseded,
+                _ => LegEnd::Unrecorded,
+            })
+        }
+    };
+    // Fails when the socket task has gone: what the leg has brought is recorded still.
+    told.send(event).await.ok();
+}
+
+/// Says it again until the recorder takes it, if the exam must not go on without; else goes on, and
+/// what is missing becomes a gap.
+async fn put(tape: Option<&Tape>, policy: RecordingPolicy, word: &Word) -> Result<(), TapeError> {
+    let Some(tape) = tape else { return Ok(()) };
+    let must = policy == RecordingPolicy::FailClosed;
+    loop {
+        match word.say(tape).await {
+            Ok(()) => return Ok(()),
+            Err(_) if !must => return Ok(()),
+            Err(TapeError::Spool(_) | TapeError::Full { .. }) => {
+                tokio::time::sleep(AGAIN_AFTER).await;
             }
+            Err(error) => return Err(error),
         }
-    }
-
-    async fn say(&self, word: &Word) -> Result<(), TapeError> {
-        match word {
-            Word::Shown(offset, bytes) => self.tape.output(*offset, bytes.clone()).await,
-            Word::Typed(bytes) => self.tape.input(bytes.clone()).await,
-            Word::Resized(size) => self.tape.resize(*size).await,
-            Word::Ended(status) => self.tape.exit(*status).await,
-        }
-    }
-}
-
-/// What goes to the recorder.
-enum Word {
-    /// Output at its offset.
-    Shown(u64, Bytes),
-    Typed(Bytes),
-    Resized(WindowSize),
-    Ended(ExitStatus),
-}
-
-/// The exit as recordings tell it; the keeper says one of both.
-fn status(exit: Exit) -> Option<ExitStatus> {
-    let by_signal = exit.signal.map(ExitStatus::Signal);
-    exit.code.map(ExitStatus::Code).or(by_signal)
-}
-
-/// A screen's size as recordings tell it.
-pub(crate) const fn window(size: ScreenSize) -> WindowSize {
-    WindowSize {
-        cols: size.columns,
-        rows: size.rows,
     }
 }

@@ -9,16 +9,20 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// How long the last recordings may take to reach the database.
 const SHIP_WITHIN: Duration = Duration::from_secs(4);
 
-/// Refuses new attaches and waits, for a while, until the terminals have left.
+/// Refuses new attaches and waits, for a while, until the terminals have left and their last words are
+/// with the recorder: the threads that carry them end with the server.
 pub(super) async fn drain(state: &GatewayState) {
     state.draining.cancel();
     let empty = async {
         while !state.registry.is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        state.tees.ended().await;
     };
     if tokio::time::timeout(DRAIN_WITHIN, empty).await.is_err() {
-        tracing::warn!("some terminals did not leave in time; they are cut");
+        tracing::warn!(
+            "some terminals, or their last recorded bytes, did not leave in time; they are cut"
+        );
     }
 }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use environment_access::wire::{ClientFrame, NoticeCode, Resume, ServerFrame};
 use session_identity::{ExamSessionId, TerminalProcessId};
-use session_recording::{Entries, Entry, ExitStatus, GapReason, Marker, Segment, SegmentHeader};
-use sqlx::PgPool;
+use session_recording::{
+    Entries, Entry, ExitStatus, Gap, GapReason, Marker, Segment, SegmentHeader,
+};
+use sqlx::{Executor as _, PgPool};
 use terminal_gateway::RecordingSpool;
 
 use crate::bench::Bench;
@@ -215,6 +217,48 @@ async fn what_must_be_recorded_is_forgotten_by_the_shell_only_once_it_is_written
     await_shipped(&bench.pool, seen.len() as u64).await;
     let entries = entries(&bench.pool, bench.session_id).await;
     assert_eq!(output(&entries), seen);
+    // As often as the spool was full.
+    let told = markers(&entries);
+    let (turns, rest) = told[1..].as_chunks::<2>();
+    assert!(!turns.is_empty() && rest.is_empty(), "{told:?}");
+    let is_turn = |turn: &[Marker; 2]| *turn == [Marker::Freeze, Marker::Thaw];
+    assert!(turns.iter().all(is_turn), "{told:?}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_recording_that_could_not_begin_begins_while_the_terminal_lives_with_a_gap_until_then(
+    pool: PgPool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::recording(pool, "fail_open", spool(folder.path(), MIB)).await;
+    let away = "ALTER TABLE session_recordings RENAME TO away";
+    bench.pool.execute(away).await.unwrap();
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.keeper.print(b"unseen");
+    assert_eq!(browser.output(0, 6).await, b"unseen");
+    let back = "ALTER TABLE away RENAME TO session_recordings";
+    bench.pool.execute(back).await.unwrap();
+    let begun = async {
+        let count = || sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM session_recordings"#);
+        while count().fetch_one(&bench.pool).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.unwrap();
+    // The tape is open now or in a moment; what was shown until then is a gap either way.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    bench.keeper.print(b"kept");
+    assert_eq!(browser.output(6, 4).await, b"kept");
+    drop(browser);
+    bench.restart(None).await;
+    let entries = entries(&bench.pool, bench.session_id).await;
+    let gap = Gap {
+        bytes: 6,
+        reason: GapReason::Unrecorded,
+    };
+    assert!(entries.contains(&Entry::Gap(gap)), "{entries:?}");
+    assert_eq!(output(&entries), b"kept");
+    assert_eq!(markers(&entries), [Marker::Attach, Marker::Detach]);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -5,9 +5,11 @@ use std::time::Instant;
 use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Mode, Notice, NoticeCode, ServerFrame, Welcome, limits};
 use serde_json::{Map, Value};
+use session_recording::Marker;
 
 use super::Terminal;
 use crate::connection::freeze::{Ended, Reason};
+use crate::leg::Aside;
 
 impl Terminal<'_> {
     pub(super) fn welcome(
@@ -47,6 +49,14 @@ impl Terminal<'_> {
     pub(super) fn freeze_changed(&mut self, known: Result<(), Ended>) -> Result<(), CloseCode> {
         known.map_err(|Ended| CloseCode::Internal)?;
         let reason = self.freeze.reason();
+        if self.frozen_for.is_some() != reason.is_some() {
+            let marker = if reason.is_some() {
+                Marker::Freeze
+            } else {
+                Marker::Thaw
+            };
+            self.leg.note(Aside::Marked(marker));
+        }
         if reason.is_some() {
             self.frozen_since.get_or_insert_with(Instant::now);
         } else if let Some(since) = self.frozen_since.take() {
