@@ -9,10 +9,13 @@ use clap::Args;
 use environment_access::{count_old_access, delete_old_access};
 use serde::Serialize;
 use session_lifecycle::{count_old_request_keys, delete_old_request_keys};
+use session_recording::{count_old_recordings, delete_old_recordings};
 use sqlx::PgConnection;
 
 use crate::SweepError;
 
+/// Recordings deleted by one statement: each has hundreds of segments, and sixteen thousand at the most.
+const RECORDINGS_AT_ONCE: i64 = 10;
 const DAY: Duration = Duration::from_hours(24);
 
 /// How long records are kept.
@@ -38,6 +41,22 @@ pub struct RecordArgs {
         value_parser = clap::value_parser!(u16).range(1..=365)
     )]
     pub idempotency_key_days: u16,
+    /// Days that recordings of terminals are kept after their session has ended: 30 to 3650, or 0 for
+    /// ever. That of a session which has not ended always is.
+    #[arg(
+        long,
+        env = "CARREL_RECORDING_DAYS",
+        default_value_t = 400,
+        value_name = "DAYS",
+        value_parser = recording_days
+    )]
+    pub recording_days: u16,
+}
+
+fn recording_days(days: &str) -> Result<u16, String> {
+    let days = days.parse().ok();
+    days.filter(|days| *days == 0 || (30..=3650).contains(days))
+        .ok_or_else(|| "expected 30 to 3650 days, or 0 for ever".to_owned())
 }
 
 /// How long records are kept, and how many go at once.
@@ -47,6 +66,8 @@ pub struct RecordRetention {
     pub access_log: Duration,
     /// Keys of requests, after the end of their session.
     pub idempotency_keys: Duration,
+    /// Recordings, after the end of their session; nothing where they are kept for ever.
+    pub recordings: Option<Duration>,
     /// Rows deleted by one statement.
     pub batch: i64,
     /// Statements of one pass and table: what is left waits for the next, so that no pass is long.
@@ -58,6 +79,7 @@ impl Default for RecordRetention {
         Self {
             access_log: 400 * DAY,
             idempotency_keys: 7 * DAY,
+            recordings: Some(400 * DAY),
             batch: 2_000,
             batches: 50,
         }
@@ -69,6 +91,10 @@ impl From<RecordArgs> for RecordRetention {
         Self {
             access_log: u32::from(args.access_log_days) * DAY,
             idempotency_keys: u32::from(args.idempotency_key_days) * DAY,
+            recordings: match args.recording_days {
+                0 => None,
+                days => Some(u32::from(days) * DAY),
+            },
             ..Self::default()
         }
     }
@@ -81,16 +107,21 @@ pub struct RecordCounts {
     pub access_log: u64,
     /// Keys of requests.
     pub idempotency_keys: u64,
+    /// Recordings of terminals, each with all its segments.
+    pub recordings: u64,
 }
 
 impl fmt::Display for RecordCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lines, keys) = (self.access_log, self.idempotency_keys);
-        let line = if lines == 1 { "line" } else { "lines" };
-        let key = if keys == 1 { "key" } else { "keys" };
+        let recordings = self.recordings;
+        let more = |count: u64| if count == 1 { "" } else { "s" };
         write!(
             f,
-            "{lines} {line} of the access log, {keys} idempotency {key}"
+            "{lines} line{} of the access log, {keys} idempotency key{}, {recordings} recording{}",
+            more(lines),
+            more(keys),
+            more(recordings),
         )
     }
 }
@@ -120,6 +151,25 @@ pub async fn remove_old_records(
             break;
         }
     }
+    removed.recordings = remove_old_recordings(conn, retention).await?;
+    Ok(removed)
+}
+
+async fn remove_old_recordings(
+    conn: &mut PgConnection,
+    retention: &RecordRetention,
+) -> Result<u64, SweepError> {
+    let mut removed = 0;
+    let Some(kept) = retention.recordings else {
+        return Ok(removed);
+    };
+    for _ in 0..retention.batches {
+        let gone = delete_old_recordings(conn, kept, RECORDINGS_AT_ONCE).await?;
+        removed += gone;
+        if gone < RECORDINGS_AT_ONCE.unsigned_abs() {
+            break;
+        }
+    }
     Ok(removed)
 }
 
@@ -133,9 +183,14 @@ pub async fn count_old_records(
 ) -> Result<RecordCounts, SweepError> {
     let lines = count_old_access(conn, retention.access_log).await?;
     let keys = count_old_request_keys(conn, retention.idempotency_keys).await?;
+    let recordings = match retention.recordings {
+        Some(kept) => count_old_recordings(conn, kept).await?,
+        None => 0,
+    };
     Ok(RecordCounts {
         access_log: lines.unsigned_abs(),
         idempotency_keys: keys.unsigned_abs(),
+        recordings: recordings.unsigned_abs(),
     })
 }
 
@@ -167,7 +222,22 @@ mod tests {
         let args = RecordArgs {
             access_log_days: 400,
             idempotency_key_days: 7,
+            recording_days: 400,
         };
         assert_eq!(RecordRetention::from(args), RecordRetention::default());
+        let for_ever = RecordArgs {
+            recording_days: 0,
+            ..args
+        };
+        assert_eq!(RecordRetention::from(for_ever).recordings, None);
+    }
+
+    #[test]
+    fn a_recording_is_kept_for_a_month_at_least_or_for_ever() {
+        assert_eq!(recording_days("0"), Ok(0));
+        assert_eq!(recording_days("30"), Ok(30));
+        for wrong in ["29", "3651", "-1", "long"] {
+            assert!(recording_days(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -246,6 +246,7 @@ async fn old_records_go_a_bounded_number_a_pass_and_young_or_used_ones_stay(pool
     let counts = |access_log, idempotency_keys| RecordCounts {
         access_log,
         idempotency_keys,
+        recordings: 0,
     };
     let old = count_old_records(&mut conn, &retention).await.unwrap();
     assert_eq!(old, counts(5, 1));
@@ -262,4 +263,62 @@ async fn old_records_go_a_bounded_number_a_pass_and_young_or_used_ones_stay(pool
         counts(1, 0),
         "a month is kept whatever is asked for, so only the line of 399 days is left to go"
     );
+}
+
+/// Ends a session so many days ago and closes its recording then.
+async fn record_of_old(conn: &mut PgConnection, session: ExamSessionId, days: f64) {
+    let mut tx = conn.begin().await.unwrap();
+    // The past cannot be written otherwise: the tables hold what was recorded when.
+    sqlx::query!("SET LOCAL session_replication_role = replica")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query!(
+        "UPDATE exam_sessions SET state = 'terminated', ending_kind = 'time_expired',
+                version = version + 1, ended_at = now() - $2 * interval '1 day' WHERE id = $1",
+        session.as_uuid(),
+        days,
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    sqlx::query!(
+        "INSERT INTO session_recordings (session_id, policy, closed_at, final_hash)
+         VALUES ($1, 'fail_open', now() - $2 * interval '1 day', sha256(''))",
+        session.as_uuid(),
+        days,
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn recordings_go_after_their_time_and_never_where_they_are_kept_for_ever(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    for (user, days) in [("u-1", 401.0), ("u-2", 402.0), ("u-3", 399.0)] {
+        let session = seed(&mut conn, user, SessionState::Running, 60.0).await;
+        record_of_old(&mut conn, session, days).await;
+    }
+    let recordings = |recordings| RecordCounts {
+        recordings,
+        ..RecordCounts::default()
+    };
+    let for_ever = RecordRetention {
+        recordings: None,
+        ..RecordRetention::default()
+    };
+    let kept = remove_old_records(&mut conn, &for_ever).await.unwrap();
+    assert_eq!(kept, recordings(0));
+    let retention = RecordRetention::default();
+    let old = count_old_records(&mut conn, &retention).await.unwrap();
+    assert_eq!(old, recordings(2));
+    for removed in [2, 0] {
+        let done = remove_old_records(&mut conn, &retention).await.unwrap();
+        assert_eq!(done, recordings(removed));
+    }
+    let left = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM session_recordings"#);
+    assert_eq!(left.fetch_one(&mut *conn).await.unwrap(), 1);
 }

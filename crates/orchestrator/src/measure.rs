@@ -5,7 +5,7 @@ use failure_classification::{Classified, FailureCode};
 use metrics::counter;
 
 /// Whose old rows are counted as they go.
-const RECORD_TABLES: [&str; 2] = ["access_log", "idempotency_keys"];
+const RECORD_TABLES: [&str; 3] = ["access_log", "idempotency_keys", "session_recordings"];
 
 /// Begins what alerts look at with nothing: an increase is only seen of what was there before.
 pub(crate) fn begin(sweeps: impl IntoIterator<Item = &'static str>) {
@@ -40,7 +40,11 @@ pub(crate) fn sweep_refused(sweep: &'static str) {
 
 /// Counts old records that are gone.
 pub(crate) fn records_removed(removed: &RecordCounts) {
-    let each = [removed.access_log, removed.idempotency_keys];
+    let each = [
+        removed.access_log,
+        removed.idempotency_keys,
+        removed.recordings,
+    ];
     for (table, rows) in RECORD_TABLES.into_iter().zip(each) {
         counter!("carrel_records_removed_total", "table" => table).increment(rows);
     }

@@ -41,6 +41,8 @@ pub struct SweepReport {
     pub removed_missed_ticks: u64,
     /// Old lines of the access log.
     pub removed_access_lines: u64,
+    /// Recordings of terminals that were older than they are kept.
+    pub removed_recordings: u64,
     /// Keys of requests whose session has been over for long.
     pub removed_request_keys: u64,
     /// Why nothing was deleted, when the plan looked wrong.

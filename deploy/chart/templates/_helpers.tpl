@@ -225,6 +225,9 @@ readinessProbe:
   value: {{ $retention.accessLogDays | default 400 | quote }}
 - name: CARREL_IDEMPOTENCY_KEY_DAYS
   value: {{ $retention.idempotencyKeyDays | default 7 | quote }}
+{{- /* 0 is for ever, and no default. */}}
+- name: CARREL_RECORDING_DAYS
+  value: {{ hasKey $retention "recordingDays" | ternary $retention.recordingDays 400 | quote }}
 {{- end -}}
 
 {{/* Where environments run, for whoever talks to the cluster. */}}

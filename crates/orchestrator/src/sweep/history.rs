@@ -15,8 +15,8 @@ const TICKETS_KEPT: Duration = Duration::from_hours(24);
 /// More than all candidates of a large exam ask for between two passes.
 const TICKETS_AT_ONCE: i64 = 50_000;
 
-/// One pass over the queue's own tables, the tickets, the access log and the keys of requests. What
-/// sessions and environments leave behind stays: it is the record of an exam.
+/// One pass over the queue's own tables, the tickets, the access log, the keys of requests and recordings.
+/// What else sessions and environments leave behind stays: it is the record of an exam.
 pub(super) async fn sweep(
     workshop: &Workshop,
     retention: &Retention,
@@ -40,6 +40,7 @@ async fn remove(
         removed_missed_ticks: removed.missed_ticks,
         removed_access_lines: records.access_log,
         removed_request_keys: records.idempotency_keys,
+        removed_recordings: records.recordings,
         removed_tickets: tickets,
         removed_jobs: removed.jobs,
         removed_days: removed.days,
