@@ -206,15 +206,22 @@ mod tests {
 
     #[test]
     fn one_record_is_one() {
-        let told = |access_log, idempotency_keys| {
+        let told = |access_log, idempotency_keys, recordings| {
             let counts = RecordCounts {
                 access_log,
                 idempotency_keys,
+                recordings,
             };
             counts.to_string()
         };
-        assert_eq!(told(1, 1), "1 line of the access log, 1 idempotency key");
-        assert_eq!(told(0, 2), "0 lines of the access log, 2 idempotency keys");
+        assert_eq!(
+            told(1, 1, 1),
+            "1 line of the access log, 1 idempotency key, 1 recording"
+        );
+        assert_eq!(
+            told(0, 2, 3),
+            "0 lines of the access log, 2 idempotency keys, 3 recordings"
+        );
     }
 
     #[test]
