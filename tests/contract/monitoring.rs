@@ -47,6 +47,66 @@ fn every_metric_that_an_alert_or_a_panel_names_exists() {
     }
 }
 
+/// What a process says it counts, by the literal or by the name in the table.
+fn emitted(source: &str, into: &mut BTreeSet<String>) {
+    for macro_name in ["counter!(", "gauge!(", "histogram!("] {
+        for call in source.split(macro_name).skip(1) {
+            let literal = call.trim_start().strip_prefix('"');
+            into.extend(literal.and_then(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+    }
+    for variant in source.split("Metric::").skip(1) {
+        let end = variant.find(|it: char| !it.is_ascii_alphanumeric());
+        into.insert(variant[..end.unwrap_or(variant.len())].to_owned());
+    }
+}
+
+/// Every source file of the processes and their libraries, but for the table.
+fn emitted_by_processes() -> BTreeSet<String> {
+    let mut folders = vec![
+        checkout("crates"),
+        checkout("api/src"),
+        checkout("worker/src"),
+    ];
+    let mut names = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_of_table = path.ends_with("telemetry/src") || path.ends_with("tests");
+            if path.is_dir() && !is_of_table {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                emitted(&std::fs::read_to_string(&path).unwrap(), &mut names);
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn the_table_of_metrics_holds_what_processes_emit_and_nothing_else() {
+    let table = text("crates/telemetry/src/metrics.rs");
+    let entries: Vec<(&str, &str)> = table
+        .lines()
+        .filter_map(|line| {
+            let (variant, rest) = line.strip_prefix("    ")?.split_once(": ")?;
+            let name = rest.split('"').nth(1)?;
+            name.starts_with("carrel_").then_some((variant, name))
+        })
+        .collect();
+    assert_eq!(entries.len(), metrics().len());
+    let emitted = emitted_by_processes();
+    for (variant, name) in &entries {
+        let is_emitted = emitted.contains(*variant) || emitted.contains(*name);
+        assert!(is_emitted, "nobody emits {name}");
+    }
+    let literals = emitted.iter().filter(|name| name.starts_with("carrel_"));
+    let unknown: Vec<_> = literals
+        .filter(|name| entries.iter().all(|(_, known)| known != name))
+        .collect();
+    assert!(unknown.is_empty(), "not in the table: {unknown:?}");
+}
+
 #[test]
 fn the_dashboard_shows_every_metric_and_is_one_document() {
     let dashboard = text("deploy/monitoring/dashboard.json");
