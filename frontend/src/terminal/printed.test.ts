@@ -36,12 +36,9 @@ beforeEach(() => {
     mute: () => drawn.push("<mute>"),
     unmuteWhenParsed: () => drawn.push("<unmute>"),
   };
-  const listener = {
-    acknowledge: (offset: number) => acknowledged.push(offset),
-    nudge: () => drawn.push("<nudge>"),
-  };
+  const acknowledge = (offset: number): void => void acknowledged.push(offset);
   due = null;
-  output = new PrintedOutput(screen, listener, (action) => {
+  output = new PrintedOutput(screen, acknowledge, (action) => {
     due = action;
     return () => {
       due = null;
@@ -75,8 +72,8 @@ describe("output over connections", () => {
       mute: () => undefined,
       unmuteWhenParsed: () => undefined,
     };
-    const listener = { acknowledge: (to: number) => acknowledged.push(to), nudge: () => undefined };
-    const late = new PrintedOutput(slow, listener, (action) => {
+    const acknowledge = (to: number): void => void acknowledged.push(to);
+    const late = new PrintedOutput(slow, acknowledge, (action) => {
       action();
       return () => undefined;
     });
@@ -109,14 +106,14 @@ describe("output over connections", () => {
     expect(drawn).toEqual(["<mute>", "x", "<unmute>", "<mute>", "<unmute>"]);
   });
 
-  it("that lost its beginning is drawn on a clean screen, by the program once more", () => {
+  it("that lost its beginning is drawn on a clean screen", () => {
     output.begin(welcome(1, 0));
     output.print(bytes("abcdef"));
     output.begin(welcome(1, 4));
     output.replay(mark("begin", true));
     output.print(bytes("ef"));
     output.replay(mark("end", true));
-    expect(drawn).toEqual(["abcdef", "<reset>", "<mute>", "ef", "<unmute>", "<nudge>"]);
+    expect(drawn).toEqual(["abcdef", "<reset>", "<mute>", "ef", "<unmute>"]);
   });
 
   it("that is forgotten is not asked to go on", () => {

@@ -2,17 +2,9 @@ import { ParsedOutput, type Schedule } from "./credit";
 import type { Resume, ServerFrame, Welcome } from "./frames";
 import type { Screen } from "./screen";
 
-/** What the output asks of the connection. */
-interface PrintedListener {
-  acknowledge(offset: number): void;
-  /** A full-screen program is to draw itself anew: its first bytes are lost for good. */
-  nudge(): void;
-}
-
 /** Output on its way to the screen, exact over any number of connections by its offsets. */
 export class PrintedOutput {
   readonly #screen: Screen;
-  readonly #listener: PrintedListener;
   readonly #parsed: ParsedOutput;
   #epoch: number | null = null;
   /** Counts connections; zero while there is none. */
@@ -21,12 +13,10 @@ export class PrintedOutput {
   #received = 0;
   #skip = 0;
   #replaying = false;
-  #truncated = false;
 
-  constructor(screen: Screen, listener: PrintedListener, schedule: Schedule) {
+  constructor(screen: Screen, acknowledge: (offset: number) => void, schedule: Schedule) {
     this.#screen = screen;
-    this.#listener = listener;
-    this.#parsed = new ParsedOutput((offset) => listener.acknowledge(offset), schedule);
+    this.#parsed = new ParsedOutput(acknowledge, schedule);
   }
 
   /** Where the next connection goes on; null for a shell not seen yet. */
@@ -61,11 +51,13 @@ export class PrintedOutput {
     });
   }
 
-  /** A replay begins or ends. */
+  /**
+   * A replay begins or ends. After one that lost its beginning the server makes a full-screen program
+   * draw itself anew.
+   */
   replay(replay: Extract<ServerFrame, { type: "replay" }>): void {
     this.#endReplay();
     if (replay.mark === "begin") this.#beginReplay(replay.truncated);
-    else if (this.#truncated) this.#listener.nudge();
   }
 
   /** The connection has ended, maybe within a replay: a terminal left mute would be dead. */
@@ -86,7 +78,6 @@ export class PrintedOutput {
       this.#screen.reset();
     }
     this.#replaying = true;
-    this.#truncated = truncated;
     this.#screen.mute();
   }
 

@@ -61,8 +61,7 @@ export class TerminalSession {
     this.#screen = screen;
     this.#listener = listener;
     const acknowledge = (offset: number): void => void this.#send({ type: "ack", offset });
-    const nudge = (): void => this.#nudge();
-    this.#output = new PrintedOutput(screen, { acknowledge, nudge }, schedule);
+    this.#output = new PrintedOutput(screen, acknowledge, schedule);
   }
 
   /** What is known of the connection by its bytes. */
@@ -248,13 +247,6 @@ export class TerminalSession {
   #tellSize(): void {
     const { cols, rows } = this.#screen.size();
     if (cols !== this.#told.cols || rows !== this.#told.rows) this.resized(cols, rows);
-  }
-
-  /** Makes a full-screen program draw itself anew: its first bytes are lost for good. */
-  #nudge(): void {
-    const { cols, rows } = this.#screen.size();
-    this.resized(cols - 1, rows);
-    this.resized(cols, rows);
   }
 }
 

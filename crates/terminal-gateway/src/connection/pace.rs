@@ -13,11 +13,25 @@ pub(crate) struct ScreenSize {
     pub(crate) rows: u16,
 }
 
+impl ScreenSize {
+    /// The nearest size that differs, for a program that draws itself anew only when the size changes.
+    const fn neighbour(self) -> Self {
+        let columns = if self.columns > *limits::COLUMNS.start() {
+            self.columns - 1
+        } else {
+            self.columns + 1
+        };
+        Self { columns, ..self }
+    }
+}
+
 /// Lets one size pass each tenth of a second; of those between, the last.
 #[derive(Debug)]
 pub(crate) struct ResizePace {
     passed: ScreenSize,
     passed_at: Option<Instant>,
+    /// A size that only makes the screen be drawn anew. While there is one, another waits after it.
+    nudge: Option<ScreenSize>,
     waiting: Option<ScreenSize>,
 }
 
@@ -27,6 +41,7 @@ impl ResizePace {
         Self {
             passed: size,
             passed_at: None,
+            nudge: None,
             waiting: None,
         }
     }
@@ -36,7 +51,14 @@ impl ResizePace {
         self.waiting = Some(size);
     }
 
-    /// The size the shell has, or will have next.
+    /// Makes a full-screen program draw itself anew: another size passes, and then the right one.
+    pub(crate) const fn nudge(&mut self) {
+        let size = self.current();
+        self.nudge = Some(size.neighbour());
+        self.waiting = Some(size);
+    }
+
+    /// The size the shell has, or is to have.
     pub(crate) const fn current(&self) -> ScreenSize {
         match self.waiting {
             Some(size) => size,
@@ -46,13 +68,13 @@ impl ResizePace {
 
     /// Takes the size that may pass now. One the shell has already never passes.
     pub(crate) fn next(&mut self, now: Instant) -> Option<ScreenSize> {
-        if self.waiting == Some(self.passed) {
+        if self.nudge.is_none() && self.waiting == Some(self.passed) {
             self.waiting = None;
         }
         if !self.next_in(now)?.is_zero() {
             return None;
         }
-        let size = self.waiting.take()?;
+        let size = self.nudge.take().or_else(|| self.waiting.take())?;
         self.passed = size;
         self.passed_at = Some(now);
         Some(size)
@@ -126,6 +148,36 @@ mod tests {
         pace.want(size(80));
         assert_eq!(pace.next(start), None);
         assert_eq!(pace.next_in(start), None);
+    }
+
+    #[test]
+    fn a_nudge_passes_as_two_sizes_a_pause_apart_and_the_right_one_stays() {
+        let start = Instant::now();
+        let pause = Duration::from_millis(100);
+        for (columns, other) in [(80, 79), (2, 3), (500, 499)] {
+            let mut pace = ResizePace::new(size(columns));
+            pace.nudge();
+            assert_eq!(pace.current(), size(columns));
+            assert_eq!(pace.next(start), Some(size(other)));
+            assert_eq!(pace.next(start), None);
+            assert_eq!(pace.next_in(start), Some(pause));
+            assert_eq!(pace.next(start + pause), Some(size(columns)));
+            assert_eq!(pace.next_in(start + pause), None);
+        }
+    }
+
+    #[test]
+    fn a_size_wanted_during_a_nudge_is_the_one_that_stays() {
+        let start = Instant::now();
+        let mut pace = ResizePace::new(size(80));
+        pace.nudge();
+        pace.want(size(100));
+        assert_eq!(pace.next(start), Some(size(79)));
+        pace.want(size(120));
+        assert_eq!(
+            pace.next(start + Duration::from_millis(100)),
+            Some(size(120))
+        );
     }
 
     #[test]

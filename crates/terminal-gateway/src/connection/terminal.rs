@@ -97,6 +97,10 @@ impl<'a> Terminal<'a> {
         let now = Instant::now();
         let mut resize = ResizePace::new(size);
         resize.want(wanted);
+        if !continues && opened.truncated {
+            // What came before is lost for good: a full-screen program has to draw itself anew.
+            resize.nudge();
+        }
         let mut terminal = Self {
             browser,
             attached,

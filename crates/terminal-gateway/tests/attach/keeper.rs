@@ -12,6 +12,7 @@ use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
 use tokio::sync::watch;
 
+use crate::browser::PATIENCE;
 use crate::door::{Door, not_there};
 
 /// Bytes under way in a leg: small, so that back-pressure is felt.
@@ -32,6 +33,8 @@ pub(crate) struct Shell {
     pub(crate) asked_from: Option<u64>,
     /// Up to where output may be forgotten.
     pub(crate) acked: u64,
+    /// From where output is still kept.
+    pub(crate) kept_from: u64,
     epoch: i64,
     exited: bool,
 }
@@ -111,6 +114,23 @@ impl TestKeeper {
         self.shell.lock().unwrap().printed.clone()
     }
 
+    /// The sizes it was given, once there are so many.
+    pub(crate) async fn sizes(&self, many: usize) -> Vec<(u16, u16)> {
+        let mut changed = self.changed.subscribe();
+        let given = async {
+            loop {
+                let sizes = self.shell.lock().unwrap().sizes.clone();
+                if sizes.len() >= many {
+                    return sizes;
+                }
+                changed.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, given)
+            .await
+            .expect("the sizes come in time")
+    }
+
     pub(crate) fn typed(&self) -> Vec<u8> {
         self.shell.lock().unwrap().typed.clone()
     }
@@ -154,12 +174,10 @@ impl Stream {
             ClientFrame::Open(open) => self.open(&open).await,
             ClientFrame::Input { in_off, bytes } => self.input(in_off, &bytes).await,
             ClientFrame::Resize(size) => {
-                self.keeper
-                    .shell
-                    .lock()
-                    .unwrap()
-                    .sizes
-                    .push((size.cols, size.rows));
+                let mut shell = self.keeper.shell.lock().unwrap();
+                shell.sizes.push((size.cols, size.rows));
+                drop(shell);
+                self.keeper.changed.send_modify(|count| *count += 1);
             }
             ClientFrame::Ack { out_off } => {
                 let mut shell = self.keeper.shell.lock().unwrap();
@@ -178,7 +196,8 @@ impl Stream {
             shell.opens += 1;
             shell.asked_from = open.resume.map(|place| place.out_off);
             shell.sizes.push((open.cols, open.rows));
-            let from = open.resume.map_or(0, |place| place.out_off);
+            let asked = open.resume.map_or(0, |place| place.out_off);
+            let from = asked.max(shell.kept_from);
             self.sent = usize::try_from(from).unwrap();
             self.acked = self.sent;
             Opened {
@@ -186,7 +205,7 @@ impl Stream {
                 out_off: shell.printed.len() as u64,
                 in_off: shell.typed.len() as u64,
                 replay_from: from,
-                truncated: false,
+                truncated: asked < from,
                 alive: true,
             }
         };

@@ -127,6 +127,33 @@ async fn a_resumed_connection_goes_on_at_the_very_byte(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn after_a_truncated_replay_the_shell_gets_another_size_and_then_its_own(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.keeper.print(&text(100));
+    bench.keeper.shell.lock().unwrap().kept_from = 60;
+    let (mut browser, welcome) = Browser::attach(&bench, None).await;
+    assert_eq!(welcome.replay_from, 60);
+    assert_eq!(browser.output(60, 40).await, text(100)[60..]);
+    let sizes = bench.keeper.sizes(3).await;
+    assert_eq!(sizes, [(80, 24), (79, 24), (80, 24)]);
+    // One that goes on where it was has its screen.
+    let place = Resume {
+        epoch: 1,
+        output_offset: 100,
+        input_offset: 0,
+    };
+    let (mut again, _) = Browser::attach(&bench, Some(place)).await;
+    again
+        .send(ClientFrame::Resize {
+            columns: 90,
+            rows: 30,
+        })
+        .await;
+    let sizes = bench.keeper.sizes(5).await;
+    assert_eq!(sizes[3..], [(80, 24), (90, 30)]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_place_in_another_shell_s_life_cannot_be_resumed(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let resume = Resume {
