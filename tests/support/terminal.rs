@@ -95,6 +95,8 @@ impl Terminal {
             columns: 100,
             rows: 30,
             resume,
+            page: None,
+            attach: None,
             capabilities: Vec::new(),
         };
         let hello = ClientFrame::Hello(hello).encode();

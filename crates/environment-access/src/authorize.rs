@@ -79,6 +79,9 @@ pub enum DenialCode {
     NotReady,
     /// `access.ended`: theirs, and over.
     Ended,
+    /// `access.in_use`: theirs, and held by another page since they last had it. Only an attach that
+    /// returns by itself is denied so, and told by its close code.
+    InUse,
 }
 
 impl DenialCode {
@@ -88,6 +91,7 @@ impl DenialCode {
             Self::Denied => "access.denied",
             Self::NotReady => "access.not_ready",
             Self::Ended => "access.ended",
+            Self::InUse => "access.in_use",
         }
     }
 }
@@ -131,7 +135,9 @@ impl Denial {
     /// What the caller is told: missing, foreign and not-yet-started sessions look the same.
     pub const fn public(&self) -> PublicAnswer {
         match self.code {
-            DenialCode::Denied | DenialCode::NotReady => PublicAnswer::NotAvailable,
+            DenialCode::Denied | DenialCode::NotReady | DenialCode::InUse => {
+                PublicAnswer::NotAvailable
+            }
             DenialCode::Ended => PublicAnswer::Ended,
         }
     }

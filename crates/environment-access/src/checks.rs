@@ -168,6 +168,8 @@ mod tests {
             DenialCode::Denied => &["session_exists", "role", "owner"],
             DenialCode::NotReady => &["state"],
             DenialCode::Ended => &["state", "before_end"],
+            // No decision about who may attach: which page holds the terminal.
+            DenialCode::InUse => &[],
         };
         let failed = failed.expect("a denial has a cause");
         assert!(expected.contains(&failed), "{denial:?} {failed} {facts:?}");

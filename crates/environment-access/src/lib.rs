@@ -33,7 +33,7 @@ pub use outage::{
     Outage, OutageCause, OutageRecord, RefusalRecord, Span, TurnedAway, beat_process, downtimes,
     outages, record_outage, record_turned_away, refusals,
 };
-pub use terminal::{TerminalAuthority, current_epochs, take_epoch};
+pub use terminal::{TerminalAuthority, current_epochs, has_other_page_since, take_epoch};
 pub use ticket::{
     IssuedTicket, Redeem, RedeemError, Redeemed, TICKET_LIFETIME, TICKETS_PER_MINUTE, TicketDenial,
     TicketError, TicketGrant, delete_stale_tickets, issue_ticket, redeem_ticket, revoke_tickets,

@@ -26,7 +26,7 @@ pub struct TerminalAuthority {
 }
 
 /// Takes the next epoch of a session's terminal for an attach that begins now: from here on, older
-/// attaches may not write.
+/// attaches may not write. `page` is the page that attaches, if it says which it is.
 ///
 /// Call it in the transaction that locks the session's row and redeems the ticket, so that an
 /// attach and an ending never cross.
@@ -38,6 +38,7 @@ pub async fn take_epoch(
     session_id: ExamSessionId,
     process: TerminalProcessId,
     login: &LoginId,
+    page: Option<Uuid>,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
@@ -47,13 +48,43 @@ pub async fn take_epoch(
             ON CONFLICT (session_id) DO UPDATE SET epoch = t.epoch + 1
             RETURNING epoch
         )
-        INSERT INTO terminal_attachments (session_id, epoch, process_id, login_id)
-        SELECT $1, epoch, $2, $3 FROM next
+        INSERT INTO terminal_attachments (session_id, epoch, process_id, login_id, page_id)
+        SELECT $1, epoch, $2, $3, $4 FROM next
         RETURNING epoch
         "#,
         session_id.as_uuid(),
         process.as_uuid(),
         login.as_str(),
+        page,
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Whether any page but this one has attached to a session's terminal since the attach `held`. Attaches
+/// of this page that it never learned of, because a network was lost before WELCOME, do not count; those
+/// of pages that do not say which they are do.
+///
+/// Call it in the transaction that locks the session's row, as [`take_epoch`].
+///
+/// # Errors
+/// Errors of the database.
+pub async fn has_other_page_since(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    held: i64,
+    page: Option<Uuid>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM terminal_attachments
+            WHERE session_id = $1 AND epoch > $2 AND (page_id = $3) IS NOT TRUE
+        ) AS "attached!"
+        "#,
+        session_id.as_uuid(),
+        held,
+        page,
     )
     .fetch_one(conn)
     .await

@@ -52,7 +52,7 @@ async fn attach(
     session: ExamSessionId,
     process: TerminalProcessId,
 ) -> i64 {
-    take_epoch(conn, session, process, &LoginId::new("l"))
+    take_epoch(conn, session, process, &LoginId::new("l"), None)
         .await
         .unwrap()
 }

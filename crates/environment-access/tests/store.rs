@@ -272,7 +272,7 @@ async fn racing_attaches_each_take_an_epoch_of_their_own(pool: PgPool) {
             tokio::spawn(async move {
                 let mut conn = pool.acquire().await.unwrap();
                 let (process, login) = (TerminalProcessId::generate(), LoginId::new("l"));
-                take_epoch(&mut conn, session, process, &login)
+                take_epoch(&mut conn, session, process, &login, None)
                     .await
                     .unwrap()
             })
@@ -299,6 +299,7 @@ async fn authority_follows_epoch_state_and_end(pool: PgPool) {
         session,
         TerminalProcessId::generate(),
         &LoginId::new("l"),
+        None,
     )
     .await
     .unwrap();

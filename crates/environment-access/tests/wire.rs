@@ -16,8 +16,12 @@ fn golden_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../frontend/src/terminal/frames.golden.json")
 }
 
+const PAGE: &str = "7f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5";
+
 fn hello(resume: Option<Resume>) -> ClientFrame {
     ClientFrame::Hello(Hello {
+        page: PAGE.parse().ok(),
+        attach: resume.map(|_| 3),
         ticket: "AAECAwQFBgcICQoLDA0ODw".into(),
         columns: 80,
         rows: 24,
@@ -32,16 +36,20 @@ fn client_frames() -> Vec<(&'static str, ClientFrame, Value)> {
         output_offset: 4096,
         input_offset: 17,
     };
-    let hello_meaning = |resume: Value| {
+    let hello_meaning = |resume: Value, attach: Value| {
         json!({"type": "hello", "ticket": "AAECAwQFBgcICQoLDA0ODw", "cols": 80, "rows": 24,
-               "resume": resume, "caps": []})
+               "resume": resume, "page": PAGE, "attach": attach, "caps": []})
     };
     vec![
-        ("hello, fresh", hello(None), hello_meaning(Value::Null)),
+        (
+            "hello, fresh",
+            hello(None),
+            hello_meaning(Value::Null, Value::Null),
+        ),
         (
             "hello, resuming",
             hello(Some(resume)),
-            hello_meaning(json!({"epoch": 2, "out_off": 4096, "in_off": 17})),
+            hello_meaning(json!({"epoch": 2, "out_off": 4096, "in_off": 17}), json!(3)),
         ),
         (
             "input",
@@ -98,6 +106,7 @@ fn client_frames() -> Vec<(&'static str, ClientFrame, Value)> {
 fn welcome() -> Welcome {
     Welcome {
         epoch: 2,
+        attach: 4,
         output_offset: 5000,
         input_offset: 17,
         window: limits::OUTPUT_WINDOW,
@@ -415,6 +424,15 @@ fn a_hello_may_carry_what_later_versions_add() {
         b"\x01{\"ticket\":\"t\",\"cols\":80,\"rows\":24,\"later\":1,\"caps\":[\"later\"]}";
     let frame = ClientFrame::decode(&Bytes::from_static(message)).unwrap();
     assert!(matches!(frame, ClientFrame::Hello(hello) if hello.resume.is_none()));
+}
+
+#[test]
+fn a_hello_of_an_older_page_takes_the_terminal_over() {
+    let message = b"\x01{\"ticket\":\"t\",\"cols\":80,\"rows\":24,\"resume\":null,\"caps\":[]}";
+    let frame = ClientFrame::decode(&Bytes::from_static(message)).unwrap();
+    assert!(
+        matches!(frame, ClientFrame::Hello(hello) if hello.page.is_none() && hello.attach.is_none())
+    );
 }
 
 #[test]

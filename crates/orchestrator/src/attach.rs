@@ -1,8 +1,8 @@
 //! Admitting a terminal: ticket, decision, epoch and first activation in one transaction.
 
 use environment_access::{
-    AccessEntry, Action, Decision, Denial, Redeem, RedeemError, TicketDenial, append_access,
-    authorize, load_facts, redeem_ticket, take_epoch,
+    AccessEntry, Action, Decision, Denial, DenialCode, Redeem, RedeemError, TicketDenial,
+    append_access, authorize, has_other_page_since, load_facts, redeem_ticket, take_epoch,
 };
 use execution_environment::{
     EnvironmentState, Recording, RuntimeName, RuntimeUid, load_environment, load_exam,
@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, Principal, TerminalProcessId};
 use session_lifecycle::{SessionRecord, SessionState, lock_session};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::{ActivateSession, StepError, follow_up::signed};
 
@@ -26,6 +27,10 @@ pub struct AttachAttempt {
     pub origin: String,
     /// The ticket from their first frame.
     pub ticket: SecretString,
+    /// Which page asks, if it says.
+    pub page: Option<Uuid>,
+    /// The attach it held, when it comes back by itself. `None` takes the terminal over.
+    pub held: Option<i64>,
     /// The terminal process that asks.
     pub process_id: TerminalProcessId,
     /// Whether that process can record a terminal that must be recorded.
@@ -69,6 +74,9 @@ pub enum AttachRefusal {
     /// The session is not theirs, not ready or over.
     #[error("admit a terminal: {}", .0.detail)]
     Denied(Denial),
+    /// It came back by itself, and another page has attached since it last held the terminal.
+    #[error("admit a terminal: another page has attached since")]
+    Superseded,
     /// The session may be attached to, yet its environment is not there.
     #[error("admit a terminal: the environment is not up")]
     NotUp,
@@ -88,6 +96,9 @@ impl<E: Into<StepError>> From<E> for AttachRefusal {
 
 /// Uses up the ticket, decides, takes the next epoch and, at the first attach, enqueues the
 /// activation: all of it or nothing. Denials are written to the access log.
+///
+/// Whoever comes back by itself keeps the terminal of no other page: what was typed there since would
+/// be parted by what still waits here, and nobody asked for it. A person who does takes it over.
 ///
 /// The caller wakes the workers when [`Admitted::first`] is set.
 ///
@@ -110,19 +121,30 @@ pub async fn admit_attach(
             transaction.commit().await?;
             Ok(admitted)
         }
-        Err(AttachRefusal::Denied(denial)) => {
-            // The ticket stays used: it was good, only the session was not.
-            log(
-                &mut transaction,
-                attempt,
-                &Decision::Denied(denial.clone()),
-                None,
-            )
-            .await?;
-            transaction.commit().await?;
-            Err(AttachRefusal::Denied(denial))
+        Err(refusal) => {
+            if let Some(denial) = denial_of(&refusal) {
+                // The ticket stays used: it was good, only the session was not.
+                let decision = Decision::Denied(denial);
+                log(&mut transaction, attempt, &decision, None).await?;
+                transaction.commit().await?;
+            }
+            Err(refusal)
         }
-        Err(refusal) => Err(refusal),
+    }
+}
+
+/// What the access log says of a refusal; `None` where nothing of the attempt stays.
+fn denial_of(refusal: &AttachRefusal) -> Option<Denial> {
+    match refusal {
+        AttachRefusal::Denied(denial) => Some(denial.clone()),
+        AttachRefusal::Superseded => Some(Denial {
+            code: DenialCode::InUse,
+            detail: "another page has attached since this one held the terminal",
+        }),
+        AttachRefusal::Ticket(_)
+        | AttachRefusal::NotUp
+        | AttachRefusal::NotRecordable
+        | AttachRefusal::Other(_) => None,
     }
 }
 
@@ -139,6 +161,11 @@ async fn admit(
     {
         return Err(AttachRefusal::Denied(denial));
     }
+    if let Some(held) = attempt.held
+        && has_other_page_since(conn, attempt.session_id, held, attempt.page).await?
+    {
+        return Err(AttachRefusal::Superseded);
+    }
     let session = session.as_ref();
     // Before the clock is started and an older attach superseded: neither for a terminal that cannot be.
     let recording = wanted_recording(conn, session).await?;
@@ -147,7 +174,8 @@ async fn admit(
     }
     let (name, uid, environment_id) = place(conn, attempt.session_id).await?;
     let login = &attempt.principal.login_id;
-    let epoch = take_epoch(conn, attempt.session_id, attempt.process_id, login).await?;
+    let (id, process) = (attempt.session_id, attempt.process_id);
+    let epoch = take_epoch(conn, id, process, login, attempt.page).await?;
     let first = activate_if_ready(conn, attempt, session).await?;
     Ok(Admitted {
         epoch,

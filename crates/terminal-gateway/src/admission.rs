@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use environment_access::wire::CloseCode;
+use environment_access::wire::{CloseCode, Hello};
 use environment_access::{
     AccessEntry, Action, Decision, Denial, DenialCode, PublicAnswer, TicketDenial, TurnedAway,
     append_access, current_epochs,
 };
 use orchestrator::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
-use secrecy::SecretString;
 use session_identity::ExamSessionId;
 use session_recording::SpoolState;
 use telemetry::TraceParent;
@@ -26,13 +25,15 @@ pub(crate) async fn admit(
     state: &GatewayState,
     session_id: ExamSessionId,
     caller: &Caller,
-    ticket: SecretString,
+    hello: &Hello,
 ) -> Result<Admitted, CloseCode> {
     let attempt = AttachAttempt {
         session_id,
         principal: caller.login.principal.clone(),
         origin: caller.origin.to_string(),
-        ticket,
+        ticket: hello.ticket.clone(),
+        page: hello.page,
+        held: hello.attach,
         process_id: state.process_id,
         can_record: can_record(state),
         trace: Some(TraceParent::new_root().to_string()),
@@ -127,6 +128,7 @@ fn close_code(refusal: &AttachRefusal) -> CloseCode {
             PublicAnswer::NotAvailable => CloseCode::NotAvailable,
             PublicAnswer::Ended => CloseCode::SessionEnded,
         },
+        AttachRefusal::Superseded => CloseCode::Superseded,
         AttachRefusal::NotUp => CloseCode::EnvironmentNotReady,
         AttachRefusal::NotRecordable => CloseCode::Overloaded,
         AttachRefusal::Other(error) => {
@@ -159,6 +161,10 @@ mod tests {
         assert_eq!(
             close_code(&AttachRefusal::NotUp),
             CloseCode::EnvironmentNotReady
+        );
+        assert_eq!(
+            close_code(&AttachRefusal::Superseded),
+            CloseCode::Superseded
         );
         let lost = AttachRefusal::from(sqlx::Error::PoolTimedOut);
         assert_eq!(close_code(&lost), CloseCode::Internal);

@@ -105,7 +105,7 @@ async fn enter(
     caller: &Caller,
     hello: Hello,
 ) -> End {
-    let admitted = match admit(state, session_id, caller, hello.ticket.clone()).await {
+    let admitted = match admit(state, session_id, caller, &hello).await {
         Ok(admitted) => admitted,
         Err(code) => {
             Metric::TerminalAttaches.increment(1, &[("outcome", code.as_str())]);

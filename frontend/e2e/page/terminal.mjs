@@ -33,6 +33,11 @@ export class ActedTerminal {
   answers = true;
   legMicros = 210;
   credit = 65_536;
+  /** Whether typed bytes are acknowledged. */
+  acknowledges = true;
+  /** The newest attach, and whether another page holds it. */
+  attach = 0;
+  isElsewhere = false;
   /** What a connection waits for before it is open, and before it is told WELCOME. */
   opening = Promise.resolve();
   welcoming = Promise.resolve();
@@ -121,10 +126,14 @@ export class ActedTerminal {
   async #hello(hello) {
     this.hellos.push(hello);
     await this.welcoming;
+    if (this.isElsewhere && hello.attach !== null) return this.close(4009);
+    this.isElsewhere = false;
+    this.attach += 1;
     this.#isWelcome = true;
     const from = hello.resume?.epoch === this.epoch ? hello.resume.out_off : 0;
     const welcome = {
       epoch: this.epoch,
+      attach: this.attach,
       out_off: this.printed,
       in_off: this.typed.length,
       window: 131_072,
@@ -157,6 +166,7 @@ export class ActedTerminal {
     this.pieces.push(bytes);
     const fresh = bytes.subarray(Math.max(0, this.typed.length - offset));
     this.typed = Buffer.concat([this.typed, fresh]);
+    if (!this.acknowledges) return;
     this.#socket?.send(frame(0x84, u64(this.typed.length), u32(this.credit)));
   }
 }

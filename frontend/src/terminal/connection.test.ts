@@ -143,7 +143,18 @@ describe("closes", () => {
   });
 
   it("drop unsent input when another tab took over: it has typed since", () => {
-    expect(run([closed(4009)], HALF, attached()).effects).toEqual([{ effect: "forget_input" }]);
+    const effects = run([closed(4009)], HALF, attached()).effects.map(({ effect }) => effect);
+    expect(effects).toEqual(["forget_input", "forget_attach"]);
+  });
+
+  it("keep the attach but where another tab took over: the page does not take it back by itself", () => {
+    const codes = [1000, 1001, 1006, 1012, 4010, 4012, 4013, 4020, 4021, 4030, 4032];
+    const forgetting = codes.filter((code) =>
+      run([closed(code)], HALF, attached()).effects.some(
+        ({ effect }) => effect === "forget_attach",
+      ),
+    );
+    expect(forgetting).toEqual([]);
   });
 
   it("mean nothing without a socket", () => {

@@ -46,6 +46,8 @@ export type Effect =
   | { readonly effect: "start_timer"; readonly delayMs: number }
   | { readonly effect: "forget_screen" }
   | { readonly effect: "forget_input" }
+  /** The next HELLO takes the terminal over: only a person brings it about. */
+  | { readonly effect: "forget_attach" }
   | { readonly effect: "ask_status" };
 
 export interface Step {
@@ -121,6 +123,7 @@ function rest(why: StopReason): Step {
   const effects: Effect[] = [];
   // Another tab has typed since, or the shell is gone: what waits here was not meant for it.
   if (why === "superseded" || why === "shell_exited") effects.push({ effect: "forget_input" });
+  if (why === "superseded") effects.push({ effect: "forget_attach" });
   if (why !== "superseded" && why !== "shell_exited") effects.push({ effect: "ask_status" });
   return { state: { phase: "stopped", tries: NO_TRIES, why }, effects };
 }

@@ -124,15 +124,15 @@ describe("typed input", () => {
     expect(received(0)).toBe("abc");
   });
 
-  it("is dropped when another writer was there", () => {
+  it.each([50, 3])("is dropped when another writer was there, who got to %i", (offset) => {
     const { input, sends } = set();
     input.begin(0, 2);
     input.type(text("abc"));
     input.pause();
     sends.length = 0;
-    input.begin(50, 64);
+    input.begin(offset, 64);
     expect(sends).toEqual([]);
-    expect(input.end).toBe(50);
+    expect(input.end).toBe(offset);
   });
 
   it("goes out in pieces, so that an interrupt need not wait behind a paste", () => {

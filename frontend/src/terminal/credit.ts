@@ -92,11 +92,12 @@ export class TypedInput {
 
   /**
    * A connection begins at the server's offset. Bytes before it have arrived; those after it
-   * are sent again. An offset outside what is kept means that another writer was there.
+   * are sent again. An offset outside what is kept, or beyond what was sent, means that another writer
+   * was there: a server that knows the page's attach does not let it get so far.
    */
   begin(offset: number, credit: number): void {
     this.#open = true;
-    if (offset < this.#base || offset > this.end) this.forget();
+    if (offset < this.#base || offset > this.#sent) this.forget();
     if (this.#length === 0) this.#base = offset;
     this.#drop(offset);
     this.#sent = offset;

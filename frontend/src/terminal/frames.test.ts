@@ -29,6 +29,8 @@ describe("frames the page sends", () => {
       cols: 80,
       rows: 24,
       resume,
+      page: "p",
+      attach: 4,
       caps: [],
     });
     expect(message[0]).toBe(1);
@@ -37,6 +39,8 @@ describe("frames the page sends", () => {
       cols: 80,
       rows: 24,
       resume,
+      page: "p",
+      attach: 4,
       caps: [],
     });
   });

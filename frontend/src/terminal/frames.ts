@@ -12,6 +12,10 @@ export interface Hello {
   readonly cols: number;
   readonly rows: number;
   readonly resume: Resume | null;
+  /** Which page speaks. */
+  readonly page: string;
+  /** The attach that was held, when the page comes back by itself; null takes the terminal over. */
+  readonly attach: number | null;
   readonly caps: readonly string[];
 }
 
@@ -25,6 +29,8 @@ export type ClientFrame =
 
 export interface Welcome {
   readonly epoch: number;
+  /** The number of this attach; an older server tells none. */
+  readonly attach?: number;
   readonly out_off: number;
   readonly in_off: number;
   readonly window: number;
@@ -131,8 +137,9 @@ export function decodeFrame(message: Uint8Array): ServerFrame {
 }
 
 function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  const { ticket, cols, rows, resume, caps } = hello;
-  const json = new TextEncoder().encode(JSON.stringify({ ticket, cols, rows, resume, caps }));
+  const { ticket, cols, rows, resume, page, attach, caps } = hello;
+  const body = { ticket, cols, rows, resume, page, attach, caps };
+  const json = new TextEncoder().encode(JSON.stringify(body));
   const message = new Uint8Array(1 + json.length);
   message[0] = 0x01;
   message.set(json, 1);

@@ -12,6 +12,7 @@ import {
 import { TypedInput } from "./credit";
 import type { ClientFrame, Exit, Notice, ServerFrame, Welcome } from "./frames";
 import type { Liveness } from "./liveness";
+import { drawPageId } from "./page-id";
 import { PrintedOutput } from "./printed";
 import type { Screen, ShellEpoch } from "./screen";
 import { TerminalSocket } from "./socket";
@@ -42,6 +43,12 @@ export class TerminalSession {
   readonly #input = new TypedInput(
     (offset, bytes) => void this.#send({ type: "input", offset, bytes }),
   );
+  readonly #page = drawPageId();
+  /**
+   * The attach held last. Null before the first, and when another page had one since: the next one
+   * takes the terminal over. Undefined where the server does not tell.
+   */
+  #attach: number | null | undefined = null;
   readonly #watch = new ConnectionWatch({
     ping: (opaque) => this.#send({ type: "ping", opaque }),
     settled: () => this.#apply({ type: "settled" }),
@@ -163,6 +170,9 @@ export class TerminalSession {
       case "forget_input":
         this.#input.forget();
         return;
+      case "forget_attach":
+        this.#attach = null;
+        return;
       case "ask_status":
         this.#listener.askStatus();
     }
@@ -191,7 +201,8 @@ export class TerminalSession {
     this.#told = { ...this.#screen.size() };
     const known = this.#output.resume;
     const resume = known === null ? null : { ...known, in_off: this.#input.end };
-    this.#socket?.send({ type: "hello", ticket, ...this.#told, resume, caps: [] });
+    const [page, attach] = [this.#page, this.#attach ?? null];
+    this.#socket?.send({ type: "hello", ticket, ...this.#told, resume, page, attach, caps: [] });
   }
 
   #closed(code: number, reason: string): void {
@@ -237,7 +248,9 @@ export class TerminalSession {
 
   #welcome(welcome: Welcome): void {
     const isSameShell = this.#output.begin(welcome);
-    if (!isSameShell) this.#input.forget();
+    // Only a page that held the terminal all the time knows where its typing stands.
+    if (!isSameShell || this.#attach === null) this.#input.forget();
+    this.#attach = welcome.attach;
     this.#apply({ type: "welcome" });
     this.#tellSize();
     this.#input.begin(welcome.in_off, welcome.input_window);

@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{DecodeError, limits, reader};
 
@@ -64,6 +65,13 @@ pub struct Hello {
     /// Where an earlier connection got to; null for a fresh screen.
     #[serde(default)]
     pub resume: Option<Resume>,
+    /// Which page speaks, by a number that it drew when it was loaded; null where an older page does.
+    #[serde(default)]
+    pub page: Option<Uuid>,
+    /// The attach that a page held which comes back by itself: no other page may have attached since.
+    /// Null takes the terminal over.
+    #[serde(default)]
+    pub attach: Option<i64>,
     /// Names of optional features the client knows; unknown ones are skipped.
     #[serde(default, rename = "caps")]
     pub capabilities: Vec<String>,
@@ -159,6 +167,8 @@ impl Hello {
             "cols": self.columns,
             "rows": self.rows,
             "resume": self.resume,
+            "page": self.page,
+            "attach": self.attach,
             "caps": self.capabilities,
         })
         .to_string()

@@ -57,6 +57,8 @@ pub enum ServerFrame {
 pub struct Welcome {
     /// The shell's life; offsets count from its beginning.
     pub epoch: u32,
+    /// The number of this attach among the session's, which HELLO gives back.
+    pub attach: i64,
     /// Where output stands: everything before it was produced already.
     #[serde(rename = "out_off")]
     pub output_offset: u64,

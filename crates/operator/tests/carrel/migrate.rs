@@ -72,6 +72,7 @@ async fn a_migration_waits_for_another_only_as_long_as_it_was_told(pool: PgPool)
 async fn a_migration_gives_way_to_whoever_uses_its_table_and_comes_back(pool: PgPool) {
     let carrel = Carrel::on(&pool);
     let before = "ALTER TABLE missed_ticks DROP COLUMN claimed_at;
+                  ALTER TABLE terminal_attachments DROP COLUMN page_id;
                   DELETE FROM _sqlx_migrations WHERE version >= 20261130000038";
     sqlx::raw_sql(before).execute(&pool).await.unwrap();
     let mut reader = pool.begin().await.unwrap();

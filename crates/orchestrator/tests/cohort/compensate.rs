@@ -20,7 +20,7 @@ fn dana() -> Compensation {
 async fn restarts(conn: &mut PgConnection, id: ExamSessionId, from: i64, count: i64) {
     let login = LoginId::new("l");
     for number in from..=from + count {
-        let epoch = take_epoch(conn, id, TerminalProcessId::generate(), &login)
+        let epoch = take_epoch(conn, id, TerminalProcessId::generate(), &login, None)
             .await
             .unwrap();
         let now = std::time::Duration::ZERO;

@@ -9,12 +9,20 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message, handshake::client::Request};
 use tokio_tungstenite::{WebSocketStream, client_async};
+use uuid::Uuid;
 
 use crate::rows::ORIGIN;
 use crate::seat::Seat;
 
 /// Nothing here takes longer unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Which page speaks, and the attach it held when it comes back by itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Page {
+    pub(crate) id: Option<Uuid>,
+    pub(crate) held: Option<i64>,
+}
 
 pub(crate) struct Browser {
     pub(crate) socket: WebSocketStream<TcpStream>,
@@ -59,16 +67,30 @@ pub(crate) async fn open(seat: &Seat, request: Request) -> Result<Browser, u16> 
 impl Browser {
     /// Logs in, takes a ticket, opens the WebSocket and says HELLO.
     pub(crate) async fn greet(seat: &Seat, resume: Option<Resume>) -> Self {
-        let token = seat.login();
-        let ticket = seat.ticket(&token).await;
-        let mut browser = open(seat, request(seat, &token)).await.unwrap();
-        browser.hello(&ticket, resume).await;
-        browser
+        Self::greet_as(seat, Page::default(), resume).await
     }
 
     /// The same, up to WELCOME.
     pub(crate) async fn attach(seat: &Seat, resume: Option<Resume>) -> (Self, Welcome) {
-        let mut browser = Self::greet(seat, resume).await;
+        Self::attach_as(seat, Page::default(), resume).await
+    }
+
+    /// Logs in as a page that says which it is, up to HELLO.
+    pub(crate) async fn greet_as(seat: &Seat, page: Page, resume: Option<Resume>) -> Self {
+        let token = seat.login();
+        let ticket = seat.ticket(&token).await;
+        let mut browser = open(seat, request(seat, &token)).await.unwrap();
+        browser.hello_as(&ticket, page, resume).await;
+        browser
+    }
+
+    /// The same, up to WELCOME.
+    pub(crate) async fn attach_as(
+        seat: &Seat,
+        page: Page,
+        resume: Option<Resume>,
+    ) -> (Self, Welcome) {
+        let mut browser = Self::greet_as(seat, page, resume).await;
         match browser.next().await {
             Came::Frame(ServerFrame::Welcome(welcome)) => (browser, welcome),
             other => panic!("{other:?}"),
@@ -76,11 +98,17 @@ impl Browser {
     }
 
     pub(crate) async fn hello(&mut self, ticket: &str, resume: Option<Resume>) {
+        self.hello_as(ticket, Page::default(), resume).await;
+    }
+
+    async fn hello_as(&mut self, ticket: &str, page: Page, resume: Option<Resume>) {
         let hello = Hello {
             ticket: ticket.into(),
             columns: 80,
             rows: 24,
             resume,
+            page: page.id,
+            attach: page.held,
             capabilities: Vec::new(),
         };
         self.send(ClientFrame::Hello(hello)).await;

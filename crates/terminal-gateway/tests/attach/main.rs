@@ -23,4 +23,5 @@ mod seat;
 mod secrets;
 mod steady;
 mod streams;
+mod tabs;
 mod tickets;

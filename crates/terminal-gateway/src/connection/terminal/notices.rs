@@ -20,6 +20,7 @@ impl Terminal<'_> {
     ) -> ServerFrame {
         ServerFrame::Welcome(Welcome {
             epoch: self.shell_epoch,
+            attach: self.attached.epoch,
             output_offset,
             input_offset,
             window: limits::OUTPUT_WINDOW,
