@@ -19,3 +19,42 @@ it("a page that comes back by itself says what it held, and one that is asked ta
   expect(on.terminal.hellos[3].resume).not.toBeNull();
   await on.close();
 });
+
+it("what waits when another tab has typed since is told by its number and never sent", async () => {
+  const on = await (await open()).connected();
+  await on.page.locator(".xterm-helper-textarea").focus();
+  on.terminal.acknowledges = false;
+  await on.page.keyboard.type("hunter2");
+  await on.types("hunter2");
+  // The network took what the page had sent, and another tab typed as much.
+  on.terminal.typed = Buffer.from("another");
+  on.terminal.isElsewhere = true;
+  await on.terminal.close(1011);
+  await elsewhere(on).waitFor();
+  const told = await elsewhere(on).textContent();
+  expect(told).toContain("The last 7 characters you typed may not have arrived.");
+  expect(told).not.toContain("hunter2");
+  expect(on.terminal.attach).toBe(1);
+  on.terminal.acknowledges = true;
+  await on.page.getByRole("button", { name: "Use it here" }).click();
+  await expect.poll(() => on.terminal.attach, SOON).toBe(2);
+  await elsewhere(on).waitFor({ state: "detached" });
+  await on.page.keyboard.type("!");
+  await on.types("another!");
+  await on.close();
+});
+
+it("what waits for a shell that is another one is told beside the grid", async () => {
+  const on = await (await open()).connected();
+  await on.page.locator(".xterm-helper-textarea").focus();
+  on.terminal.acknowledges = false;
+  await on.page.keyboard.type("ls");
+  await on.types("ls");
+  on.terminal.becomesAnother();
+  await on.terminal.close(4013);
+  const note = on.page.locator(".note", { hasText: "The last 2 characters you typed" });
+  await note.waitFor();
+  await expect.poll(() => on.terminal.attach, SOON).toBe(2);
+  expect(on.terminal.typed.length).toBe(0);
+  await on.close();
+});

@@ -66,18 +66,29 @@ describe("acknowledging parsed output", () => {
 describe("typed input", () => {
   const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-  function set(): { input: TypedInput; received: (from: number) => string; sends: number[] } {
+  const unheard = (): void => undefined;
+
+  interface Setting {
+    input: TypedInput;
+    received: (from: number) => string;
+    sends: number[];
+    lost: number[];
+  }
+
+  function set(): Setting {
     const bytes: number[] = [];
     const sends: number[] = [];
-    const input = new TypedInput((offset, piece) => {
+    const lost: number[] = [];
+    const send = (offset: number, piece: Uint8Array): void => {
       sends.push(piece.length);
       piece.forEach((byte, at) => {
         bytes[offset + at] = byte;
       });
-    });
+    };
+    const input = new TypedInput(send, (characters) => lost.push(characters));
     const received = (from: number): string =>
       new TextDecoder().decode(Uint8Array.from(bytes.slice(from)));
-    return { input, received, sends };
+    return { input, received, sends, lost };
   }
 
   it("is sent within credit, and the rest when credit comes", () => {
@@ -102,8 +113,9 @@ describe("typed input", () => {
   it("is sent again from where the server says, exactly once", () => {
     const { input } = set();
     const log: [number, string][] = [];
-    const resender = new TypedInput((offset, piece) =>
-      log.push([offset, new TextDecoder().decode(piece)]),
+    const resender = new TypedInput(
+      (offset, piece) => log.push([offset, new TextDecoder().decode(piece)]),
+      unheard,
     );
     expect(input.end).toBe(0);
     resender.begin(0, 64);
@@ -125,7 +137,7 @@ describe("typed input", () => {
   });
 
   it.each([50, 3])("is dropped when another writer was there, who got to %i", (offset) => {
-    const { input, sends } = set();
+    const { input, sends, lost } = set();
     input.begin(0, 2);
     input.type(text("abc"));
     input.pause();
@@ -133,6 +145,21 @@ describe("typed input", () => {
     input.begin(offset, 64);
     expect(sends).toEqual([]);
     expect(input.end).toBe(offset);
+    expect(lost).toEqual([3]);
+  });
+
+  it("that is dropped is told by how much of it may not have arrived", () => {
+    const { input, lost } = set();
+    input.begin(0, 64);
+    input.type(text("arrived"));
+    input.acknowledged(7, 64);
+    input.forget();
+    expect(lost).toEqual([]);
+    input.type(text("pässwörd\u001b[A\r"));
+    input.pause();
+    input.forget();
+    input.forget();
+    expect(lost).toEqual([9]);
   });
 
   it("goes out in pieces, so that an interrupt need not wait behind a paste", () => {
@@ -151,7 +178,7 @@ describe("typed input", () => {
     const input = new TypedInput((_offset, piece) => {
       sent.push(strict.decode(piece));
       end += piece.length;
-    });
+    }, unheard);
     input.begin(0, 3);
     expect(input.type(text(pasted))).toBe(true);
     for (let credit = 1; sent.join("").length < pasted.length; credit += 1) {
@@ -184,7 +211,7 @@ describe("typed input", () => {
       // The server skips what it has and may lose the rest of a message at a break.
       const fresh = new TextDecoder().decode(piece).slice(shell.length - offset);
       if (offset <= shell.length) shell += fresh.slice(0, random(fresh.length + 1));
-    });
+    }, unheard);
     let typed = "";
     input.begin(0, 8);
     for (let round = 0; round < 2000; round += 1) {

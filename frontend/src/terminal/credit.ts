@@ -1,4 +1,4 @@
-import { safeCut } from "./cut";
+import { charactersIn, safeCut } from "./cut";
 import { ACK_AFTER_MS, ACK_EVERY, INPUT_PIECE, MAX_PENDING_INPUT } from "./limits";
 
 /** Runs `action` after `ms`; returns what cancels it. */
@@ -59,6 +59,7 @@ export class ParsedOutput {
  */
 export class TypedInput {
   readonly #send: (offset: number, bytes: Uint8Array) => void;
+  readonly #lost: (characters: number) => void;
   /** Unacknowledged bytes, the first of them at `#base`. */
   #pieces: Uint8Array[] = [];
   #base = 0;
@@ -67,8 +68,13 @@ export class TypedInput {
   #limit = 0;
   #open = false;
 
-  constructor(send: (offset: number, bytes: Uint8Array) => void) {
+  /** `lost` hears how many typed characters were dropped that may not have arrived. */
+  constructor(
+    send: (offset: number, bytes: Uint8Array) => void,
+    lost: (characters: number) => void,
+  ) {
     this.#send = send;
+    this.#lost = lost;
   }
 
   /** The offset after the last byte typed. */
@@ -117,12 +123,17 @@ export class TypedInput {
     this.#open = false;
   }
 
-  /** Drops what is unsent: it was meant for another shell, or another tab has written since. */
+  /**
+   * Drops what is unacknowledged: it was meant for another shell, or another tab has written since.
+   * The characters are told by their number alone: they may be a secret.
+   */
   forget(): void {
+    const characters = this.#pieces.reduce((sum, piece) => sum + charactersIn(piece), 0);
     this.#base = this.end;
     this.#pieces = [];
     this.#length = 0;
     this.#sent = this.#base;
+    if (characters > 0) this.#lost(characters);
   }
 
   #drop(offset: number): void {

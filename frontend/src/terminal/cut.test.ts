@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { safeCut } from "./cut";
+import { charactersIn, safeCut } from "./cut";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -48,5 +48,20 @@ describe("parting typed bytes", () => {
     const endless = bytes(`\u001b]${"x".repeat(200)}`);
     expect(safeCut(endless, 100)).toBe(100);
     expect(safeCut(endless, 10)).toBeLessThanOrEqual(10);
+  });
+});
+
+describe("counting typed characters", () => {
+  it.each([
+    ["", 0],
+    ["ls -l\r", 6],
+    ["é€🎓", 3],
+    ["\u001b[A\u001bOB\u001b[1;5D", 0],
+    ["\u001b[200~two\rlines\u001b[201~", 9],
+    ["\u001b]11;rgb:ffff/ffff/ffff\u001b\\x", 1],
+    ["\u0003", 1],
+    ["a\u001b", 1],
+  ])("finds in %j as many as a person does", (text, count) => {
+    expect(charactersIn(bytes(text))).toBe(count);
   });
 });

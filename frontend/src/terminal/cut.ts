@@ -20,6 +20,20 @@ export function safeCut(bytes: Uint8Array, at: number): number {
   return cut;
 }
 
+/**
+ * How many characters typed bytes hold. Arrows, the marks around a paste and what the grid answers
+ * are escape sequences and none; Return and Ctrl-C are.
+ */
+export function charactersIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes[at] === ESC ? sequenceEnd(bytes, at) : at + 1;
+    if (end === at + 1 && !isContinuation(bytes[at])) count += 1;
+    at = end;
+  }
+  return count;
+}
+
 function beforeCharacter(bytes: Uint8Array, at: number): number {
   let cut = at;
   while (cut > 0 && at - cut < MOST_CONTINUATIONS && isContinuation(bytes[cut])) cut -= 1;

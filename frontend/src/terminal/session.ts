@@ -26,6 +26,8 @@ export interface SessionListener {
   connection(connection: Connection): void;
   notice(notice: Notice): void;
   exit(exit: Exit): void;
+  /** So many typed characters may not have arrived, and are not sent again. */
+  lost(characters: number): void;
   /** The session's status is worth reading now. */
   askStatus(): void;
 }
@@ -42,6 +44,7 @@ export class TerminalSession {
   readonly #output: PrintedOutput;
   readonly #input = new TypedInput(
     (offset, bytes) => void this.#send({ type: "input", offset, bytes }),
+    (characters) => this.#listener.lost(characters),
   );
   readonly #page = drawPageId();
   /**

@@ -24,6 +24,7 @@ export class ConnectionCards {
   /** What a candidate tells the staff about this session. */
   reference = "";
   #exit: Exit | null = null;
+  #notArrived = 0;
   #retryAt = 0;
   #lostTimer: number | undefined;
 
@@ -35,6 +36,11 @@ export class ConnectionCards {
   /** How the shell ended, told before the connection closes. */
   exited(exit: Exit): void {
     this.#exit = exit;
+  }
+
+  /** So many typed characters may not have arrived; a card of rest that follows says so. */
+  lost(characters: number): void {
+    this.#notArrived = characters;
   }
 
   /** The connection has changed. */
@@ -89,7 +95,13 @@ export class ConnectionCards {
 
   #stopped(why: StopReason): void {
     const again = (): void => this.#actions.connect();
-    const card = stoppedCard(why, { exit: this.#exit, reference: this.reference, again });
+    const card = stoppedCard(why, {
+      exit: this.#exit,
+      notArrived: this.#notArrived,
+      reference: this.reference,
+      again,
+    });
+    this.#notArrived = 0;
     this.#curtain.draw(card);
     card.focus();
   }

@@ -17,6 +17,7 @@ import { Foot } from "./foot";
 import { gridChoices, watchGridChoices } from "./grid-choices";
 import { keepPaste } from "./kept-paste";
 import { linkOf } from "./link";
+import { notArrivedWords } from "./not-arrived";
 import { Notes } from "./notes";
 import { showNotice } from "./notice";
 import { confirmPaste } from "./paste-question";
@@ -142,6 +143,7 @@ export class RunningView implements View {
       },
       notice: (notice) => showNotice(notice, this.#notices),
       exit: (exit) => this.#cards.exited(exit),
+      lost: (characters) => this.#lost(characters),
       askStatus,
     });
   }
@@ -165,6 +167,12 @@ export class RunningView implements View {
         if (!this.#disposed) keepPaste(text);
       },
     };
+  }
+
+  /** Beside the grid where the connection goes on, and on the card where it rests. */
+  #lost(characters: number): void {
+    if (this.#session?.connection.phase === "stopped") return this.#cards.lost(characters);
+    this.#notes.pass(notArrivedWords(characters), "warn");
   }
 
   #typed(bytes: Uint8Array): void {

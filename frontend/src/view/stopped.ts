@@ -2,10 +2,13 @@ import type { StopReason } from "../terminal/closing";
 import type { Exit } from "../terminal/frames";
 import { Card } from "./card";
 import { elsewhereCard } from "./elsewhere";
+import { notArrivedWords } from "./not-arrived";
 
 interface Stopped {
   /** How the shell ended, if it was told. */
   readonly exit: Exit | null;
+  /** How many typed characters may not have arrived. */
+  readonly notArrived: number;
   /** What staff are told. */
   readonly reference: string;
   /** Attaches once more. */
@@ -13,14 +16,15 @@ interface Stopped {
 }
 
 /** The card for a terminal at rest. */
-export function stoppedCard(why: StopReason, { exit, reference, again }: Stopped): Card {
+export function stoppedCard(why: StopReason, stopped: Stopped): Card {
+  const { exit, notArrived, reference, again } = stopped;
   switch (why) {
     case "superseded":
-      return elsewhereCard(again);
+      return elsewhereCard(notArrived, again);
     case "shell_exited":
       return new Card({
         title: "Your shell has ended",
-        text: `${exitWords(exit)}Your files are still there, and the exam goes on.`,
+        text: `${exitWords(exit)}${sentence(notArrivedWords(notArrived))}Your files are still there, and the exam goes on.`,
         action: { label: "Open a new shell", run: again },
       });
     case "idle":
@@ -54,6 +58,10 @@ export function stoppedCard(why: StopReason, { exit, reference, again }: Stopped
         action: { label: "Try again", run: again },
       });
   }
+}
+
+function sentence(words: string): string {
+  return words === "" ? "" : `${words} `;
 }
 
 function exitWords(exit: Exit | null): string {
