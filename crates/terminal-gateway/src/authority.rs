@@ -63,15 +63,35 @@ async fn watch_over(state: &GatewayState, mut hinted: mpsc::Receiver<Hint>) {
             hint = hinted.recv() => hinted_sessions(state, hint, &mut hinted),
             _ = poll.tick() => attached_sessions(state),
         };
-        if sessions.is_empty() {
-            doubt.answered();
-            continue;
-        }
-        match timeout(READ_WITHIN, read(state, &sessions)).await {
-            Ok(Ok(())) => doubt.answered(),
-            Ok(Err(error)) => doubt.failed(&error),
-            Err(_) => doubt.failed(&"the database did not answer in time"),
-        }
+        let heard = ask(state, &sessions).await;
+        doubt.learn(&heard, Instant::now());
+    }
+}
+
+/// What is known of the database after one turn.
+enum Heard {
+    /// It answered.
+    Answer,
+    /// It did not.
+    Failure(String),
+    /// It was not asked: the hints were about terminals of other processes.
+    Nothing,
+    /// It was not asked, and nobody here waits for an answer.
+    NobodyAttached,
+}
+
+async fn ask(state: &GatewayState, sessions: &[ExamSessionId]) -> Heard {
+    if sessions.is_empty() {
+        return if state.registry.is_empty() {
+            Heard::NobodyAttached
+        } else {
+            Heard::Nothing
+        };
+    }
+    match timeout(READ_WITHIN, read(state, sessions)).await {
+        Ok(Ok(())) => Heard::Answer,
+        Ok(Err(error)) => Heard::Failure(error.to_string()),
+        Err(_) => Heard::Failure("the database did not answer in time".to_owned()),
     }
 }
 
@@ -194,18 +214,32 @@ impl Doubt {
         }
     }
 
-    fn answered(&mut self) {
-        if self.alerted {
-            tracing::info!("the database answers again");
+    /// Only an answer ends the doubt. Notifications come over a connection of their own, and go on
+    /// coming while every read fails.
+    fn learn(&mut self, heard: &Heard, now: Instant) {
+        match heard {
+            Heard::Answer => {
+                if self.alerted {
+                    tracing::info!("the database answers again");
+                }
+                self.end();
+            }
+            Heard::NobodyAttached => self.end(),
+            Heard::Failure(error) => self.failed(error, now),
+            Heard::Nothing => {}
         }
+    }
+
+    fn end(&mut self) {
         self.since = None;
         self.alerted = false;
         self.frozen
             .send_if_modified(|frozen| std::mem::replace(frozen, false));
     }
 
-    fn failed(&mut self, error: &dyn std::fmt::Display) {
-        let silent = self.since.get_or_insert_with(Instant::now).elapsed();
+    fn failed(&mut self, error: &str, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let silent = now.saturating_duration_since(since);
         tracing::debug!(%error, "the terminals' authority could not be read");
         if silent >= ALERT_AFTER && !self.alerted {
             self.alerted = true;
@@ -225,6 +259,54 @@ mod tests {
     async fn next(hinted: &mut mpsc::Receiver<Hint>) -> Hint {
         let hint = timeout(Duration::from_mins(1), hinted.recv()).await;
         hint.expect("a hint in time").expect("somebody listens")
+    }
+
+    /// A doubt that has lasted for `seconds` of failed reads, with `between` heard after each.
+    fn doubted(seconds: u64, between: Option<&Heard>) -> Doubt {
+        let began = Instant::now();
+        let mut doubt = Doubt::new(watch::channel(false).0);
+        for second in 0..=seconds {
+            let now = began + Duration::from_secs(second);
+            doubt.learn(&Heard::Failure("silent".to_owned()), now);
+            if let Some(heard) = between {
+                doubt.learn(heard, now);
+            }
+        }
+        doubt
+    }
+
+    fn stands(doubt: &Doubt) -> (bool, bool) {
+        (doubt.alerted, *doubt.frozen.borrow())
+    }
+
+    #[test]
+    fn a_silent_database_alerts_after_ten_seconds_and_freezes_after_sixty() {
+        let table = [
+            (9, (false, false)),
+            (10, (true, false)),
+            (59, (true, false)),
+            (60, (true, true)),
+        ];
+        for (seconds, expected) in table {
+            assert_eq!(stands(&doubted(seconds, None)), expected, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn notifications_for_other_processes_say_nothing_of_the_reads_that_fail() {
+        assert_eq!(stands(&doubted(60, Some(&Heard::Nothing))), (true, true));
+    }
+
+    #[test]
+    fn an_answer_ends_the_doubt_and_so_does_nobody_to_doubt_for() {
+        for heard in [Heard::Answer, Heard::NobodyAttached] {
+            let mut doubt = doubted(60, None);
+            doubt.learn(&heard, Instant::now());
+            assert_eq!(stands(&doubt), (false, false));
+            let later = Instant::now() + Duration::from_hours(1);
+            doubt.learn(&Heard::Failure("silent".to_owned()), later);
+            assert_eq!(stands(&doubt), (false, false), "it begins anew");
+        }
     }
 
     #[sqlx::test(migrations = false)]
