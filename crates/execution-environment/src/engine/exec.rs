@@ -148,14 +148,13 @@ pub(super) async fn start(
         cmd: Some(command),
         ..CreateExecOptions::default()
     };
-    let failed = |fault: Fault| refused(operation, uid, fault);
     let exec = within(
         operation,
         QUICK,
         runtime.docker.create_exec(uid.as_str(), options),
     )
     .await
-    .map_err(failed)?;
+    .map_err(|fault| refused(operation, uid, fault))?;
     let start = StartExecOptions {
         detach: false,
         tty: false,
@@ -167,8 +166,18 @@ pub(super) async fn start(
         runtime.docker.start_exec(&exec.id, Some(start)),
     )
     .await
-    .map_err(failed)?;
+    .map_err(|fault| not_begun(operation, uid, fault))?;
     Ok((exec.id, started))
+}
+
+/// A 404 to a start is about the exec: the engine was started anew since it was made, or the container
+/// has ended. Only a look at the container tells whether that is gone.
+pub(super) fn not_begun(operation: &'static str, uid: &RuntimeUid, fault: Fault) -> RuntimeError {
+    let message = fault.message();
+    match fault.status() {
+        Some(404) => fault.into_error_with(Signal::ExecTargetMissing { message }),
+        _ => refused(operation, uid, fault),
+    }
 }
 
 /// 404 is a container that is gone, 409 one that does not run; Podman says the latter with 500 and in

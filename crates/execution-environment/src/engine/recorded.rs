@@ -137,4 +137,6 @@ async fn an_environment_that_has_ended_or_gone_is_no_shell_that_does_not_start()
     assert_eq!(ended.signal.kind(), "exec_target_missing");
     let gone = exec::refused("verify", &uid, fault(recorded!("not_found")).await);
     assert_eq!(gone.signal.kind(), "vanished");
+    let lost = exec::not_begun("attach", &uid, fault(recorded!("not_found")).await);
+    assert_eq!(lost.signal.kind(), "exec_target_missing", "of the exec");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::wire::{ClientFrame, CloseCode, Hello};
+use execution_environment::RuntimeError;
 
 use super::browser::{Browser, Heard, answer_ping, hear};
 use super::pace::ScreenSize;
@@ -151,6 +152,12 @@ pub(super) fn refusal(end: &LegEnd) -> CloseCode {
         LegEnd::Cut => CloseCode::Internal,
         LegEnd::Unrecorded => CloseCode::Overloaded,
     }
+}
+
+/// Whether the environment is no more, so that opening a leg anew can never succeed: a lost
+/// environment is not made again.
+pub(super) fn is_gone_for_good(error: &RuntimeError) -> bool {
+    close_code_of_signal(error.signal.kind()) == CloseCode::EnvironmentGone
 }
 
 /// What did not let an exec start: gone for good, not there yet, or worth another try.

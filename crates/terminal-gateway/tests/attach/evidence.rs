@@ -165,3 +165,18 @@ async fn who_is_turned_away_before_an_attach_begins_is_on_record(pool: PgPool) {
     assert_eq!(browser.closed().await, 4030);
     turned_away(&bench, "terminal.not_up").await;
 }
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_leg_into_an_environment_that_is_no_more_is_not_opened_anew(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    browser.type_at(0, b"abc").await;
+    browser.output(0, 3).await;
+    bench.keeper.is_gone.store(true, Ordering::SeqCst);
+    bench.keeper.break_legs();
+    assert_eq!(browser.closed().await, 4031);
+    assert_eq!(closed_with(&bench).await, 4031);
+    // Coming again is answered alike.
+    let mut again = Browser::greet(&bench, None).await;
+    assert_eq!(again.closed().await, 4031);
+}

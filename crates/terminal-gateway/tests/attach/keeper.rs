@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use carrel_keeper::frames::{Exit, Open, Opened, Superseded, WINDOW};
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
 use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
+use failure_classification::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
 use tokio::sync::watch;
 
@@ -48,6 +49,8 @@ pub(crate) struct TestKeeper {
     breaks: watch::Sender<u64>,
     /// Whether it can be reached.
     pub(crate) is_away: Arc<AtomicBool>,
+    /// Whether its environment is no more.
+    pub(crate) is_gone: Arc<AtomicBool>,
     /// Those of other environments, by name. Every other name leads here.
     beside: Arc<Mutex<HashMap<String, TestKeeper>>>,
     /// Whether execs that are starting here stay so.
@@ -64,6 +67,7 @@ impl TestKeeper {
             changed,
             breaks,
             is_away: Arc::default(),
+            is_gone: Arc::default(),
             beside: Arc::default(),
             hold_starts: watch::channel(false).0,
             starting: Arc::default(),
@@ -268,6 +272,15 @@ impl Stream {
     }
 }
 
+/// Says that there is no such environment any more.
+fn vanished() -> RuntimeError {
+    let signal = Signal::Vanished {
+        expected_uid: None,
+        found_uid: None,
+    };
+    RuntimeError::new("attach", signal)
+}
+
 /// Leads to a keeper.
 #[derive(Debug)]
 pub(crate) struct KeeperDoor(pub(crate) TestKeeper);
@@ -277,6 +290,9 @@ impl Door for KeeperDoor {
     async fn open(&self, name: &RuntimeName) -> Result<AttachStreams, RuntimeError> {
         self.0.start().await;
         let keeper = self.0.named(name);
+        if keeper.is_gone.load(Ordering::SeqCst) {
+            return Err(vanished());
+        }
         if keeper.is_away.load(Ordering::SeqCst) {
             return Err(not_there("attach"));
         }

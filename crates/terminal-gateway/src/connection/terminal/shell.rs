@@ -10,7 +10,7 @@ use environment_access::wire::{CloseCode, Exit, ServerFrame};
 use super::Terminal;
 use crate::connection::freeze::Reason;
 use crate::connection::link::AfterLoss;
-use crate::connection::opening::refusal;
+use crate::connection::opening::{is_gone_for_good, refusal};
 use crate::leg::{Aside, Leg, LegCommand, LegEnd, LegEvent};
 
 impl Terminal<'_> {
@@ -147,6 +147,7 @@ impl Terminal<'_> {
             LegEnd::Refused(refused) if refused.code == RefusalCode::NoKeeper => self.reopen(),
             LegEnd::Refused(_) | LegEnd::Superseded | LegEnd::Unrecorded => Err(refusal(end)),
             LegEnd::Cut => Err(self.attached.gate.reason().unwrap_or(CloseCode::Internal)),
+            LegEnd::NotStarted(error) if is_gone_for_good(error) => Err(refusal(end)),
             LegEnd::NotStarted(error) => {
                 tracing::info!(session.id = %self.attached.session_id,
                     signal = error.signal.kind(), "the leg could not be opened anew");
