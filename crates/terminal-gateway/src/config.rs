@@ -62,6 +62,9 @@ pub enum ConfigError {
 }
 
 impl GatewayConfig {
+    /// How often all terminals are read where a process runs as it comes.
+    pub const POLL_EVERY: Duration = POLL_EVERY;
+
     /// Checks the settings; neither the database nor the runtime need answer yet.
     ///
     /// # Errors

@@ -185,7 +185,7 @@ fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayCon
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         max_terminals: MOST,
         workers: Some(1),
-        poll_every: Duration::from_secs(2),
+        poll_every: GatewayConfig::POLL_EVERY,
         recording: None,
     }
 }

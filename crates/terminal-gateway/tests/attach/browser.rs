@@ -1,6 +1,6 @@
 //! A browser: a WebSocket client that speaks the protocol.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use environment_access::wire::{ClientFrame, Hello, Resume, SUBPROTOCOL, ServerFrame, Welcome};
@@ -54,6 +54,11 @@ pub(crate) async fn open(seat: &Seat, request: Request) -> Result<Browser, u16> 
     let stream = TcpStream::connect(seat.address).await.unwrap();
     // As browsers do: a key does not wait for what went before to be confirmed.
     stream.set_nodelay(true).unwrap();
+    open_over(stream, request).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn open_over(stream: TcpStream, request: Request) -> Result<Browser, u16> {
     match client_async(request, stream).await {
         Ok((socket, response)) => {
             assert_eq!(response.headers()["sec-websocket-protocol"], SUBPROTOCOL);
@@ -174,6 +179,12 @@ impl Browser {
                 Came::Broken => panic!("the connection broke without a close code"),
             }
         }
+    }
+
+    /// The close code, and how long after `began` it came.
+    pub(crate) async fn closed_after(&mut self, began: Instant) -> (u16, Duration) {
+        let code = self.closed().await;
+        (code, began.elapsed())
     }
 
     /// Waits until a Close frame with 4010 has arrived, and leaves it unread.

@@ -3,13 +3,24 @@
 use std::time::{Duration, Instant};
 
 use environment_access::wire::{ClientFrame, ServerFrame};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sqlx::PgPool;
-use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::bench::Bench;
-use crate::browser::{Browser, Came, PATIENCE};
+use crate::browser::{Browser, Came, PATIENCE, open_over, request};
+use crate::evidence::closed_with;
 use crate::rows::set_end;
+use crate::seat::Seat;
 use crate::steady::Steady;
+
+/// Promised with every notification lost: 2.5 s after the end. A busy machine has four times that.
+const TOLD_BY_POLL: Duration = Duration::from_secs(10);
+/// Promised of a known end: a second after it, and four times that likewise.
+const PAST_DEADLINE: Duration = Duration::from_secs(4);
+/// Promised to a client that takes nothing: cut after 250 ms. Far below the 45 s after which the
+/// kernel gives a stuck connection up by itself.
+const STUCK: Duration = Duration::from_secs(10);
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_ended_session_closes_its_terminal(pool: PgPool) {
@@ -21,11 +32,7 @@ async fn an_ended_session_closes_its_terminal(pool: PgPool) {
     assert_eq!(browser.closed().await, 4010);
     browser.socket.get_ref().writable().await.unwrap();
     assert_eq!(bench.keeper.typed(), b"abc");
-    let closed = sqlx::query_scalar!("SELECT close_code FROM terminal_attachments")
-        .fetch_one(&bench.pool)
-        .await
-        .unwrap();
-    assert!(matches!(closed, Some(4010) | None));
+    assert_eq!(closed_with(&bench).await, 4010);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -44,24 +51,54 @@ async fn a_deadline_is_learnt_announced_and_kept(pool: PgPool) {
     // Announced, it is not there yet.
     browser.type_at(0, b"abc").await;
     browser.output(0, 3).await;
-    assert_eq!(browser.closed().await, 4010);
+    let (code, after) = browser.closed_after(began).await;
+    assert_eq!(code, 4010);
     // Asking takes time, and the end may come early by that.
-    assert!(began.elapsed() > Duration::from_secs(3), "cut too early");
+    assert!(after > Duration::from_secs(3), "cut too early: {after:?}");
+    let latest = Duration::from_secs(6) + PAST_DEADLINE;
+    assert!(after < latest, "cut too late: {after:?}");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_client_that_stopped_reading_is_cut_off_all_the_same(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    let (mut browser, _) = Browser::attach(&bench, None).await;
+    let browser = attach_narrowly(&bench).await;
     bench.keeper.print(&vec![b'x'; 400_000]);
     tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!is_reset(browser.socket.get_ref()));
     bench.end_session().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    // Nothing was read for all that time; whatever the kernel still held is followed by the end.
-    let mut rest = Vec::new();
-    let socket = browser.socket.get_mut();
-    let end = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut rest)).await;
-    assert!(end.is_ok(), "the connection is still open");
+    // Nothing is read in all that time: reading would let a mere end of the stream through.
+    let reset = async {
+        while !is_reset(browser.socket.get_ref()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let reset = tokio::time::timeout(STUCK, reset).await;
+    assert!(reset.is_ok(), "what it has not taken still waits for it");
+}
+
+/// Attaches one whose kernel takes next to nothing for it, so that output waits at the server.
+async fn attach_narrowly(seat: &Seat) -> Browser {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let stream = socket.connect(seat.address).await.unwrap();
+    let token = seat.login();
+    let ticket = seat.ticket(&token).await;
+    let mut browser = open_over(stream, request(seat, &token)).await.unwrap();
+    browser.hello(&ticket, None).await;
+    match browser.next().await {
+        Came::Frame(ServerFrame::Welcome(_)) => browser,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the other end has thrown the connection away, with all that it still held.
+fn is_reset(stream: &TcpStream) -> bool {
+    let mut looked_at = [PollFd::new(stream, PollFlags::empty())];
+    poll(&mut looked_at, Some(&Timespec::default())).unwrap();
+    looked_at[0]
+        .revents()
+        .intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -126,8 +163,11 @@ async fn with_every_notification_lost_the_poll_closes_it_all_the_same(pool: PgPo
         .await
         .unwrap();
     let (mut browser, _) = Browser::attach(&bench, None).await;
+    let ended = Instant::now();
     bench.end_session().await;
-    assert_eq!(browser.closed().await, 4010);
+    let (code, after) = browser.closed_after(ended).await;
+    assert_eq!(code, 4010);
+    assert!(after < TOLD_BY_POLL, "cut too late: {after:?}");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -164,6 +204,7 @@ async fn listens(pool: &PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn with_the_database_silent_the_known_deadline_holds(pool: PgPool) {
     let bench = Bench::start(pool).await;
+    let began = Instant::now();
     set_end(&bench.pool, bench.session_id, 8.0).await;
     let (mut browser, welcome) = Browser::attach(&bench, None).await;
     assert!(
@@ -178,7 +219,10 @@ async fn with_the_database_silent_the_known_deadline_holds(pool: PgPool) {
         .unwrap();
     browser.type_at(0, b"abc").await;
     browser.output(0, 3).await;
-    assert_eq!(browser.closed().await, 4010);
+    let (code, after) = browser.closed_after(began).await;
+    assert_eq!(code, 4010);
+    let latest = Duration::from_secs(8) + PAST_DEADLINE;
+    assert!(after < latest, "cut too late: {after:?}");
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -12,6 +12,7 @@ mod faults;
 mod indistinguishable;
 mod issuer_keys;
 mod keeper;
+mod logins;
 mod origins;
 mod process;
 mod raw;

@@ -13,10 +13,15 @@ pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A login token that the gateway accepts.
 pub(crate) fn token(user: &str, role: Role) -> String {
+    token_for(user, role, Duration::from_mins(5))
+}
+
+/// One that lasts so long.
+pub(crate) fn token_for(user: &str, role: Role, lifetime: Duration) -> String {
     let request = TokenRequest {
         user_id: UserId::parse(user).unwrap(),
         role,
-        lifetime: Duration::from_mins(5),
+        lifetime,
         issuer: "exam-platform".to_owned(),
         audience: "carrel".to_owned(),
     };
