@@ -88,10 +88,14 @@ pub(crate) fn data(output: &Output) -> Value {
 }
 
 pub(crate) async fn put(pool: &PgPool) -> String {
+    put_in(pool, "test").await
+}
+
+pub(crate) async fn put_in(pool: &PgPool, queue: &str) -> String {
     let job = NewJob {
         kind: JobKind("ping"),
         kind_version: 1,
-        queue: "test".to_owned(),
+        queue: queue.to_owned(),
         payload: Value::Null,
         key: None,
         run_at: RunAt::Now,

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{data, parses, put, run};
+use crate::{data, parses, put, put_in, run};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -205,6 +205,75 @@ async fn jobs_are_deleted_only_when_their_number_is_given(pool: PgPool) {
     assert_eq!(data(&done)["operation"]["changed"], 2);
     let listed = data(&run(&pool, &["list", "--kind", "ping"]).await);
     assert_eq!(listed["jobs"], Value::Array(Vec::new()));
+}
+
+/// How many seconds from now a job is due, and where it waits.
+async fn waits(pool: &PgPool, id: &str) -> (f64, String) {
+    let row = sqlx::query!(
+        r#"SELECT extract(epoch FROM run_at - now())::float8 AS "due_in!", queue
+           FROM jobs WHERE id = $1::text::uuid"#,
+        id
+    );
+    let row = row.fetch_one(pool).await.unwrap();
+    (row.due_in, row.queue)
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn one_job_or_many_are_put_off_and_only_those(pool: PgPool) {
+    let (one, other) = (put(&pool).await, put(&pool).await);
+    let why = ["--as", "dana", "--reason", "INC-7"];
+    let snoozed = run(
+        &pool,
+        &[&["snooze", &one, "--for", "2h"], &why[..]].concat(),
+    )
+    .await;
+    assert_eq!(snoozed.status.code(), Some(0), "{snoozed:?}");
+    assert_eq!(
+        data(&snoozed),
+        serde_json::json!({ "id": one, "outcome": "snoozed" })
+    );
+    let (hour, two_hours) = (3_600.0, 7_200.0);
+    assert!((hour..=two_hours).contains(&waits(&pool, &one).await.0));
+    assert!(waits(&pool, &other).await.0 <= 0.0, "due all the while");
+    let shown = data(&run(&pool, &["show", &one]).await);
+    assert_eq!(shown["actions"][0]["actor"], "staff:dana");
+
+    let many = ["snooze", "--kind", "ping", "--for", "6h", "--yes"];
+    let done = with_worker(&pool, run(&pool, &[&many[..], &why].concat())).await;
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(data(&done)["operation"]["changed"], 2);
+    for id in [&one, &other] {
+        assert!(waits(&pool, id).await.0 > two_hours, "{id}");
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn jobs_are_moved_to_a_queue_that_is_known_and_keep_their_time(pool: PgPool) {
+    let (one, other) = (put(&pool).await, put(&pool).await);
+    let unknown = ["move", "--kind", "ping", "--to", "nowhere", "--as", "dana"];
+    let refused = run(&pool, &unknown).await;
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(complaint(&refused)["field"], "to");
+    assert_eq!(waits(&pool, &one).await.1, "test");
+
+    put_in(&pool, "elsewhere").await;
+    let to = [
+        "--queue",
+        "test",
+        "--to",
+        "elsewhere",
+        "--as",
+        "dana",
+        "--yes",
+    ];
+    let done = with_worker(&pool, run(&pool, &[&["move"], &to[..]].concat())).await;
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(data(&done)["operation"]["changed"], 2);
+    for id in [&one, &other] {
+        let (due_in, queue) = waits(&pool, id).await;
+        assert_eq!(queue, "elsewhere");
+        assert!(due_in <= 0.0, "{due_in}");
+    }
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -5,6 +5,7 @@
 mod cohort;
 mod compensation;
 mod doctor;
+mod lifecycle;
 mod migrate;
 mod run;
 mod sessions;
