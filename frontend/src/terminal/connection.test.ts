@@ -108,6 +108,11 @@ describe("closes", () => {
     expect(second.state).toMatchObject({ phase: "stopped", why: "fault" });
   });
 
+  it("forget on 1000 the shell that is gone, so that the next HELLO asks for another", () => {
+    const effects = run([closed(1000)], HALF, attached()).effects.map(({ effect }) => effect);
+    expect(effects).toEqual(["forget_input", "forget_screen"]);
+  });
+
   it("forget screen and input on 4013 and connect afresh", () => {
     const effects = run([closed(4013)], HALF, attached()).effects.map(({ effect }) => effect);
     expect(effects).toEqual(["forget_screen", "forget_input", "request_ticket"]);

@@ -124,6 +124,8 @@ function rest(why: StopReason): Step {
   // Another tab has typed since, or the shell is gone: what waits here was not meant for it.
   if (why === "superseded" || why === "shell_exited") effects.push({ effect: "forget_input" });
   if (why === "superseded") effects.push({ effect: "forget_attach" });
+  // Whoever asks for a new shell resumes none: what is on screen stays there until it is.
+  if (why === "shell_exited") effects.push({ effect: "forget_screen" });
   if (why !== "superseded" && why !== "shell_exited") effects.push({ effect: "ask_status" });
   return { state: { phase: "stopped", tries: NO_TRIES, why }, effects };
 }

@@ -31,9 +31,14 @@ export class Pasting {
   takeFrom(host: HTMLElement): void {
     const capture = { capture: true };
     host.addEventListener("paste", (event) => this.#take(event, event.clipboardData), capture);
-    host.addEventListener("drop", (event) => this.#take(event, event.dataTransfer), capture);
+    const drop = (event: DragEvent) => takesDrop(event) && this.#take(event, event.dataTransfer);
+    host.addEventListener("drop", drop, capture);
     // Only a place that takes what is dragged over it is told of the drop.
-    host.addEventListener("dragover", (event) => event.preventDefault(), capture);
+    host.addEventListener(
+      "dragover",
+      (event) => takesDrop(event) && event.preventDefault(),
+      capture,
+    );
   }
 
   #take(event: Event, data: DataTransfer | null): void {
@@ -59,4 +64,9 @@ export class Pasting {
       confirmed = concern;
     }
   }
+}
+
+/** Files are for nobody here: whoever refuses them says so. */
+function takesDrop(event: DragEvent): boolean {
+  return event.dataTransfer?.types.includes("Files") !== true;
 }

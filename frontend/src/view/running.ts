@@ -138,6 +138,8 @@ export class RunningView implements View {
     return new TerminalSession(api, terminal, view, {
       connection: (connection) => {
         if (this.#disposed) return;
+        // A pause is its connection's: the next one says whether it holds.
+        if (connection.phase !== "attached") this.#notices.hold(null);
         this.#showLink();
         this.#cards.changed(connection);
       },

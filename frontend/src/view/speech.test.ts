@@ -105,6 +105,23 @@ describe("speech", () => {
     expect(shown).toEqual(["Reconnecting.", "1 minute left.", "Connected.", null]);
   });
 
+  it("says what is asked for again and again once, until it has been said", () => {
+    for (let asked = 0; asked < 300; asked += 1) say("Too much is waiting.", "now");
+    say("10 minutes added by staff.");
+    say("Too much is waiting.", "now");
+    pass(60_000);
+    expect(shown).toEqual(["Too much is waiting.", "10 minutes added by staff.", null]);
+  });
+
+  it("ends with the newest on a topic, though it was said before", () => {
+    say("first", "now");
+    say("A", "polite", "link");
+    say("B", "polite", "link");
+    say("A", "polite", "link");
+    pass(60_000);
+    expect(shown).toEqual(["first", "A", null]);
+  });
+
   it("drops what waits on a topic that is over", () => {
     say("one", "now", "a");
     say("two", "polite", "b");

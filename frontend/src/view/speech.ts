@@ -35,8 +35,9 @@ export class Speech {
     this.#schedule = schedule;
   }
 
-  /** Says a line as soon as its turn comes. */
+  /** Says a line as soon as its turn comes, unless it is being said or waits to be. */
   say(line: Line): void {
+    if (this.#isToBeHeard(line)) return;
     this.#waiting = this.#waiting.filter((other) => !isOver(other, line));
     this.#queue(line);
     if (this.#giveWayTo(line)) this.#next();
@@ -47,6 +48,15 @@ export class Speech {
     const stays = (line: Line): boolean => topic !== undefined && line.topic !== topic;
     this.#waiting = this.#waiting.filter(stays);
     if (this.#said !== null && !stays(this.#said)) this.#next();
+  }
+
+  /** Whether the very same is said now, or will be with nothing newer on its topic. */
+  #isToBeHeard(line: Line): boolean {
+    const isSame = (other: Line): boolean =>
+      other.text === line.text && other.urgency === line.urgency && other.topic === line.topic;
+    const isSaid = this.#hasFloor && this.#said !== null && isSame(this.#said);
+    const isOvertaken = this.#waiting.some((other) => isOver(other, line) && !isSame(other));
+    return !isOvertaken && (isSaid || this.#waiting.some(isSame));
   }
 
   /** Whether what is said ends for `line`. */

@@ -37,8 +37,9 @@ impl Fate {
             strike.has_come_down();
             return false;
         }
-        self.doom();
+        // First by what, so that an answer that comes between tells of it.
         self.struck.get_or_init(|| strike);
+        self.doom();
         true
     }
 

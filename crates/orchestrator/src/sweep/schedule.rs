@@ -169,7 +169,9 @@ impl SweepLoop {
         };
         drop(connection);
         let report = sweep.run(&self.workshop, &self.sweeps).await?;
-        if let Tick::Owed { due_at } = claimed {
+        if let Tick::Owed { due_at } = claimed
+            && report.refusal.is_none()
+        {
             let mut connection = self.workshop.pool.acquire().await?;
             finish_owed_tick(&mut connection, sweep.name(), due_at).await?;
         }

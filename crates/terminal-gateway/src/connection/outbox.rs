@@ -12,10 +12,12 @@ use environment_access::wire::{Replay, ReplayMark, ServerFrame};
 use self::coalescing::Coalescing;
 use self::window::{AckBeyondOutput, OutputGap, OutputWindow};
 
-/// Two queues: control frames, which never wait for output, and output, which waits for credit.
+/// Two queues: control frames, which never wait for output, and output, which waits for credit; and the
+/// newest acknowledgement of input, since an older one says nothing more.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     control: VecDeque<Bytes>,
+    input_ack: Option<Bytes>,
     output: OutputWindow,
     coalescing: Coalescing,
     /// The end mark of a replay, due when output gets there.
@@ -29,6 +31,7 @@ impl Outbox {
     pub(crate) fn new(offset: u64) -> Self {
         Self {
             control: VecDeque::new(),
+            input_ack: None,
             output: OutputWindow::new(offset),
             coalescing: Coalescing::default(),
             replay_end: None,
@@ -39,6 +42,12 @@ impl Outbox {
     /// Queues a control frame ahead of all output.
     pub(crate) fn control(&mut self, frame: &ServerFrame) {
         self.control.push_back(frame.encode());
+    }
+
+    /// Has input acknowledged behind the control frames; an acknowledgement that waits is replaced, so that
+    /// whoever types and does not read lets nothing pile up.
+    pub(crate) fn input_ack(&mut self, frame: &ServerFrame) {
+        self.input_ack = Some(frame.encode());
     }
 
     /// Queues a frame behind all output: the shell has ended.
@@ -93,6 +102,7 @@ impl Outbox {
     /// Whether [`Outbox::next`] has a frame.
     pub(crate) fn has_next(&self, now: Instant) -> bool {
         !self.control.is_empty()
+            || self.input_ack.is_some()
             || self.replay_end_is_due()
             || (self.output.is_empty() && !self.last.is_empty())
             || (self.has_output() && self.held_until(now).is_none())
@@ -111,8 +121,9 @@ impl Outbox {
 
     /// Takes the next frame to be sent.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Bytes> {
-        if let Some(frame) = self.control.pop_front() {
-            return Some(frame);
+        let ahead = self.control.pop_front().or_else(|| self.input_ack.take());
+        if ahead.is_some() {
+            return ahead;
         }
         if self.replay_end_is_due() {
             let mark = self.replay_end.take().expect("an end that is due is there");
@@ -131,7 +142,10 @@ impl Outbox {
 
     /// Whether everything has been sent, the last frames included.
     pub(crate) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.output.is_empty() && self.last.is_empty()
+        self.control.is_empty()
+            && self.input_ack.is_none()
+            && self.output.is_empty()
+            && self.last.is_empty()
     }
 
     fn has_output(&self) -> bool {

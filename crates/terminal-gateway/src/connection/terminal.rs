@@ -167,6 +167,10 @@ impl<'a> Terminal<'a> {
         let mut shut = std::pin::pin!(attached.gate.wait_shut());
         let draining = self.draining.clone();
         let mut drained = std::pin::pin!(draining.cancelled());
+        // What is frozen already does not change, and is told all the same.
+        if let Err(code) = self.freeze_changed(Ok(())) {
+            return code;
+        }
         loop {
             match self.rush() {
                 Ok(Turn::Over) => {}

@@ -165,7 +165,7 @@ impl<'a> Pump<'a> {
         while self.untold.is_none() {
             let frame = self.decoder.next_frame();
             let Some(frame) = frame.map_err(|_| LegEnd::Lost("the keeper sent no frame"))? else {
-                self.decoder.buffer_mut().reserve(self.read_size);
+                self.make_room();
                 return Ok(());
             };
             self.untold = Some(match frame {
@@ -179,6 +179,15 @@ impl<'a> Pump<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Room for the next read. What a flood needed is given back once the shell is quiet.
+    fn make_room(&mut self) {
+        let buffer = self.decoder.buffer_mut();
+        if buffer.is_empty() && self.read_size == QUIET_READ && buffer.capacity() > BULK_READ / 2 {
+            *buffer = BytesMut::new();
+        }
+        buffer.reserve(self.read_size);
     }
 
     fn tell(

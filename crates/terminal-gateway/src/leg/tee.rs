@@ -231,6 +231,8 @@ async fn pass(
     };
     let event = match recorded {
         Ok(()) => event,
+        // It stands still from here on, and ends with its terminal.
+        Err(TapeError::Full { .. }) => return told.closed().await,
         Err(error) => {
             tracing::warn!(%error, "a terminal that must be recorded cannot be");
             LegEvent::Ended(match error {
@@ -252,9 +254,8 @@ async fn put(tape: Option<&Tape>, policy: RecordingPolicy, word: &Word) -> Resul
         match word.say(tape).await {
             Ok(()) => return Ok(()),
             Err(_) if !must => return Ok(()),
-            Err(TapeError::Spool(_) | TapeError::Full { .. }) => {
-                tokio::time::sleep(AGAIN_AFTER).await;
-            }
+            // A disk may take it later; a full recording never does.
+            Err(TapeError::Spool(_)) => tokio::time::sleep(AGAIN_AFTER).await,
             Err(error) => return Err(error),
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use environment_access::wire::{ClientFrame, NoticeCode, Resume, ServerFrame};
 use session_identity::{ExamSessionId, TerminalProcessId};
 use session_recording::{
-    Entries, Entry, ExitStatus, Gap, GapReason, Marker, Segment, SegmentHeader,
+    Entries, Entry, ExitStatus, Gap, GapReason, Marker, SESSION_CEILING_BYTES, Segment,
+    SegmentHeader,
 };
 use sqlx::{Executor as _, PgPool};
 use terminal_gateway::RecordingSpool;
@@ -24,6 +25,9 @@ fn spool(folder: &Path, limit_bytes: u64) -> RecordingSpool {
         limit_bytes,
     }
 }
+
+/// What a drain takes when something holds it up.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// Bytes that differ from place to place and do not shrink.
 fn noise(length: usize) -> Vec<u8> {
@@ -320,4 +324,44 @@ async fn an_exam_that_may_go_on_without_a_record_begins_where_nothing_can_be(poo
     let (mut browser, _) = Browser::attach(&bench, None).await;
     browser.type_at(0, b"x").await;
     browser.output(0, 1).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn whoever_attaches_where_nothing_more_is_kept_is_told_each_time_and_leaves_nothing_behind(
+    pool: PgPool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let (browser, _) = Browser::attach(&bench, None).await;
+    drop(browser);
+    bench.restart(Some(spool(folder.path(), MIB))).await;
+    // As long as one may be, without the hour that it takes.
+    let fill = format!(
+        "BEGIN; SET LOCAL session_replication_role = 'replica';
+         UPDATE session_recordings SET raw_bytes = {SESSION_CEILING_BYTES}; COMMIT"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(fill))
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let (mut browser, _) = Browser::attach(&bench, None).await;
+        bench.keeper.print(b"never shown");
+        loop {
+            match browser.next().await {
+                Came::Frame(ServerFrame::Notice(notice)) => {
+                    assert_eq!(notice.code, NoticeCode::Frozen);
+                    assert_eq!(notice.text, "terminal.recording_full");
+                    break;
+                }
+                Came::Frame(ServerFrame::Output { bytes }) => panic!("shown: {bytes:?}"),
+                Came::Frame(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    // Each tee has ended with its terminal: nothing keeps the process from ending.
+    let begun = std::time::Instant::now();
+    bench.restart(None).await;
+    assert!(begun.elapsed() < DRAIN, "{:?}", begun.elapsed());
 }

@@ -32,6 +32,21 @@ fn pong(opaque: u64) -> ServerFrame {
 }
 
 #[test]
+fn of_acknowledgements_of_input_that_wait_only_the_newest_goes() {
+    let mut outbox = Outbox::new(0);
+    let ack = |offset| ServerFrame::InputAck { offset, credit: 64 };
+    outbox.push(0, bytes(10)).unwrap();
+    for offset in 0..10_000 {
+        outbox.input_ack(&ack(offset));
+    }
+    outbox.control(&pong(1));
+    assert_eq!(next(&mut outbox), Some(pong(1).encode()));
+    assert!(!outbox.is_empty());
+    assert_eq!(next(&mut outbox), Some(ack(9_999).encode()));
+    assert_eq!(output(&next(&mut outbox).unwrap()), bytes(10));
+}
+
+#[test]
 fn control_overtakes_output_and_keeps_its_order() {
     let mut outbox = Outbox::new(0);
     outbox.push(0, bytes(10)).unwrap();

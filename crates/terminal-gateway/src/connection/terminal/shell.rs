@@ -104,7 +104,7 @@ impl Terminal<'_> {
     pub(super) fn grant(&mut self, now: Instant) {
         if let Some(grant) = self.input.grant(now) {
             self.throttle_told &= self.input.is_throttled(now);
-            self.outbox.control(&ServerFrame::InputAck {
+            self.outbox.input_ack(&ServerFrame::InputAck {
                 offset: grant.offset,
                 credit: grant.credit,
             });
