@@ -111,17 +111,15 @@ pub async fn record_turned_away(
     ago: Duration,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = conn.begin().await?;
-    // Whoever writes such a line at this moment writes it for all; nobody waits for them. A statement of
-    // its own, so that the next one sees what the last holder wrote.
-    let is_alone = sqlx::query_scalar!(
-        r#"SELECT pg_try_advisory_xact_lock(hashtextextended('turned_away:' || $1::text, 0)) AS "alone!""#,
+    // One after the other, in a statement of its own, so that the next sees what the last one wrote: who only
+    // gave way would lose a line that the other does not write.
+    sqlx::query!(
+        r#"SELECT pg_advisory_xact_lock(hashtextextended('turned_away:' || $1::text, 0)) AS "locked!: ()""#,
         session_id.to_string(),
     )
     .fetch_one(&mut *transaction)
     .await?;
-    if is_alone {
-        insert_turned_away(&mut transaction, session_id, user_id, why, ago).await?;
-    }
+    insert_turned_away(&mut transaction, session_id, user_id, why, ago).await?;
     transaction.commit().await
 }
 
@@ -140,7 +138,13 @@ async fn insert_turned_away(
              SELECT 1
              FROM (SELECT at, code FROM access_log WHERE session_id = $1 ORDER BY id DESC LIMIT $8) AS newest
              WHERE code = $6 AND at > happened - make_interval(secs => $7)
-               AND at < happened + make_interval(secs => $7))",
+               AND at < happened + make_interval(secs => $7)
+               -- An attach between them begins another row of refusals.
+               AND NOT EXISTS (
+                   SELECT FROM terminal_attachments AS attach
+                   WHERE attach.session_id = $1
+                     AND (attach.attached_at BETWEEN least(newest.at, happened) AND greatest(newest.at, happened)
+                       OR attach.detached_at BETWEEN least(newest.at, happened) AND greatest(newest.at, happened))))",
         session_id.as_uuid(),
         user_id.as_str(),
         ago.as_secs_f64(),

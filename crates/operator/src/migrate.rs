@@ -79,7 +79,7 @@ async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Docu
     // Ours is held. The migrator's own waits inside a statement, and a waiting statement holds a
     // snapshot, which a `CREATE INDEX CONCURRENTLY` of the one at work would wait for in turn.
     migrator.set_locking(false);
-    patience::run(&migrator, &mut connection, give_up).await?;
+    patience::run(&migrator, &mut connection, lock_timeout).await?;
     let schema = read(&mut connection).await?;
     // The session ends, and its lock with it.
     connection.close().await?;

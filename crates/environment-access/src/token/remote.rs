@@ -136,33 +136,34 @@ impl RemoteKeys {
                 (false, _) => state.is_fetching,
             }
         };
-        let first = self.next_fetch_has(kid).await;
-        // A fetch under way may have read what the issuer had before the token's key.
-        if was_fetching && first == Search::Absent {
-            return self.next_fetch_has(kid).await;
-        }
-        first
-    }
-
-    /// Waits for the end of the fetch under way, or of one that it asks for, unless one has just been.
-    async fn next_fetch_has(&self, kid: &str) -> Search {
-        let mut state = self.state.subscribe();
-        let Some(finished) = self.ask() else {
+        match self.next_fetch_has(kid).await {
+            // A fetch under way may have read what the issuer had before the token's key.
+            Some(Search::Absent) if was_fetching => {
+                self.next_fetch_has(kid).await.unwrap_or(Search::Unanswered)
+            }
+            Some(found) => found,
             // Whoever holds a token of an old key is not to come back in vain, and whoever makes names
             // up is not to make anybody wait.
-            let is_answered = self.state.borrow().is_answered();
-            return if is_answered {
-                Search::Absent
-            } else {
-                Search::Unanswered
-            };
-        };
-        let over = state.wait_for(|state| state.finished != finished || !state.is_kept);
-        match tokio::time::timeout(self.pace.within * 2, over).await {
-            Ok(Ok(state)) if state.has(kid) => Search::Found,
-            Ok(Ok(state)) if state.finished != finished && state.failures == 0 => Search::Absent,
-            Ok(_) | Err(_) => Search::Unanswered,
+            None if self.state.borrow().is_answered() => Search::Absent,
+            None => Search::Unanswered,
         }
+    }
+
+    /// Waits for the end of the fetch under way, or of one that it asks for; `None` if there will be none
+    /// so soon after the last.
+    async fn next_fetch_has(&self, kid: &str) -> Option<Search> {
+        let mut state = self.state.subscribe();
+        let finished = self.ask()?;
+        let over = state.wait_for(|state| state.finished != finished || !state.is_kept);
+        Some(
+            match tokio::time::timeout(self.pace.within * 2, over).await {
+                Ok(Ok(state)) if state.has(kid) => Search::Found,
+                Ok(Ok(state)) if state.finished != finished && state.failures == 0 => {
+                    Search::Absent
+                }
+                Ok(_) | Err(_) => Search::Unanswered,
+            },
+        )
     }
 
     /// Asks for a fetch, unless one is under way or asked for. Returns how many had ended before it;

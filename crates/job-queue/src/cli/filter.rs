@@ -66,6 +66,16 @@ impl FilterArgs {
 }
 
 impl ScopeArgs {
+    /// Two dates or two ages that are the wrong way round. A date beside an age may be a window that slides
+    /// and is empty today.
+    fn is_reversed(&self) -> bool {
+        match (self.since, self.until) {
+            (Some(Moment::At(from)), Some(Moment::At(to))) => from >= to,
+            (Some(Moment::Ago(from)), Some(Moment::Ago(to))) => from <= to,
+            _ => false,
+        }
+    }
+
     /// Settles what the flags mean: times by the database clock, ids by their file.
     pub(super) async fn filter(
         &self,
@@ -76,11 +86,9 @@ impl ScopeArgs {
         let young = self.older_than.map(|age| now - age);
         let created_from = self.since.map(|since| since.before(now));
         let created_before = until.into_iter().chain(young).min();
-        if let (Some(from), Some(before)) = (created_from, created_before)
-            && from >= before
-        {
+        if self.is_reversed() {
             return Err(CliError::usage("since", "the window ends before it begins")
-                .next("give a --since that is before --until and before --older-than"));
+                .next("give a --since that is before --until"));
         }
         if let Some(pattern) = &self.error
             && let Some(fault) = find_pattern_fault(connection, pattern).await?

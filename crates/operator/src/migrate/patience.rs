@@ -15,13 +15,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Lets those through that stood behind it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Applies what is missing. A migration that does not get a table is rolled back and tried again until
-/// `give_up`; those before it stay.
+/// Applies what is missing. A migration that does not get a table is rolled back and tried again for so
+/// long; those before it stay. What one of them takes to build costs the next none of its patience.
 pub(super) async fn run(
     migrator: &Migrator,
     connection: &mut PgConnection,
-    give_up: Instant,
+    patience: Duration,
 ) -> Result<(), CliError> {
+    let (mut refused_last, mut give_up) = (None, Instant::now() + patience);
     loop {
         let left = give_up.saturating_duration_since(Instant::now());
         limit_waits(connection, left.min(LONGEST_WAIT)).await?;
@@ -30,6 +31,12 @@ pub(super) async fn run(
             Err(MigrateError::ExecuteMigration(ref source, version)) if waited(source) => version,
             Err(error) => return Err(refused(error)),
         };
+        if refused_last
+            .replace(version)
+            .is_none_or(|last| last != version)
+        {
+            give_up = Instant::now() + patience;
+        }
         if Instant::now() >= give_up {
             return Err(held(version));
         }

@@ -173,9 +173,12 @@ async fn with_every_notification_lost_the_poll_closes_it_all_the_same(pool: PgPo
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn with_no_poll_and_no_deadline_near_a_notification_closes_it_all_the_same(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
+    let before =
+        sqlx::query_scalar!(r#"SELECT extract(epoch FROM clock_timestamp())::float8 AS "now!""#);
+    let before = before.fetch_one(&bench.pool).await.unwrap();
     bench.restart_without_polls().await;
     // Once it listens everything is read, for what was said before; there is nothing yet.
-    listens(&bench.pool).await;
+    listens(&bench.pool, before).await;
     let (mut browser, welcome) = Browser::attach(&bench, None).await;
     assert_eq!(welcome.remaining_ms, None, "no end is known");
     browser.type_at(0, b"abc").await;
@@ -184,17 +187,19 @@ async fn with_no_poll_and_no_deadline_near_a_notification_closes_it_all_the_same
     assert_eq!(browser.closed().await, 4010);
 }
 
-/// Waits until somebody listens.
-async fn listens(pool: &PgPool) {
-    let listener = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
-                    AND state = 'idle' AND query LIKE 'LISTEN%'";
+/// Waits until somebody listens who came after that moment.
+async fn listens(pool: &PgPool, after: f64) {
     let listening = async {
-        while sqlx::raw_sql(listener)
-            .fetch_optional(pool)
-            .await
-            .unwrap()
-            .is_none()
-        {
+        loop {
+            let listeners = sqlx::query_scalar!(
+                r#"SELECT count(*) AS "listeners!" FROM pg_stat_activity
+                   WHERE datname = current_database() AND extract(epoch FROM backend_start)::float8 > $1
+                     AND state = 'idle' AND query LIKE 'LISTEN%'"#,
+                after
+            );
+            if listeners.fetch_one(pool).await.unwrap() > 0 {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
