@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use command_line::{CliError, Document, GlobalArgs, RunCommand, counted};
 use environment_access::first_access_at;
 use serde::Serialize;
-use session_identity::{Actor, ExamSessionId};
+use session_identity::{Actor, ExamSessionId, UserId};
 use session_lifecycle::cli::cli_error;
 use session_lifecycle::{EndingKind, Provenance, SessionState, load_session};
 use sqlx::PgConnection;
@@ -50,6 +50,10 @@ pub struct SweepArgs {
     /// Say what would end and go, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Who sweeps; recorded as `staff:<user>`. Not asked with --dry-run.
+    #[arg(long = "as", value_name = "USER", env = "CARREL_ACTOR", value_parser = parse_user,
+          required_unless_present = "dry_run")]
+    by: Option<UserId>,
     /// How long records are kept.
     #[command(flatten)]
     records: RecordArgs,
@@ -59,11 +63,19 @@ impl RunCommand for Command {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
             Self::Check(args) => check(globals, args).await,
-            Self::Sweep(args) if args.dry_run => preview(globals, &args.records.into()).await,
-            Self::Sweep(args) => sweep(globals, &args.records.into()).await,
+            Self::Sweep(SweepArgs {
+                dry_run: false,
+                by: Some(by),
+                records,
+            }) => sweep(globals, Actor::Staff(by), &records.into()).await,
+            Self::Sweep(args) => preview(globals, &args.records.into()).await,
             Self::Plan(args) => plan::run(*args, globals).await,
         }
     }
+}
+
+fn parse_user(text: &str) -> Result<UserId, String> {
+    UserId::parse(text).map_err(|error| error.to_string())
 }
 
 #[derive(Serialize)]
@@ -160,12 +172,22 @@ async fn due(conn: &mut PgConnection) -> Result<Vec<Ended>, CliError> {
 }
 
 /// Sweeps batch by batch, each in its own transaction, until a batch is not full.
-async fn sweep(globals: &GlobalArgs, retention: &RecordRetention) -> Result<Document, CliError> {
+async fn sweep(
+    globals: &GlobalArgs,
+    actor: Actor,
+    retention: &RecordRetention,
+) -> Result<Document, CliError> {
+    let provenance = Provenance {
+        actor,
+        cause: "sweep:expired".into(),
+        job_id: None,
+        trace: None,
+    };
     let policy = ExpiryPolicy::default();
     let mut conn = globals.connect().await?.acquire().await?;
     let mut ended = Vec::new();
     loop {
-        let batch = sweep_batch(&mut conn, &policy).await?;
+        let batch = sweep_batch(&mut conn, &policy, &provenance).await?;
         let full = i64::try_from(batch.len()).is_ok_and(|length| length >= policy.batch);
         ended.extend(batch);
         if !full {
@@ -179,15 +201,10 @@ async fn sweep(globals: &GlobalArgs, retention: &RecordRetention) -> Result<Docu
 async fn sweep_batch(
     conn: &mut PgConnection,
     policy: &ExpiryPolicy,
+    provenance: &Provenance,
 ) -> Result<Vec<Ended>, CliError> {
-    let provenance = Provenance {
-        actor: Actor::System("cli"),
-        cause: "sweep:expired".into(),
-        job_id: None,
-        trace: None,
-    };
     let mut tx = sqlx::Connection::begin(conn).await?;
-    let expired = expire_due(&mut tx, policy, &provenance)
+    let expired = expire_due(&mut tx, policy, provenance)
         .await
         .map_err(failed)?;
     tx.commit().await?;
@@ -247,5 +264,19 @@ mod tests {
             kind(&["cleanup-ttl", "check"]),
             ErrorKind::MissingRequiredArgument
         );
+    }
+
+    #[test]
+    fn whoever_ends_sessions_says_who_and_whoever_only_looks_does_not() {
+        let parse = |words: &[&str]| {
+            let all = ["cleanup-ttl", "sweep"].iter().chain(words);
+            Cli::try_parse_from(all)
+                .map(drop)
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(parse(&[]), Err(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse(&["--as", "a b"]), Err(ErrorKind::ValueValidation));
+        assert_eq!(parse(&["--as", "dana"]), Ok(()));
+        assert_eq!(parse(&["--dry-run"]), Ok(()));
     }
 }
