@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 37] = [
+const OPERATOR: [&[&str]; 38] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -40,6 +40,7 @@ const OPERATOR: [&[&str]; 37] = [
     &["recordings", "export"],
     &["exams", "apply"],
     &["migrate", "up"],
+    &["audit", "list"],
     &["token", "issue"],
     &["sweep"],
     &["doctor"],

@@ -12,6 +12,7 @@ mod record;
 #[cfg(feature = "cli")]
 mod sessions;
 mod sightings;
+mod signed;
 mod trials;
 mod waivers;
 
@@ -28,5 +29,6 @@ pub use record::{EnvironmentRecord, EnvironmentState};
 #[cfg(feature = "cli")]
 pub(crate) use sessions::{SessionFacts, load_session_facts};
 pub use sightings::{Sighting, forget_sightings, sight_orphan, sightings};
+pub use signed::{SignedDeclaration, SignedFilter, list_signed_declarations};
 pub(crate) use trials::{TrialFacts, load_trial_facts};
 pub use waivers::{IsolationWaiver, find_valid_waiver, grant_waiver, list_waivers, revoke_waiver};

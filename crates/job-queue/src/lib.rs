@@ -41,11 +41,11 @@ pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use load::{QueueLoad, queue_load};
 pub use operate::{
     ActionOutcome, AfterKill, AttemptRecord, CountBy, DeadGroup, JobAction, JobActionRecord,
-    JobCount, JobFilter, JobPrefix, JobRecord, OperateError, QueueFlow, WhyNotRunning, cancel_job,
-    count_jobs, database_now, drain_worker, evict_worker, export_jobs, find_job,
-    find_pattern_fault, find_worker, job_actions, job_attempts, jobs_of_worker, kill_job,
-    list_dead_groups, list_jobs, load_job, queue_flows, retry_job, snooze_job, undrain_worker,
-    why_not_running,
+    JobCount, JobFilter, JobPrefix, JobRecord, OperateError, QueueFlow, SignedAction, SignedFilter,
+    WhyNotRunning, cancel_job, count_jobs, database_now, drain_worker, evict_worker, export_jobs,
+    find_job, find_pattern_fault, find_worker, job_actions, job_attempts, jobs_of_worker, kill_job,
+    list_dead_groups, list_jobs, list_signed_actions, load_job, queue_flows, retry_job, snooze_job,
+    undrain_worker, why_not_running,
 };
 pub use operations::{
     BulkOperation, BulkVerb, NewOperation, OPERATIONS_QUEUE, OperationCancel, OperationHandler,

@@ -12,6 +12,7 @@ mod filter;
 mod flow;
 mod prefix;
 mod read;
+mod signed;
 
 pub(crate) use act::append_action;
 pub use act::{
@@ -33,3 +34,4 @@ pub use prefix::{JobPrefix, find_job};
 pub use read::{
     AttemptRecord, JobRecord, export_jobs, job_attempts, jobs_of_worker, list_jobs, load_job,
 };
+pub use signed::{SignedAction, SignedFilter, list_signed_actions};

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod completions;
 mod doctor;
 mod exams;
@@ -9,6 +10,7 @@ mod top_verb;
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
+pub use audit::{AuditArgs, AuditCommand};
 pub use completions::CompletionsArgs;
 pub use doctor::{DoctorArgs, RightsOf};
 pub use exams::Exams;
@@ -67,6 +69,9 @@ pub enum Command {
     /// User and session ids: well-formed or not
     #[command(subcommand)]
     Identity(session_identity::cli::Command),
+    /// Who did what: sessions, jobs, queues, workers, schedules, exams, waivers
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// `carrel token`, out of `access`.
     #[command(flatten)]
     Token(TopVerb<Token>),
@@ -107,6 +112,7 @@ impl RunCommand for Command {
             Self::Lifecycle(command) => Box::pin(command.run(globals)).await,
             Self::Cleanup(command) => Box::pin(command.run(globals)).await,
             Self::Identity(command) => command.run(globals).await,
+            Self::Audit(command) => Box::pin(command.run(globals)).await,
             Self::Token(command) => Box::pin(command.run(globals)).await,
             Self::Sweep(command) => Box::pin(command.run(globals)).await,
             Self::Migrate(command) => Box::pin(command.run(globals)).await,

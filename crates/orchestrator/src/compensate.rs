@@ -71,7 +71,7 @@ impl Debt {
         let sum = |back: bool| {
             let of_kind = extensions
                 .iter()
-                .filter(|it| it.idempotency_key.starts_with(KEY_PREFIX) == back);
+                .filter(|it| is_compensation(&it.idempotency_key) == back);
             of_kind
                 .map(|it| u64::try_from(it.by_seconds).unwrap_or(0))
                 .sum::<u64>()
@@ -103,6 +103,11 @@ impl Debt {
         let all = self.interruptions.iter();
         all.filter(|it| it.charged_to == ChargedTo::Platform && it.until.is_some())
     }
+}
+
+/// Says by its key whether an extension gave back what the platform took.
+pub fn is_compensation(idempotency_key: &str) -> bool {
+    idempotency_key.starts_with(KEY_PREFIX)
 }
 
 /// Gives a session back what it is owed, in one transaction. A session that is over, or owed nothing,

@@ -21,7 +21,7 @@ pub use cohort::{
     Cohort, CohortCompensation, CohortEnd, CohortError, CohortExtension, CohortOutcome,
     CohortReport, CohortVisit, Consent, compensate_cohort, end_cohort, extend_cohort,
 };
-pub use compensate::{Compensation, Debt, compensate_session};
+pub use compensate::{Compensation, Debt, compensate_session, is_compensation};
 pub use end::{EndError, EndRequest, EndedBy, end_session};
 pub use error::StepError;
 pub use extend::extend_session;

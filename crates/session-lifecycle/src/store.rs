@@ -8,6 +8,7 @@ mod insert;
 mod list;
 mod request_key;
 mod session;
+mod signed;
 
 pub use advance::advance;
 pub use due::{find_due, find_past_startup};
@@ -19,3 +20,7 @@ pub use request_key::{
     count_old_request_keys, delete_old_request_keys, recall_request, remember_request,
 };
 pub use session::{load_session, lock_session};
+pub use signed::{
+    SignedExtension, SignedFilter, SignedTransition, list_signed_extensions,
+    list_signed_transitions, load_session_identities,
+};

@@ -28,7 +28,8 @@ pub(super) fn apply(error: ApplyError) -> CliError {
     }
 }
 
-pub(super) fn store(error: StoreError) -> CliError {
+/// Turns what the database or a row is to blame for into its exit code.
+pub fn store(error: StoreError) -> CliError {
     match error {
         StoreError::Database(source) => source.into(),
         inconsistent @ StoreError::Inconsistent { .. } => CliError::bug(inconsistent),

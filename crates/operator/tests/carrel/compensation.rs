@@ -11,7 +11,7 @@ const AUTHOR: [&str; 4] = ["--reason", "INC-7", "--as", "dana"];
 
 /// Ten minutes ago the clock began. The first process was lost after 100 s and the page was back after
 /// 90 s; later the candidate was away for 60 s.
-async fn interrupt(pool: &PgPool, id: &str) {
+pub(crate) async fn interrupt(pool: &PgPool, id: &str) {
     sqlx::query!(
         "UPDATE exam_sessions
          SET running_at = running_at - interval '600 s', version = version + 1
