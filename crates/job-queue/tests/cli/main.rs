@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod bench;
+mod golden;
 mod many;
 mod seen;
 

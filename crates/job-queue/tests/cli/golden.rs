@@ -1,0 +1,71 @@
+//! What scripts read of queue verbs, whole: a field that goes, comes or changes its name is seen here.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{put, run};
+
+/// The whole document; times and ages, which no two runs share, are told by their kind.
+async fn document(pool: &PgPool, words: &[&str]) -> Value {
+    let output = run(pool, words).await;
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    redact(&mut document);
+    document
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), &*field) {
+                    ("paused_at" | "paused_until", Value::String(_)) => *field = json!("[time]"),
+                    ("oldest_ready_seconds", Value::Number(_)) => *field = json!("[age]"),
+                    _ => redact(field),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        _ => {}
+    }
+}
+
+/// The queue that the jobs of these tests wait in, with what pausing writes.
+fn queue(paused: [Value; 4]) -> Value {
+    let [at, by, reason, until] = paused;
+    json!({
+        "name": "test",
+        "ready": 1,
+        "scheduled": 0,
+        "running": 0,
+        "dead": 0,
+        "oldest_ready_seconds": "[age]",
+        "paused_at": at,
+        "paused_by": by,
+        "paused_reason": reason,
+        "paused_until": until,
+        "concurrency": null,
+    })
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn queues_are_listed_paused_and_resumed_in_these_very_documents(pool: PgPool) {
+    put(&pool).await;
+    let open = || queue([Value::Null, Value::Null, Value::Null, Value::Null]);
+    assert_eq!(
+        document(&pool, &["queues", "list"]).await,
+        json!({ "schema": "job-queue/queues-list.v1", "data": { "queues": [open()] } })
+    );
+    let words = ["queues", "pause", "test", "--for", "30m"];
+    let pause = [&words[..], &["--as", "dana", "--reason", "INC-7"]].concat();
+    let time = || json!("[time]");
+    let closed = queue([time(), json!("staff:dana"), json!("INC-7"), time()]);
+    assert_eq!(
+        document(&pool, &pause).await,
+        json!({ "schema": "job-queue/queues-pause.v1", "data": { "queue": closed } })
+    );
+    assert_eq!(
+        document(&pool, &["queues", "resume", "test", "--as", "dana"]).await,
+        json!({ "schema": "job-queue/queues-resume.v1", "data": { "queue": open() } })
+    );
+}
