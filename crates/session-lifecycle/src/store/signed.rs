@@ -156,7 +156,7 @@ pub async fn load_session_identities(
     conn: &mut PgConnection,
     session_ids: &[ExamSessionId],
 ) -> Result<Vec<(ExamSessionId, UserId, ExecutionEnvironmentId)>, LoadError> {
-    let ids: Vec<_> = session_ids.iter().map(|id| id.as_uuid()).collect();
+    let ids: Vec<_> = session_ids.iter().map(ExamSessionId::as_uuid).collect();
     let rows = sqlx::query!(
         r#"SELECT id AS "id: ExamSessionId", user_id, environment_id AS "environment_id: ExecutionEnvironmentId"
            FROM exam_sessions WHERE id = ANY ($1)"#,

@@ -70,6 +70,9 @@ async fn a_page_from_the_middle_reads_hardly_more_rows_than_it_shows(pool: PgPoo
     assert_eq!(shown, [50, 50, 50]);
     for (table, before) in tables.into_iter().zip(before) {
         let read = rows_read(&mut conn, table).await - before;
-        assert!((1..=PAGE + PLANNER).contains(&read), "{table}: {read} rows read");
+        assert!(
+            (1..=PAGE + PLANNER).contains(&read),
+            "{table}: {read} rows read"
+        );
     }
 }
