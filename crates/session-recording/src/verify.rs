@@ -69,7 +69,7 @@ pub struct GapRecord {
     pub place: Place,
     /// How many bytes.
     pub bytes: u64,
-    /// Why: `missed`, `unrecorded`, or `hole` where nobody says.
+    /// Why: `missed`, `unrecorded`, `damaged`, or `hole` where nobody says.
     pub reason: &'static str,
 }
 
