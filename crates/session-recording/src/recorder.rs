@@ -10,6 +10,8 @@ mod refusals;
 mod room;
 mod shipping;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod track;
 
 use std::collections::HashMap;
@@ -38,6 +40,9 @@ use disk::Disk;
 use shipping::{Shipment, Shipper, ShippingState};
 use track::{Track, locked};
 
+/// A database that has not answered for so long does not: a transaction takes some milliseconds, and its
+/// lock is held by others for as long.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 /// So long a drained process waits for its empty directory to go.
 const LEFT_WITHIN: Duration = Duration::from_secs(1);
 
@@ -86,6 +91,8 @@ struct Shared {
     queue: Arc<Semaphore>,
     queue_bytes: u32,
     session_ceiling_bytes: u64,
+    /// How long shipping waits for the database's answer.
+    patience: Duration,
     fault: watch::Sender<Option<SpoolFault>>,
     /// Tasks that the spool refuses something.
     failing: Arc<AtomicUsize>,
@@ -116,6 +123,14 @@ impl Recorder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(pool: PgPool, settings: RecorderSettings) -> Result<Self, StartError> {
+        Self::start_patient(pool, settings, ANSWERS_WITHIN)
+    }
+
+    fn start_patient(
+        pool: PgPool,
+        settings: RecorderSettings,
+        patience: Duration,
+    ) -> Result<Self, StartError> {
         let path = settings.spool_dir;
         let opened = Spool::open(&path, settings.writer, settings.spool_limit_bytes);
         let opened = opened.and_then(|opened| Ok((opened, Disk::start()?)));
@@ -136,6 +151,7 @@ impl Recorder {
             queue: Arc::new(Semaphore::new(settings.queue_bytes as usize)),
             queue_bytes: settings.queue_bytes,
             session_ceiling_bytes: settings.session_ceiling_bytes,
+            patience,
             fault: watch::Sender::new(None),
             failing: Arc::default(),
             shipping: Arc::default(),

@@ -4,11 +4,14 @@ mod empty;
 mod pace;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use session_identity::{ExamSessionId, TerminalProcessId};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 
 use super::Shared;
 use super::track::{Track, locked};
@@ -140,7 +143,14 @@ impl Shipper {
             .retain(|_, since| since.elapsed() < OFFER_AGAIN_AFTER);
         let shared = &self.shared;
         let emptied: Vec<_> = stream::iter(self.waiting())
-            .map(|shipment| async move { (shipment.key(), empty(shared, &shipment).await) })
+            .map(|shipment| async move {
+                let emptied = empty(shared, &shipment).await;
+                // A round that waits for answers is long, and this is known already.
+                if emptied == Emptied::Unanswered {
+                    shared.shipping.note(false);
+                }
+                (shipment.key(), emptied)
+            })
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
@@ -175,14 +185,24 @@ impl Shipper {
         if self.closed_at.elapsed() < CLOSE_EVERY {
             return true;
         }
-        let close = async {
-            let mut conn = self.shared.pool.acquire().await?;
-            close_ended(&mut conn).await
-        };
-        let closed = close.await;
+        let closed = self.close_in_time().await;
         self.closed_at = Instant::now();
         closed
             .inspect_err(|error| tracing::warn!(%error, "recordings could not be closed"))
             .is_ok()
     }
+
+    async fn close_in_time(&self) -> Result<u64, sqlx::Error> {
+        let mut conn = self.shared.pool.acquire().await?;
+        let patience = self.shared.patience;
+        let closed = tokio::time::timeout(patience, close_ended(&mut conn)).await;
+        closed.unwrap_or_else(|_| Err(unanswered(&mut conn, patience)))
+    }
+}
+
+/// Lets go of a connection that has not answered: the next who asks gets another.
+fn unanswered(conn: &mut PoolConnection<Postgres>, patience: Duration) -> sqlx::Error {
+    conn.close_on_drop();
+    let error = format!("the database has not answered for {patience:?}");
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, error))
 }

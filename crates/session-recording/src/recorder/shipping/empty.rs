@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use session_identity::ExamSessionId;
 use sqlx::error::DatabaseError;
+use tokio::time::timeout;
 
-use super::Shipment;
+use super::{Shipment, unanswered};
 use crate::place::Place;
 use crate::recorder::Shared;
+use crate::segment::Segment;
 use crate::store::ship;
 
 /// How it went.
@@ -79,9 +82,7 @@ async fn ship_some(shared: &Shared, shipment: &Shipment) -> Result<bool, ShipErr
     let Some(last) = unshipped.segments.last() else {
         return Ok(false);
     };
-    let mut conn = shared.pool.acquire().await?;
-    ship(&mut conn, shipment.roll.session_id(), &unshipped.segments).await?;
-    drop(conn);
+    ship_in_time(shared, shipment.roll.session_id(), &unshipped.segments).await?;
     if let Some(track) = &shipment.own {
         track.note_recorded(Place {
             shell_epoch: last.header.shell_epoch,
@@ -90,4 +91,16 @@ async fn ship_some(shared: &Shared, shipment: &Shipment) -> Result<bool, ShipErr
     }
     unshipped.file.note_shipped(unshipped.length);
     Ok(true)
+}
+
+/// Who holds the lock on one recording keeps no other from being shipped.
+async fn ship_in_time(
+    shared: &Shared,
+    session_id: ExamSessionId,
+    segments: &[Segment],
+) -> Result<(), sqlx::Error> {
+    let mut conn = shared.pool.acquire().await?;
+    let shipped = timeout(shared.patience, ship(&mut conn, session_id, segments)).await;
+    let shipped = shipped.unwrap_or_else(|_| Err(unanswered(&mut conn, shared.patience)));
+    shipped.map(drop)
 }

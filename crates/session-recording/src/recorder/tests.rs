@@ -1,0 +1,112 @@
+//! What needs a hand inside the recorder.
+
+use std::path::Path;
+use std::time::Duration;
+
+use session_identity::{ExamSessionId, ExecutionEnvironmentId, TerminalProcessId};
+use sqlx::PgPool;
+
+use super::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SessionTape};
+use crate::entry::WindowSize;
+use crate::policy::RecordingPolicy;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Requests a session.
+async fn session(pool: &PgPool) -> ExamSessionId {
+    let session = ExamSessionId::generate();
+    sqlx::query!(
+        "WITH exam AS (
+             INSERT INTO exams (name, version, title, definition, digest, applied_by)
+             VALUES ($3, 1, 'Demo', '{}', '\\x00', 'test') RETURNING name, version
+         )
+         INSERT INTO exam_sessions
+             (id, user_id, environment_id, exam_name, exam_version, ready_by, absolute_end)
+         SELECT $1, 'u-1', $2, name, version, now() + interval '1 minute', now() + interval '1 hour'
+         FROM exam",
+        session.as_uuid(),
+        ExecutionEnvironmentId::generate().as_uuid(),
+        format!("exam-{}", session.as_uuid().simple()),
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    session
+}
+
+fn settings(spool: &Path) -> RecorderSettings {
+    RecorderSettings {
+        writer: TerminalProcessId::generate(),
+        spool_dir: spool.to_owned(),
+        spool_limit_bytes: 64 * 1024 * 1024,
+        queue_bytes: PROCESS_QUEUE_BYTES,
+        session_ceiling_bytes: SESSION_CEILING_BYTES,
+    }
+}
+
+const fn wanted(session_id: ExamSessionId, shell_epoch: u32) -> SessionTape {
+    SessionTape {
+        session_id,
+        shell_epoch,
+        policy: RecordingPolicy::FailClosed,
+        records_input: true,
+        size: WindowSize { cols: 80, rows: 24 },
+    }
+}
+
+/// Waits until something holds.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("{what} never came"));
+}
+
+/// How far a session's recording is in the database.
+async fn shipped_to(pool: &PgPool, session: ExamSessionId) -> u64 {
+    let mut conn = pool.acquire().await.unwrap();
+    let place = crate::store::load_recorded_to(&mut conn, session).await;
+    place.unwrap().unwrap_or_default().offset
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_recording_that_is_locked_is_told_of_and_keeps_no_other_back(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let (stuck, other) = (session(&pool).await, session(&pool).await);
+    let patience = Duration::from_millis(500);
+    let recorder = Recorder::start_patient(pool.clone(), settings(spool.path()), patience).unwrap();
+    let tapes = [
+        recorder.tape(wanted(stuck, 1)).await.unwrap(),
+        recorder.tape(wanted(other, 1)).await.unwrap(),
+    ];
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "SELECT FROM session_recordings WHERE session_id = '{stuck}' FOR UPDATE"
+    )))
+    .execute(&mut *holder)
+    .await
+    .unwrap();
+    tapes[0].output(0, "stuck".into()).await.unwrap();
+    until("word that the database does not answer", async || {
+        recorder.health().not_shipped_for.is_some()
+    })
+    .await;
+    tapes[1].output(0, "other".into()).await.unwrap();
+    until("the other session's", async || {
+        shipped_to(&pool, other).await == 5
+    })
+    .await;
+    assert_eq!(shipped_to(&pool, stuck).await, 0);
+    holder.rollback().await.unwrap();
+    until("the session's that was stuck", async || {
+        shipped_to(&pool, stuck).await == 5
+    })
+    .await;
+    until("word that all is well", async || {
+        recorder.health().not_shipped_for.is_none()
+    })
+    .await;
+}
