@@ -111,6 +111,9 @@ impl Reel {
         }
         self.own_up(self.clock.now_micros());
         self.catch_up().await;
+        if self.is_whole {
+            self.until_done(Writer::close).await;
+        }
     }
 
     /// Nobody says any more what was refused: it is a gap.

@@ -103,6 +103,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes everything appended durable and lets go of the file at hand, so that it leaves the disk when it
+    /// is shipped. Another follows it if anything more is appended.
+    pub(crate) fn close(&mut self) -> Result<(), SpoolFault> {
+        self.sync()?;
+        if let Some(file) = self.file.take() {
+            file.seal();
+        }
+        Ok(())
+    }
+
     fn write(&mut self, record: &Record) -> Result<(), SpoolFault> {
         loop {
             let first = self.pending.first().unwrap_or(record);

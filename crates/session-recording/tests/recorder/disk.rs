@@ -117,3 +117,37 @@ async fn what_is_shipped_of_a_long_session_leaves_the_disk_while_the_rest_waits(
     recorder.drain(PATIENCE).await;
     assert!(output(&entries(&pool, session).await) == said, "every byte");
 }
+
+/// Spool files that this process has open, deleted ones too.
+fn open_files(spool: &Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let paths = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let spooled =
+        |path: &PathBuf| path.starts_with(spool) && path.to_string_lossy().contains(".spool");
+    paths.filter(spooled).count()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_session_that_is_over_and_shipped_leaves_no_file_open(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let mut tapes = Vec::new();
+    for _ in 0..6 {
+        let session = session(&pool).await;
+        let tape = tape(&recorder, session, 1).await;
+        tape.output(0, "said".into()).await.unwrap();
+        tape.clone().close().await.unwrap();
+        tapes.push((session, tape));
+    }
+    let sessions: Vec<_> = tapes.into_iter().map(|(session, _)| session).collect();
+    until("all files to be closed", async || {
+        open_files(spool.path()) == 0
+    })
+    .await;
+    // Whoever comes back finds the count of segments where it was.
+    let again = tape(&recorder, sessions[0], 1).await;
+    again.output(4, " more".into()).await.unwrap();
+    again.close().await.unwrap();
+    recorder.drain(PATIENCE).await;
+    assert_eq!(output(&entries(&pool, sessions[0]).await), b"said more");
+}
