@@ -150,6 +150,32 @@ async fn a_closed_recording_stays_closed_and_is_whole_with_what_came_later(pool:
     assert!(problem.contains("closed with a hash"), "{problem}");
 }
 
+/// When a recording was closed, and with which hash.
+async fn closed_with(pool: &PgPool, session: ExamSessionId) -> String {
+    let closed = sqlx::query_scalar!(
+        r#"SELECT (closed_at, final_hash)::text AS "closed!" FROM session_recordings WHERE session_id = $1"#,
+        session.as_uuid(),
+    );
+    closed.fetch_one(pool).await.unwrap()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_the_release_before_ships_late_is_taken_and_closes_nothing_anew(pool: PgPool) {
+    let session = recorded(&pool, 1_000).await;
+    pool.execute("UPDATE session_recordings SET closed_at = now(), final_hash = last_hash")
+        .await
+        .unwrap();
+    let before = closed_with(&pool, session).await;
+    // As that release moves the head, after its segment.
+    let late =
+        "UPDATE session_recordings SET raw_bytes = raw_bytes + 9, stored_bytes = stored_bytes + 9,
+             closed_at = clock_timestamp(), final_hash = sha256('x')";
+    pool.execute(late).await.unwrap();
+    assert_eq!(closed_with(&pool, session).await, before);
+    let (code, whole, _) = broken_at(&pool, session);
+    assert_eq!((code, whole), (Some(0), -1));
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn only_recordings_closed_long_ago_go_and_go_whole(pool: PgPool) {
     let (old, running) = (recorded(&pool, 1_000).await, recorded(&pool, 1_000).await);
