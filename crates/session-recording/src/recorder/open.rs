@@ -97,7 +97,7 @@ impl Recorder {
         let place = begin(&deck, &wanted, opened.recorded_to)?;
         for event in [
             Event::Begin(place),
-            Event::Entry(Entry::Resize(wanted.size)),
+            Event::Entry(wanted.shell_epoch, Entry::Resize(wanted.size)),
         ] {
             deck.send(event, None).map_err(|_| OpenTapeError::Stopped)?;
         }

@@ -34,14 +34,25 @@ const FOREVER: Duration = Duration::from_hours(24 * 365);
 pub(super) enum Event {
     /// A shell began, or a tape of it.
     Begin(Place),
-    /// Output at an offset, and why what lies before it is missing if it is.
-    Output(u64, Bytes, GapReason),
-    /// Input.
-    Input(Bytes),
-    /// Anything else.
-    Entry(Entry),
+    /// Output at a place, and why what lies before it is missing if it is.
+    Output(Place, Bytes, GapReason),
+    /// Input of a shell.
+    Input(u32, Bytes),
+    /// Anything else of a shell.
+    Entry(u32, Entry),
     /// Answer when all before is durable.
     Flush(oneshot::Sender<()>),
+}
+
+impl Event {
+    /// Whether it is no part of the record of this shell. A tape may have waited while another shell began.
+    const fn is_of_another(&self, shell_epoch: u32) -> bool {
+        match self {
+            Self::Output(place, ..) => place.shell_epoch != shell_epoch,
+            Self::Input(epoch, _) | Self::Entry(epoch, _) => *epoch != shell_epoch,
+            Self::Begin(_) | Self::Flush(_) => false,
+        }
+    }
 }
 
 /// Something said at a moment.
@@ -129,11 +140,16 @@ impl Reel {
 
     async fn take(&mut self, message: Message) {
         let at = message.at_micros;
+        if message.event.is_of_another(self.draft.place().shell_epoch) {
+            return;
+        }
         match message.event {
             Event::Begin(place) => self.begin(place).await,
-            Event::Output(offset, bytes, reason) => self.output(at, offset, bytes, reason).await,
-            Event::Input(bytes) => self.bytes(at, bytes, Entry::Input).await,
-            Event::Entry(entry) => self.entry(at, &entry).await,
+            Event::Output(place, bytes, reason) => {
+                self.output(at, place.offset, bytes, reason).await;
+            }
+            Event::Input(_, bytes) => self.bytes(at, bytes, Entry::Input).await,
+            Event::Entry(_, entry) => self.entry(at, &entry).await,
             Event::Flush(done) => {
                 self.catch_up().await;
                 // Whoever asked may have stopped waiting.

@@ -144,7 +144,7 @@ impl Tape {
                 Some(_) => GapReason::Unrecorded,
                 None => GapReason::Missed,
             };
-            deck.send(Event::Output(offset, piece, reason), Some(room))?;
+            deck.send(Event::Output(self.at(offset), piece, reason), Some(room))?;
             offset += length as u64;
         }
         Ok(())
@@ -154,10 +154,14 @@ impl Tape {
     /// output, or at the end of a recording that its exam goes on without.
     pub fn note_unrecorded(&self, offset: u64) {
         if let Some(deck) = &self.deck {
-            deck.refusals.note(Place {
-                shell_epoch: self.shell_epoch,
-                offset,
-            });
+            deck.refusals.note(self.at(offset));
+        }
+    }
+
+    const fn at(&self, offset: u64) -> Place {
+        Place {
+            shell_epoch: self.shell_epoch,
+            offset,
         }
     }
 
@@ -178,7 +182,7 @@ impl Tape {
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(PIECE));
             let room = self.bytes_room(deck, piece.len()).await?;
-            deck.send(Event::Input(piece), Some(room))?;
+            deck.send(Event::Input(self.shell_epoch, piece), Some(room))?;
         }
         Ok(())
     }
@@ -213,7 +217,9 @@ impl Tape {
         };
         self.is_current(deck)?;
         let room = deck.room(SMALL).await?;
-        deck.send(Event::Entry(entry), Some(room))
+        // Another shell may have begun meanwhile.
+        self.is_current(deck)?;
+        deck.send(Event::Entry(self.shell_epoch, entry), Some(room))
     }
 
     /// Waits until everything said before is durable, and ends this tape; its clones go on.
@@ -241,9 +247,12 @@ impl Tape {
         if let Some(fault) = deck.fault.borrow().clone() {
             return Err(TapeError::Spool(fault));
         }
-        deck.under_ceiling()?;
-        deck.room(u32::try_from(length).expect("a piece has at most 64 KiB"))
-            .await
+        deck.under_ceiling(self.shell_epoch)?;
+        let length = u32::try_from(length).expect("a piece has at most 64 KiB");
+        let room = deck.room(length).await?;
+        // Another shell may have begun meanwhile.
+        self.is_current(deck)?;
+        Ok(room)
     }
 
     fn is_current(&self, deck: &Deck) -> Result<(), TapeError> {
@@ -272,7 +281,7 @@ impl Deck {
     }
 
     /// Says once on record that nothing more is kept.
-    fn under_ceiling(&self) -> Result<(), TapeError> {
+    fn under_ceiling(&self, shell_epoch: u32) -> Result<(), TapeError> {
         let ceiling = &self.track.ceiling;
         if ceiling.has_room() {
             return Ok(());
@@ -281,7 +290,7 @@ impl Deck {
         if ceiling.reach() {
             tracing::error!(session.id = %session_id, limit,
                 "a recording is as long as one may be: nothing more of its session is kept");
-            self.send(Event::Entry(Entry::Marker(Marker::Full)), None)?;
+            self.send(Event::Entry(shell_epoch, Entry::Marker(Marker::Full)), None)?;
         }
         Err(TapeError::Full { session_id, limit })
     }

@@ -6,8 +6,13 @@ use std::time::Duration;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, TerminalProcessId};
 use sqlx::PgPool;
 
-use super::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SessionTape};
-use crate::entry::WindowSize;
+use super::reel::Event;
+use super::track::locked;
+use super::{
+    PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SessionTape, TapeError,
+};
+use crate::entry::{Entry, ExitStatus, GapReason, WindowSize};
+use crate::place::Place;
 use crate::policy::RecordingPolicy;
 
 /// How long a test waits for what must come.
@@ -109,4 +114,47 @@ async fn a_recording_that_is_locked_is_told_of_and_keeps_no_other_back(pool: PgP
         recorder.health().not_shipped_for.is_none()
     })
     .await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_an_old_shell_says_late_is_no_part_of_the_new_ones_record(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let old = recorder.tape(wanted(session, 1)).await.unwrap();
+    let queue = std::sync::Arc::clone(&recorder.shared.queue);
+    let room = queue.acquire_many(PROCESS_QUEUE_BYTES).await.unwrap();
+    let waiting = old.output(0, "long output of the old".into());
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    let new = recorder.tape(wanted(session, 2)).await.unwrap();
+    drop(room);
+    let late = waiting.await;
+    assert!(
+        matches!(late, Err(TapeError::Superseded { shell_epoch: 1, .. })),
+        "{late:?}"
+    );
+    // What was handed over before its tape could know.
+    let track = recorder.shared.track(session);
+    let deck = locked(&track.deck).upgrade().unwrap();
+    let place = Place {
+        shell_epoch: 1,
+        offset: 90,
+    };
+    for event in [
+        Event::Output(place, "late".into(), GapReason::Missed),
+        Event::Input(1, "late".into()),
+        Event::Entry(1, Entry::Exit(ExitStatus::Code(1))),
+    ] {
+        deck.send(event, None).unwrap();
+    }
+    drop(deck);
+    new.output(0, "new".into()).await.unwrap();
+    new.close().await.unwrap();
+    recorder.drain(PATIENCE).await;
+    let mut conn = pool.acquire().await.unwrap();
+    let mut raw = Vec::new();
+    let told = crate::export(&mut conn, session, crate::ExportFormat::Raw, &mut raw).await;
+    let told = told.unwrap();
+    assert_eq!((&raw[..], told.gap_bytes), (&b"new"[..], 0));
 }
