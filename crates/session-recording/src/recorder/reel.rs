@@ -26,8 +26,6 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A disk that has not answered for so long takes nothing, as far as terminals are concerned: some
 /// cloud volumes stand still for a second or two, and a candidate who waits longer asks for help.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
-/// Longer than any process lives.
-const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// What tapes say.
 #[derive(Debug)]
@@ -276,8 +274,8 @@ impl Reel {
                 () = &mut silence => {
                     let seconds = SILENT_AFTER.as_secs();
                     self.tell(SpoolFault::Silent { seconds }, has_told);
-                    // Nothing more is said of it: what was asked for goes on, and is not asked twice.
-                    silence.as_mut().reset(Instant::now() + FOREVER);
+                    // What was asked for goes on and is not asked twice; it is told while it lasts.
+                    silence.as_mut().reset(Instant::now() + SILENT_AFTER);
                 }
             }
         }
@@ -286,16 +284,21 @@ impl Reel {
     /// What this task failed at has worked. The fault is over when no other task fails: one that writes
     /// to a sound file says nothing about another's.
     fn mended(&self, has_told: bool) {
-        if has_told && self.failing.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.fault.send_if_modified(|fault| fault.take().is_some());
+        if has_told {
+            // Counted under the fault's lock: what another tells meanwhile is not taken back.
+            self.fault.send_if_modified(|fault| {
+                let was_last = self.failing.fetch_sub(1, Ordering::SeqCst) == 1;
+                was_last && fault.take().is_some()
+            });
         }
     }
 
     fn tell(&self, fault: SpoolFault, has_told: &mut bool) {
-        if !std::mem::replace(has_told, true) {
-            self.failing.fetch_add(1, Ordering::SeqCst);
-        }
+        let is_first = !std::mem::replace(has_told, true);
         self.fault.send_if_modified(|told| {
+            if is_first {
+                self.failing.fetch_add(1, Ordering::SeqCst);
+            }
             let is_new = told.is_none();
             if is_new {
                 tracing::error!(%fault, "recordings cannot be kept");
