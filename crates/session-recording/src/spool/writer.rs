@@ -16,7 +16,7 @@ use crate::segment::Segment;
 /// A file of so many bytes is followed by another: what is shipped of a long session leaves the disk.
 const LONGEST: u64 = 4 * 1024 * 1024;
 /// So many bytes are written at most before they are synced: they are kept in memory until then.
-const UNSYNCED_MOST: usize = 1024 * 1024;
+const UNSYNCED_MOST: usize = 128 * 1024;
 
 /// A segment as it stands in a file.
 #[derive(Debug, Clone)]
