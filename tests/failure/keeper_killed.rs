@@ -21,12 +21,8 @@ async fn the_session_fails_with_how_it_exited_and_is_never_made_anew() {
         .expect("it is there");
     system.runtime.engine().kill(&uid).await;
     let closed = terminal.closed_within(SOON).await;
-    let codes = [
-        CloseCode::EnvironmentGone,
-        CloseCode::SessionEnded,
-        CloseCode::ExecFailed,
-    ]
-    .map(CloseCode::number);
+    // The sweep finds it long before the terminal gives up; its teardown may outrun the notification.
+    let codes = [CloseCode::SessionEnded, CloseCode::EnvironmentGone].map(CloseCode::number);
     assert!(
         matches!(&closed, Closed::Code(code, _) if codes.contains(code)),
         "{closed:?}"

@@ -8,6 +8,7 @@ mod database_restarted_mid_provision;
 mod duplicate_delivery;
 mod environment_removed_behind_our_back;
 mod keeper_killed;
+mod leaked_environment;
 mod recorder_killed;
 mod restored_older_database;
 mod runtime_away;

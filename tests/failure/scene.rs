@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use execution_environment::EnvironmentRuntime;
-use session_identity::ExamSessionId;
+use execution_environment::{EnvironmentRuntime, Listed, RuntimeUid};
+use session_identity::{ExamSessionId, InstallId};
 use sqlx::PgPool;
 use system_tests::database::TestDatabase;
 use system_tests::engine::TestEngine;
@@ -38,6 +38,24 @@ impl Scene {
 
     pub(crate) fn database_url(&self) -> &str {
         &self.database.url
+    }
+
+    pub(crate) const fn install_id(&self) -> InstallId {
+        self.database.install_id
+    }
+
+    /// Every environment of this database, running or not.
+    pub(crate) async fn environments(&self) -> Vec<Listed> {
+        self.engine.environments(self.install_id()).await
+    }
+
+    pub(crate) async fn is_there(&self, uid: &RuntimeUid) -> bool {
+        self.environments().await.iter().any(|it| it.uid == *uid)
+    }
+
+    /// Removes an environment past Carrel.
+    pub(crate) async fn remove(&self, uid: &RuntimeUid) {
+        self.engine.remove(uid.as_str()).await;
     }
 
     /// Works until the handle is dropped.

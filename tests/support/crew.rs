@@ -9,7 +9,7 @@ use orchestrator::{
     ActivateSession, EndRequest, SessionRequest, SweepLoop, Sweeps, Workshop, end_session,
     registry, request_session,
 };
-use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
+use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId, WorkerIncarnation};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,17 @@ pub async fn work(pool: PgPool, runtime: Arc<dyn EnvironmentRuntime>) {
     let worked = Box::pin(worker.run(never.clone()));
     let (worked, ()) = tokio::join!(worked, Box::pin(sweeps.run(never)));
     worked.expect("only a drain ends a worker");
+}
+
+/// Sweeps until it is dropped, and works on no job.
+pub async fn sweep(pool: PgPool, runtime: Arc<dyn EnvironmentRuntime>, sweeps: Sweeps) {
+    let workshop = Workshop {
+        pool: pool.clone(),
+        runtime,
+        waker: Waker::new(pool),
+    };
+    let sweeps = SweepLoop::new(workshop, sweeps, WorkerIncarnation::generate());
+    Box::pin(sweeps.run(CancellationToken::new())).await;
 }
 
 /// Lets every lease run out now, as it does of itself some time after its worker died.

@@ -1,4 +1,4 @@
-//! What must hold after every fault, whatever it was: ten statements, each with its proof.
+//! What must hold after every fault, whatever it was: eleven statements, each with its proof.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -181,6 +181,14 @@ async fn rows(pool: &PgPool) -> Vec<String> {
             FROM exam_sessions s JOIN terminal_attachments a ON a.session_id = s.id
             WHERE a.seen_at > s.ended_at + interval '5 seconds'
             UNION ALL
+            -- A process closes its own attaches at once. What it could not is closed by a sweep that comes
+            -- every 10 s, after 45 s of silence; a busy machine has 15 s more.
+            SELECT format('5: session %s ended at %s, its attach %s is still open', s.id, s.ended_at, a.epoch)
+            FROM exam_sessions s JOIN terminal_attachments a ON a.session_id = s.id
+            WHERE a.detached_at IS NULL
+              AND greatest(s.ended_at, a.seen_at) < clock_timestamp() - interval '70 seconds'
+              AND s.ended_at IS NOT NULL
+            UNION ALL
             SELECT format('6: job %s %s is %s, its lease ended %s', id, kind, state, lease_until)
             FROM jobs
             WHERE (state = 'running' AND lease_until < clock_timestamp() - interval '2 seconds')
@@ -196,6 +204,12 @@ async fn rows(pool: &PgPool) -> Vec<String> {
             WHERE state = 'failed'
               AND (failure_class IS NULL OR failure_code IS NULL
                    OR failure_evidence IS NULL OR failure_evidence = 'null')
+            UNION ALL
+            -- The sweep of those that are stuck comes every 5 s; a busy machine has three of its periods.
+            SELECT format('11: session %s is %s, it had to be ready by %s', id, state, ready_by)
+            FROM exam_sessions
+            WHERE state IN ('created', 'initializing')
+              AND ready_by < clock_timestamp() - interval '15 seconds'
         ) AS lines
         "#
     );

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Holds the numbers the sweeps go by. Every field is valid by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryPolicy {
-    /// How many sessions one sweep ends in one transaction.
+    /// How many sessions one sweep ends in one transaction, how many suspects it looks at, and how many
+    /// environments it deletes.
     pub batch: i64,
     /// How long an orphan must have been known, by the database's clock, before it may be deleted.
     pub orphan_age: Duration,

@@ -59,7 +59,7 @@ impl From<SignedAction> for Found {
             detail: row.detail,
             ..Entry::new(row.at, row.actor, row.verb)
         };
-        Self::new(Source::Action, row.id, entry)
+        Self::new(Source::Action, row.id.to_string(), entry)
     }
 }
 
@@ -73,7 +73,7 @@ impl From<SignedTransition> for Found {
             detail: Some(detail),
             ..Entry::new(row.at, row.actor, format!("session.{}", row.to_state))
         };
-        Self::new(Source::Transition, row.id, entry)
+        Self::new(Source::Transition, row.id.to_string(), entry)
     }
 }
 
@@ -93,7 +93,7 @@ impl From<SignedExtension> for Found {
             detail: Some(detail),
             ..Entry::new(row.at, row.actor, verb.to_owned())
         };
-        Self::new(Source::Extension, row.id, entry)
+        Self::new(Source::Extension, row.id.to_string(), entry)
     }
 }
 
@@ -109,8 +109,7 @@ impl From<SignedDeclaration> for Found {
 }
 
 impl Found {
-    fn new(source: Source, key: impl ToString, entry: Entry) -> Self {
-        let key = key.to_string();
+    fn new(source: Source, key: String, entry: Entry) -> Self {
         Self { source, key, entry }
     }
 }

@@ -1,13 +1,15 @@
 //! Compares what the runtime has with what the rows say: lost environments, orphans, older attempts.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use cleanup_ttl::{
-    ExpiryPolicy, KnownSession, Survey, SweepPlan, Verdict, database_now, judge, survey,
+    DeletionCause, ExpiryPolicy, KnownSession, Survey, SweepPlan, Verdict, database_now, judge,
+    survey,
 };
 use execution_environment::{
-    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, forget_sightings,
-    load_environment, sight_orphan,
+    Destroyed, EnvironmentRecord, EnvironmentState, Listed, Observation, Phase, RuntimeUid,
+    forget_sightings, load_environment, sight_orphan,
 };
 use failure_classification::{Phase as SessionPhase, Signal, classify};
 use serde_json::json;
@@ -44,7 +46,7 @@ pub(super) async fn sweep(
     let stopped = stopped.into_iter().filter(|_| plan.refusal.is_none());
     let suspects: HashSet<_> = plan.recheck.iter().copied().chain(stopped).collect();
     // One environment that cannot be judged must not keep the sweep from all others.
-    for session_id in suspects {
+    for session_id in a_batch(suspects, policy) {
         match recheck(workshop, session_id).await {
             Ok(lost) => report.lost += usize::from(lost),
             Err(error) => {
@@ -158,12 +160,37 @@ async fn fail(
     Ok(true)
 }
 
+/// Deletes stale attempts and orphans that have been known for long enough.
 async fn delete(
     workshop: &Workshop,
     plan: &SweepPlan,
     policy: &ExpiryPolicy,
     report: &mut SweepReport,
 ) -> Result<(), StepError> {
+    let known_for = sight(workshop, plan).await?;
+    let deletions = plan.deletions(&known_for, policy).into_iter();
+    let by_uid: HashMap<_, _> = deletions.map(|it| (it.uid.clone(), it)).collect();
+    report.quarantined = plan.orphans.len();
+    for (uid, deletion) in a_batch(by_uid, policy) {
+        match workshop.runtime.destroy(&deletion.name, Some(&uid)).await {
+            Ok(Destroyed::Gone) => {
+                report.deleted += 1;
+                report.quarantined -= usize::from(deletion.cause == DeletionCause::Orphaned);
+            }
+            Ok(Destroyed::StillThere) => {}
+            Err(error) => {
+                tracing::warn!(environment.uid = %uid, error = chain(&error), "an orphan could not be deleted");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Notes every orphan, and says how long each has been known.
+async fn sight(
+    workshop: &Workshop,
+    plan: &SweepPlan,
+) -> Result<HashMap<RuntimeUid, Duration>, StepError> {
     let kind = workshop.runtime.kind();
     let mut known_for = HashMap::new();
     let mut connection = workshop.pool.acquire().await?;
@@ -171,30 +198,33 @@ async fn delete(
         let sighting = sight_orphan(&mut connection, kind, &orphan.uid).await?;
         known_for.insert(orphan.uid.clone(), sighting.age);
     }
-    let seen: Vec<_> = plan
-        .orphans
-        .iter()
-        .map(|orphan| orphan.uid.clone())
-        .collect();
     if plan.refusal.is_none() {
+        let seen: Vec<_> = known_for.keys().cloned().collect();
         forget_sightings(&mut connection, kind, &seen).await?;
     }
-    drop(connection);
-    let deletions = plan.deletions(&known_for, policy);
-    report.quarantined = plan.orphans.len();
-    for deletion in &deletions {
-        match workshop
-            .runtime
-            .destroy(&deletion.name, Some(&deletion.uid))
-            .await
-        {
-            Ok(Destroyed::Gone) => report.deleted += 1,
-            Ok(Destroyed::StillThere) => {}
-            Err(error) => {
-                tracing::warn!(environment.uid = %deletion.uid, error = chain(&error), "an orphan could not be deleted");
-            }
+    Ok(known_for)
+}
+
+/// As many as one pass settles. A set or map gives them in another order each time, so that those
+/// which cannot be settled keep nobody from its turn for long.
+fn a_batch<T>(of: impl IntoIterator<Item = T>, policy: &ExpiryPolicy) -> impl Iterator<Item = T> {
+    let most = usize::try_from(policy.batch).unwrap_or_default();
+    of.into_iter().take(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pass_settles_no_more_than_a_batch() {
+        let policy = ExpiryPolicy {
+            batch: 3,
+            ..ExpiryPolicy::default()
+        };
+        for (there, settled) in [(0, 0), (3, 3), (1_000, 3)] {
+            let suspects: HashSet<_> = (0..there).collect();
+            assert_eq!(a_batch(suspects, &policy).count(), settled);
         }
     }
-    report.quarantined = report.quarantined.saturating_sub(report.deleted);
-    Ok(())
 }
