@@ -57,7 +57,12 @@ impl Damaged<'_> {
     fn write(&self, sound: &Path) -> io::Result<u64> {
         let (damaged, mut into) = (File::open(self.path)?, File::create(sound)?);
         let (mut length, mut expected) = (0, self.start);
-        for good in &self.scan.good {
+        // What a sync that failed may have lost was written again: the next file has it whole.
+        let is_here = |good: &&Good| {
+            let until = self.until.as_ref();
+            until.is_none_or(|until| good.header.writer_seq < until.seq)
+        };
+        for good in self.scan.good.iter().filter(is_here) {
             length += self.fill(&mut into, expected, first_of(good), Some(good))?;
             let record = read_at(&damaged, good.at, good.at + good.length)?;
             into.write_all(&record)?;

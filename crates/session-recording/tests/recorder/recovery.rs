@@ -144,6 +144,36 @@ async fn a_record_damaged_in_the_middle_costs_itself_alone_and_is_told(pool: PgP
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_the_next_file_has_whole_is_no_gap_of_a_damaged_one(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let (dying, path) = (pool.clone(), spool.path().to_owned());
+    let dead =
+        tokio::task::spawn_blocking(move || record_and_die(&dying, &path, session, (0, 300_000)));
+    dead.await.unwrap();
+    let file = left_file(spool.path());
+    let mut bytes = std::fs::read(&file).unwrap();
+    let length = u32::from_be_bytes(bytes[..4].try_into().unwrap());
+    let second = 12 + usize::try_from(length).unwrap();
+    // After a sync that failed, the next file begins with what this one may have lost.
+    let header = &bytes[second + 12..];
+    let number = |at: usize| u64::from_be_bytes(header[at..at + 8].try_into().unwrap());
+    let next = format!("{session}.1-{}-1-{}.spool", number(44), number(52));
+    std::fs::write(file.with_file_name(next), &bytes[second..]).unwrap();
+    bytes[second + 100] ^= 0x55;
+    std::fs::write(&file, bytes).unwrap();
+
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    assert_eq!(recorder.health().damaged_files, 1);
+    assert_eq!(recorder.drain(PATIENCE).await.spooled_bytes, 0);
+    let mut conn = pool.acquire().await.unwrap();
+    let found = verify(&mut conn, session).await.unwrap().unwrap();
+    assert!(found.is_intact && found.gaps.is_empty(), "{found:?}");
+    let entries = entries(&pool, session).await;
+    assert!(output(&entries) == noise(0, 300_000), "every byte once");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn segments_that_were_shipped_before_a_kill_are_not_shipped_twice(pool: PgPool) {
     let spool = tempfile::tempdir().unwrap();
     let session = session(&pool).await;
