@@ -22,6 +22,8 @@ pub struct RecorderHealth {
     pub damaged_files: u64,
     /// Sessions of which nothing more is kept, because their recording is as long as one may be.
     pub full_sessions: u64,
+    /// Recordings that the database does not take: they stay in the spool and are offered again.
+    pub refused_sessions: u64,
     /// How long nothing could be shipped although something waited.
     pub not_shipped_for: Option<Duration>,
 }
@@ -61,6 +63,7 @@ impl Shared {
             fault: self.fault.borrow().clone(),
             damaged_files: self.spool.damaged(),
             full_sessions: self.full_sessions(),
+            refused_sessions: self.shipping.refused_sessions(),
             not_shipped_for: self.shipping.not_shipped_for(),
         }
     }

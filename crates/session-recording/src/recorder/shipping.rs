@@ -3,8 +3,9 @@
 mod empty;
 mod pace;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,12 +36,18 @@ const AT_THE_END: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub(super) struct ShippingState {
     failing_since: Mutex<Option<Instant>>,
+    refused: AtomicU64,
 }
 
 impl ShippingState {
     /// How long nothing could be shipped.
     pub(super) fn not_shipped_for(&self) -> Option<Duration> {
         locked(&self.failing_since).map(|since| since.elapsed())
+    }
+
+    /// Recordings that the database does not take.
+    pub(super) fn refused_sessions(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn note(&self, well: bool) {
@@ -163,10 +170,21 @@ impl Shipper {
                 Emptied::Unanswered => well = false,
             }
         }
+        self.note_refused();
         self.leave_emptied().await;
         let well = well && self.close_ended().await;
         self.shared.shipping.note(well);
         well
+    }
+
+    fn note_refused(&self) {
+        let sessions: HashSet<_> = self
+            .refused
+            .keys()
+            .map(|(session_id, _)| session_id)
+            .collect();
+        let refused = &self.shared.shipping.refused;
+        refused.store(sessions.len() as u64, Ordering::Relaxed);
     }
 
     /// Lets go of dead processes' files that are all shipped, and their directories with them.

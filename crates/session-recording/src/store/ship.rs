@@ -54,6 +54,7 @@ pub(crate) async fn ship(
     let shipped = rows.seqs.len();
     if shipped > 0 {
         insert(&mut tx, session_id, &rows).await?;
+        check_head(&mut tx, session_id, &head).await?;
         advance_head(&mut tx, session_id, &rows).await?;
     }
     tx.commit().await?;
@@ -169,6 +170,28 @@ async fn insert(
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// The trigger on segments moves the chain. Where it is missing, the next would break the chain.
+async fn check_head(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    expected: &Head,
+) -> Result<(), sqlx::Error> {
+    let next_seq = sqlx::query_scalar!(
+        "SELECT next_seq FROM session_recordings WHERE session_id = $1",
+        session_id.as_uuid(),
+    )
+    .fetch_one(conn)
+    .await?;
+    if next_seq == expected.next_seq {
+        return Ok(());
+    }
+    Err(sqlx::Error::Protocol(format!(
+        "next_seq of recording {session_id} is {next_seq} instead of {} after its segments were inserted; \
+         apply all migrations",
+        expected.next_seq,
+    )))
 }
 
 async fn advance_head(

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use session_identity::ExamSessionId;
-use session_recording::{Entry, count_old_recordings, delete_old_recordings};
+use session_recording::{Entry, Recorder, count_old_recordings, delete_old_recordings};
 use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 
+use crate::support::settings;
 use crate::writing::{document, leave_behind, recorded, run, ship};
 
 /// Does something to the tables as their owner could, with the triggers taken away.
@@ -172,6 +173,26 @@ async fn what_the_release_before_ships_late_is_taken_and_closes_nothing_anew(poo
              closed_at = clock_timestamp(), final_hash = sha256('x')";
     pool.execute(late).await.unwrap();
     assert_eq!(closed_with(&pool, session).await, before);
+    let (code, whole, _) = broken_at(&pool, session);
+    assert_eq!((code, whole), (Some(0), -1));
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn without_the_trigger_that_chains_nothing_is_shipped(pool: PgPool) {
+    let session = recorded(&pool, 1_000).await;
+    pool.execute("DROP TRIGGER recording_segments_chain ON recording_segments")
+        .await
+        .unwrap();
+    let spool = tempfile::tempdir().unwrap();
+    let late = Entry::Output("late".into());
+    leave_behind(
+        spool.path(),
+        (session, 1, 1_000),
+        &[(1_790_000_000_000_000, late)],
+    );
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let drained = recorder.drain(Duration::from_secs(1)).await;
+    assert!(drained.spooled_bytes > 0, "it stays in the spool");
     let (code, whole, _) = broken_at(&pool, session);
     assert_eq!((code, whole), (Some(0), -1));
 }

@@ -224,6 +224,10 @@ async fn a_spool_of_a_session_that_nobody_knows_keeps_no_other_back(pool: PgPool
         !segments(&pool, known).await.is_empty()
     })
     .await;
+    until("word of the lost session's", async || {
+        recorder.health().refused_sessions == 1
+    })
+    .await;
     let left = recorder.drain(PATIENCE).await;
     assert!(left.spooled_bytes > 0, "the lost session's stays");
 }
