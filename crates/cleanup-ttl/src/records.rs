@@ -1,7 +1,7 @@
 //! Records that outlive what they tell of, and go when nobody asks for them any more.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "cli")]
 use chrono::{DateTime, Utc};
@@ -15,7 +15,9 @@ use sqlx::PgConnection;
 use crate::SweepError;
 
 /// Recordings deleted by one statement: each has hundreds of segments, and sixteen thousand at the most.
-const RECORDINGS_AT_ONCE: i64 = 10;
+const RECORDINGS_AT_ONCE: i64 = 1;
+/// No further recording is begun once a pass has spent so long on them: others wait behind it.
+const RECORDINGS_WITHIN: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_hours(24);
 
 /// How long records are kept.
@@ -163,7 +165,8 @@ async fn remove_old_recordings(
     let Some(kept) = retention.recordings else {
         return Ok(removed);
     };
-    for _ in 0..retention.batches {
+    let began = Instant::now();
+    while began.elapsed() < RECORDINGS_WITHIN {
         let gone = delete_old_recordings(conn, kept, RECORDINGS_AT_ONCE).await?;
         removed += gone;
         if gone < RECORDINGS_AT_ONCE.unsigned_abs() {
