@@ -66,12 +66,13 @@ impl FilterArgs {
 }
 
 impl ScopeArgs {
-    /// Two dates or two ages that are the wrong way round. A date beside an age may be a window that slides
+    /// Two dates or two ages the wrong way round. A date beside an age may be a window that slides
     /// and is empty today.
     fn is_reversed(&self) -> bool {
         match (self.since, self.until) {
             (Some(Moment::At(from)), Some(Moment::At(to))) => from >= to,
-            (Some(Moment::Ago(from)), Some(Moment::Ago(to))) => from <= to,
+            (Some(Moment::Ago(from)), Some(Moment::Ago(to))) if from <= to => true,
+            (Some(Moment::Ago(from)), _) => self.older_than.is_some_and(|to| from <= to),
             _ => false,
         }
     }
@@ -88,7 +89,7 @@ impl ScopeArgs {
         let created_before = until.into_iter().chain(young).min();
         if self.is_reversed() {
             return Err(CliError::usage("since", "the window ends before it begins")
-                .next("give a --since that is before --until"));
+                .next("give a --since that is before --until and before --older-than"));
         }
         if let Some(pattern) = &self.error
             && let Some(fault) = find_pattern_fault(connection, pattern).await?

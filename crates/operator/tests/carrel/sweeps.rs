@@ -89,12 +89,13 @@ async fn a_sweep_ends_whose_time_is_over_by_either_name_and_nobody_else(pool: Pg
         assert_eq!((&dry["dry_run"], &dry["ended"]), (&true.into(), &ended));
         assert_eq!(row(&pool, &over).await.0, "running");
 
-        let done = carrel.data(sweep).await;
+        let signed = [sweep, &["--as", "dana"]].concat();
+        let done = carrel.data(&signed).await;
         assert_eq!((&done["dry_run"], &done["ended"]), (&false.into(), &ended));
-        let by_cli = ["terminated", "time_expired", "system:cli"].map(ToOwned::to_owned);
-        let [state, ending, actor] = by_cli;
+        let by_dana = ["terminated", "time_expired", "staff:dana"].map(ToOwned::to_owned);
+        let [state, ending, actor] = by_dana;
         assert_eq!(row(&pool, &over).await, (state, Some(ending), Some(actor)));
-        assert_eq!(carrel.data(sweep).await["ended"], json!([]), "once");
+        assert_eq!(carrel.data(&signed).await["ended"], json!([]), "once");
     }
     assert_eq!(row(&pool, &working).await.0, "running");
 }
@@ -124,7 +125,7 @@ async fn a_check_says_what_comes_next_and_changes_nothing(pool: PgPool) {
     assert!(over["remaining_ms"].as_i64().unwrap() < 0);
     assert_eq!(row(&pool, &id).await.0, "running");
 
-    carrel.data(&["sweep"]).await;
+    carrel.data(&["sweep", "--as", "dana"]).await;
     let ended = carrel.data(&check).await;
     assert_eq!(
         (&ended["state"], &ended["verdict"]["verdict"]),
