@@ -1,6 +1,5 @@
 //! What keeps an environment from ever being ready, and what only delays it.
 
-use system_tests::api_proxy::{Point, Step};
 use system_tests::wait::{SOON, STARTUP};
 use system_tests::{Plan, TestSystem, exams};
 
@@ -35,42 +34,6 @@ async fn an_image_or_a_command_that_is_not_there_is_named() {
     for candidate in [&pictured, &commanded] {
         system.await_gone(candidate, SOON).await;
     }
-    assert_eq!(system.environments().await, []);
-    system.assert_invariants().await;
-}
-
-#[tokio::test]
-async fn memory_that_is_spent_before_anybody_is_let_in_is_said_to_be_too_small() {
-    let plan = Plan {
-        is_api_proxied: true,
-        ..Plan::on_cluster()
-    };
-    let system = TestSystem::planned(plan).await;
-    let spendable = exams::changed("spendable", |exam| {
-        exam.limits.memory_mib = 512;
-        exam.limits.scratch_mib = 600;
-    });
-    exams::apply(system.pool(), &spendable).await;
-    let proxy = system.api_proxy.as_ref().unwrap();
-    let proof = Step {
-        after: Some("create pods".to_owned()),
-        what: "get pods/log".to_owned(),
-    };
-    // Nothing is asked until the trap is set.
-    proxy.pause();
-    let candidate = system.candidate("u-1", "spendable").await;
-    let mut unproven = proxy.trap(&candidate.session_id, &proof, Point::Before);
-    proxy.pass();
-    unproven.wait(STARTUP).await;
-
-    let uid = system.environment_uid(&candidate).await.unwrap();
-    system.runtime.cluster().spend_memory(&uid).await;
-    unproven.release();
-    let code = system.await_failed(&candidate, STARTUP).await;
-    assert_eq!(code, "init.memory_too_small");
-    let evidence = system.evidence(&candidate).await;
-    assert!(evidence.contains("\"oom_killed\":true"), "{evidence}");
-    system.await_gone(&candidate, SOON).await;
     assert_eq!(system.environments().await, []);
     system.assert_invariants().await;
 }
