@@ -18,7 +18,7 @@ use url::Url;
 
 use self::fate::Fate;
 use self::strike::{Conversation, Strikes};
-pub use self::strike::{Side, Strike};
+pub use self::strike::{Side, Strike, holds};
 
 /// What is relayed at once.
 const BUFFER: usize = 16 * 1024;

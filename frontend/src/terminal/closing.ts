@@ -4,9 +4,7 @@ export type StopReason =
   | "superseded"
   | "ended"
   | "not_available"
-  | "revoked"
   | "login_expired"
-  | "idle"
   | "environment_gone"
   | "fault";
 
@@ -39,12 +37,9 @@ const REACTIONS: ReadonlyMap<number, Reaction> = new Map([
   [4008, BACK_OFF],
   [4009, stop("superseded")],
   [4010, stop("ended")],
-  [4011, stop("revoked")],
   [4012, stop("login_expired")],
   [4013, { do: "fresh" }],
-  [4020, stop("idle")],
   [4021, { do: "at_once" }],
-  [4029, BACK_OFF],
   [4030, BACK_OFF],
   [4031, stop("environment_gone")],
   [4032, { do: "back_off", atMost: 5 }],

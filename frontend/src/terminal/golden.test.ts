@@ -90,12 +90,9 @@ describe("the golden file", () => {
     new_ticket_once: { do: "new_ticket" },
     stop: { do: "stop" },
     offer_takeover: { do: "stop", why: "superseded" },
-    stop_and_poll: { do: "stop", why: "revoked" },
     log_in: { do: "stop", why: "login_expired" },
     fresh_hello: { do: "fresh" },
-    on_user_action: { do: "stop", why: "idle" },
     resume_now: { do: "at_once" },
-    retry_after: { do: "back_off" },
     back_off_five: { do: "back_off", atMost: 5 },
   };
   it.each(golden.close_codes)("close code $number ($name) is reacted to as advised", (code) => {

@@ -27,12 +27,6 @@ export function stoppedCard(why: StopReason, stopped: Stopped): Card {
         text: `${exitWords(exit)}${sentence(notArrivedWords(notArrived))}Your files are still there, and the exam goes on.`,
         action: { label: "Open a new shell", run: again },
       });
-    case "idle":
-      return new Card({
-        title: "Paused because nothing was typed",
-        text: "Your shell is still running.",
-        action: { label: "Continue", run: again },
-      });
     case "ended":
     case "environment_gone":
       return new Card({
@@ -45,7 +39,6 @@ export function stoppedCard(why: StopReason, stopped: Stopped): Card {
         text: "Your shell is still running. Open the exam again from your exam platform to come back to it.",
       });
     case "not_available":
-    case "revoked":
       return new Card({
         title: "The terminal is closed for now",
         text: `The exam server does not let this page in at the moment. If this stays, tell the exam staff the reference ${reference}.`,

@@ -99,7 +99,8 @@ impl Conversation {
     }
 }
 
-fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+/// Whether bytes hold others.
+pub fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
