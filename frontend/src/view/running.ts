@@ -2,7 +2,7 @@ import type { ExamApi } from "../api/client";
 import type { ViewListener } from "../terminal/options";
 import { TerminalSession } from "../terminal/session";
 import type { TerminalView } from "../terminal/view";
-import { announce } from "./announce";
+import { announce, hush } from "./announce";
 import { Bar } from "./bar";
 import { Card } from "./card";
 import { ConnectionCards } from "./connection-cards";
@@ -156,7 +156,7 @@ export class RunningView implements View {
       resized: (cols, rows) => this.#session?.resized(cols, rows),
       left: () => this.#leaveGrid(),
       find: () => this.#find.open(),
-      focused: (focused) => this.#foot.gridFocused(focused),
+      focused: (focused) => this.#gridFocused(focused),
       copied: () => announce("Copied", { topic: "copied" }),
       rang: () => showBell(this.#grid),
       controlReleased: () => this.#keys.released(),
@@ -180,6 +180,12 @@ export class RunningView implements View {
   #typed(bytes: Uint8Array): void {
     if (this.#session?.type(bytes) !== false) return;
     this.#notes.pass("Too much is waiting to be sent; this was not taken.", "warn");
+  }
+
+  /** Back in the grid, that it was left is over: left again within a moment, it is said again. */
+  #gridFocused(focused: boolean): void {
+    this.#foot.gridFocused(focused);
+    if (focused) hush("focus");
   }
 
   #leaveGrid(): void {
