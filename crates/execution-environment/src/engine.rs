@@ -1,5 +1,6 @@
 //! Environments as containers of a Docker-compatible engine (Docker, Podman) on one host.
 
+mod address;
 mod admitted;
 mod args;
 mod attach;
@@ -16,8 +17,7 @@ mod log;
 #[cfg(test)]
 mod recorded;
 mod snapshot;
-mod streams;
-mod tcp;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -26,6 +26,7 @@ use bollard::Docker;
 use serde_json::Value;
 use session_identity::InstallId;
 
+use address::EngineAddress;
 pub use args::EngineArgs;
 pub use config::{EngineConfig, EngineConfigError};
 pub use hardening::EngineHardening;
@@ -40,6 +41,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct EngineRuntime {
     docker: Docker,
+    address: EngineAddress,
     keeper: Option<PathBuf>,
     hardening: EngineHardening,
 }

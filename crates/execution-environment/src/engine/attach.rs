@@ -1,11 +1,10 @@
 //! Hands over the streams of one `keeper attach`.
 
-use bollard::exec::StartExecResults;
 use failure_classification::Signal;
 
-use super::exec::{Stdin, start};
-use super::streams::KeeperOutput;
-use super::{EngineRuntime, inspect};
+use super::call::{QUICK, within};
+use super::exec::{Stdin, create, not_begun};
+use super::{EngineRuntime, inspect, stream};
 use crate::{AttachRequest, AttachStreams, Phase, RuntimeError, RuntimeUid};
 
 const OPERATION: &str = "attach";
@@ -29,20 +28,9 @@ pub(super) async fn attach(
     }
     let epoch = request.epoch.to_string();
     let command = vec![carrel_keeper::BINARY_PATH, "attach", "--epoch", &epoch];
-    match start(runtime, OPERATION, uid, command, Stdin::Open).await? {
-        (_, StartExecResults::Attached { output, input }) => Ok(AttachStreams {
-            reader: Box::new(KeeperOutput::new(output)),
-            writer: Box::new(input),
-        }),
-        (_, StartExecResults::Detached) => {
-            let message = "the engine detached the exec".to_owned();
-            Err(RuntimeError::new(
-                OPERATION,
-                Signal::ShellUnavailable {
-                    exit_code: None,
-                    message,
-                },
-            ))
-        }
-    }
+    let exec_id = create(runtime, OPERATION, uid, command, Stdin::Open).await?;
+    let version = runtime.docker.client_version();
+    let opened = stream::open(&runtime.address, &version, &exec_id);
+    let opened = within(OPERATION, QUICK, opened).await;
+    opened.map_err(|fault| not_begun(OPERATION, uid, fault))
 }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use bollard::Docker;
-
-use super::{EngineHardening, EngineRuntime, tcp};
+use super::address::EngineAddress;
+use super::{EngineHardening, EngineRuntime};
 
 /// Says how to reach an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,16 +46,14 @@ impl EngineConfig {
         {
             return Err(EngineConfigError::Keeper { path: path.clone() });
         }
-        let docker = match self.docker_host.strip_prefix("tcp://") {
-            Some(address) => tcp::connect(address),
-            None => Docker::connect_with_host(&self.docker_host),
-        };
-        let docker = docker.map_err(|source| EngineConfigError::Address {
+        let unusable = |source| EngineConfigError::Address {
             docker_host: self.docker_host.clone(),
             source,
-        })?;
+        };
+        let address = EngineAddress::parse(&self.docker_host).map_err(unusable)?;
         Ok(EngineRuntime {
-            docker,
+            docker: address.client().map_err(unusable)?,
+            address,
             keeper: self.keeper_path.clone(),
             hardening,
         })

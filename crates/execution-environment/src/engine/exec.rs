@@ -84,7 +84,8 @@ async fn run(
     uid: &RuntimeUid,
     command: Vec<&str>,
 ) -> Result<Answer, RuntimeError> {
-    let (exec_id, started) = start(runtime, OPERATION, uid, command, Stdin::Closed).await?;
+    let exec_id = create(runtime, OPERATION, uid, command, Stdin::Closed).await?;
+    let started = start(runtime, uid, &exec_id).await?;
     let mut answer = Answer {
         stdout: Vec::new(),
         stderr: Vec::new(),
@@ -131,15 +132,15 @@ pub(super) enum Stdin {
     Closed,
 }
 
-/// Starts a command inside as the environment's own user, without a terminal: keeper frames are
-/// binary, and a terminal in between would change them.
-pub(super) async fn start(
+/// Makes the exec of a command inside as the environment's own user, without a terminal: keeper
+/// frames are binary, and a terminal in between would change them. Returns its id.
+pub(super) async fn create(
     runtime: &EngineRuntime,
     operation: &'static str,
     uid: &RuntimeUid,
     command: Vec<&str>,
     stdin: Stdin,
-) -> Result<(String, StartExecResults), RuntimeError> {
+) -> Result<String, RuntimeError> {
     let options = CreateExecOptions {
         attach_stdin: Some(stdin == Stdin::Open),
         attach_stdout: Some(true),
@@ -148,26 +149,24 @@ pub(super) async fn start(
         cmd: Some(command),
         ..CreateExecOptions::default()
     };
-    let exec = within(
-        operation,
-        QUICK,
-        runtime.docker.create_exec(uid.as_str(), options),
-    )
-    .await
-    .map_err(|fault| refused(operation, uid, fault))?;
-    let start = StartExecOptions {
+    let call = runtime.docker.create_exec(uid.as_str(), options);
+    let made = within(operation, QUICK, call).await;
+    Ok(made.map_err(|fault| refused(operation, uid, fault))?.id)
+}
+
+async fn start(
+    runtime: &EngineRuntime,
+    uid: &RuntimeUid,
+    exec_id: &str,
+) -> Result<StartExecResults, RuntimeError> {
+    let options = StartExecOptions {
         detach: false,
         tty: false,
         output_capacity: Some(64 * 1024),
     };
-    let started = within(
-        operation,
-        QUICK,
-        runtime.docker.start_exec(&exec.id, Some(start)),
-    )
-    .await
-    .map_err(|fault| not_begun(operation, uid, fault))?;
-    Ok((exec.id, started))
+    let call = runtime.docker.start_exec(exec_id, Some(options));
+    let started = within(OPERATION, QUICK, call).await;
+    started.map_err(|fault| not_begun(OPERATION, uid, fault))
 }
 
 /// A 404 to a start is about the exec: the engine was started anew since it was made, or the container
