@@ -11,10 +11,10 @@ use job_queue::{
 };
 use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::support::{
-    PATIENCE, Ping, handler, load, outcomes, ping, put, quick, start, wait_for, wait_for_state,
+    PATIENCE, Ping, handler, load, outcomes, ping, put, quick, start, wait_for_state,
 };
 
 fn dana() -> JobAction {
@@ -197,17 +197,21 @@ async fn a_name_that_several_bear_is_refused_and_an_unknown_one_not_found(pool: 
     second.drain().await;
 }
 
-/// Runs that last some milliseconds, each killed at about the time it ends.
+/// Runs that each end when they are let, killed at about that time.
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn of_a_kill_and_an_end_at_the_same_time_one_wins_and_both_are_told_so(pool: PgPool) {
-    let registry = Registry::new().register::<Ping, _>(handler(|_: Ping, _| async {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        Outcome::Done
+    let (ends, ended) = watch::channel(-1);
+    let registry = Registry::new().register::<Ping, _>(handler(move |job: Ping, _| {
+        let mut ended = ended.clone();
+        async move {
+            ended.wait_for(|last| *last >= job.number).await.unwrap();
+            Outcome::Done
+        }
     }));
     let worker = start(&pool, registry, quick("w"));
     let mut killed = 0;
     for number in 0..RACES {
-        let (id, won) = race(&pool, number).await;
+        let (id, won) = race(&pool, &ends, number).await;
         let expected = if won { "dead" } else { "done" };
         assert_eq!(load(&pool, id).await.state, expected, "race {number}");
         assert_eq!(outcomes(&pool, id).await.len(), 1, "race {number}");
@@ -224,14 +228,36 @@ async fn of_a_kill_and_an_end_at_the_same_time_one_wins_and_both_are_told_so(poo
 /// Three for each millisecond of the delay.
 const RACES: u64 = 48;
 
-/// Kills a run some time after it was seen; tells whether that came before its end.
-async fn race(pool: &PgPool, number: u64) -> (JobId, bool) {
-    let id = put(pool, &ping(1)).await;
+/// Lets a run end and kills it; tells whether the kill came before the end. However fast or slow the
+/// machine is, the first of sixteen kills comes before it and the last one after it.
+async fn race(pool: &PgPool, ends: &watch::Sender<i32>, number: u64) -> (JobId, bool) {
+    let last = i32::try_from(number).unwrap();
+    let id = put(pool, &ping(last)).await;
     Waker::new(pool.clone()).wake();
     let mut connection = pool.acquire().await.unwrap();
-    wait_for(pool, id, |job| job.state != "ready").await;
-    tokio::time::sleep(Duration::from_millis(number % 16)).await;
-    match kill_job(&mut connection, id, AfterKill::Park, &dana()).await {
+    wait_for_state(pool, id, "running").await;
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(8)).await;
+        ends.send_replace(last);
+    };
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(number % 16)).await;
+        kill_job(&mut connection, id, AfterKill::Park, &dana()).await
+    };
+    let killed = match number % 16 {
+        0 => {
+            let killed = kill.await;
+            end.await;
+            killed
+        }
+        15 => {
+            end.await;
+            wait_for_state(pool, id, "done").await;
+            kill.await
+        }
+        _ => tokio::join!(end, kill).1,
+    };
+    match killed {
         Ok(_) => (id, true),
         Err(OperateError::Refused { .. }) => {
             wait_for_state(pool, id, "done").await;
