@@ -91,7 +91,7 @@ fn a_client_that_comes_too_late_gets_the_rest_and_is_told() {
 
 #[test]
 fn output_of_a_lost_client_waits_and_then_flows_on() {
-    let keeper = Keeper::start_with(&["--hold-ms", "1500"]);
+    let keeper = Keeper::start_with(&["--hold-ms", "5000"]);
     let mut client = keeper.open(1, None);
     client.expect("$ ");
     client.type_text("seq 1 100000; echo all-''out > flag\n");
