@@ -24,7 +24,7 @@ async fn backends_that_end_at_random_lose_nothing_and_leave_nothing_stuck() {
         ended += end_one(bench.pool()).await;
         tokio::time::sleep(BETWEEN).await;
     }
-    assert!(ended > 50, "only {ended} backends were ended");
+    assert!(ended > 20, "only {ended} backends were ended");
     bench.intents.extend(producer.stop().await);
     let evidence = bench.judge(SOON).await;
     assert!(evidence.jobs.iter().all(|job| job.state == "done"));

@@ -49,7 +49,7 @@ async fn survives(stop: Stop, pause: Duration) {
     let back = Instant::now();
     // Its own worker is the only one, so nobody else can have taken the job meanwhile.
     bench.await_run(told_late, "done", 1).await;
-    assert!(back.elapsed() < LEASE * 2, "took {:?}", back.elapsed());
+    assert!(back.elapsed() < LEASE * 6, "took {:?}", back.elapsed());
     let after: Vec<_> = (0..20)
         .map(|it| Note(Task::new(format!("after {it}"))))
         .collect();
