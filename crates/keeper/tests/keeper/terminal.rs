@@ -1,9 +1,11 @@
 use std::fs::File;
+use std::io::Write as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bytes::Bytes;
 use carrel_keeper::frames::{INPUT_WINDOW, RefusalCode, WINDOW};
-use carrel_keeper::{ClientFrame, KeeperFrame};
+use carrel_keeper::{ClientFrame, Frame as _, KeeperFrame};
 
 use crate::fixture::{Keeper, wait_until};
 
@@ -70,7 +72,6 @@ fn interrupt_passes_while_a_client_that_acknowledges_nothing_stalls_the_output()
     assert_eq!(client.end() - acked, WINDOW, "output stops at the window");
     assert_eq!(running(&flood), 1);
 
-    let begun = Instant::now();
     client.type_text("\x03");
     client.send(&ClientFrame::Ping { token: 99 });
     let mut answers = Vec::new();
@@ -83,11 +84,6 @@ fn interrupt_passes_while_a_client_that_acknowledges_nothing_stalls_the_output()
             .any(|frame| matches!(frame, KeeperFrame::Output { .. }))
     );
     wait_until("the end of the flood", || running(&flood) == 0);
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
 
     client.acks = true;
     client.ack(client.end());
@@ -100,7 +96,8 @@ fn a_resize_arrives_while_output_is_stalled() {
     let keeper = Keeper::start();
     let mut client = keeper.open(1, None);
     client.acks = false;
-    client.type_text("trap 'stty size > size' WINCH; for ((;;)); do echo line; done\n");
+    client.type_text("trap 'stty size > size' WINCH; for ((;;)); do echo li''ne; done\n");
+    client.expect("line");
     client.drain(Duration::from_millis(300));
     client.resize(99, 33);
     let size = keeper.folder.path().join("size");
@@ -118,8 +115,8 @@ fn a_resize_arrives_while_output_is_stalled() {
 fn a_large_paste_arrives_whole_and_in_order() {
     let keeper = Keeper::start();
     let mut client = keeper.open(1, None);
-    client.type_text("stty raw -echo; head -c 200000 | cksum; stty sane\n");
-    client.drain(Duration::from_millis(300));
+    client.type_text("stty raw -echo; echo re''ady; head -c 200000 | cksum; stty sane\n");
+    client.expect("ready");
     let lines: Vec<String> = (0..25_000).map(|number| format!("{number:07}")).collect();
     let paste = lines.join("\n") + "\n";
     for piece in paste.as_bytes().chunks(10_000) {
@@ -167,22 +164,27 @@ fn input_with_a_gap_is_refused() {
 fn input_nobody_reads_is_bounded_and_blocks_nothing_else() {
     let keeper = Keeper::start();
     let mut client = keeper.open(1, None);
-    client.type_text("stty raw -echo; sleep 60\n");
-    client.drain(Duration::from_millis(300));
+    let command = "stty raw -echo; echo re''ady; sleep 60\n";
+    client.type_text(command);
+    client.expect("ready");
     let lines = "x\n".repeat(8192);
     for _ in 0..INPUT_WINDOW / lines.len() {
         client.type_text(&lines);
     }
     client.send(&ClientFrame::Ping { token: 5 });
-    let answers = client.drain(Duration::from_millis(300));
-    assert!(answers.contains(&KeeperFrame::Pong { token: 5 }));
+    while client.frame().expect("the stream stays open") != (KeeperFrame::Pong { token: 5 }) {}
+    // It is refused and the stream closed somewhere on the way: what follows goes nowhere.
+    let mut offset = command.len() + INPUT_WINDOW / lines.len() * lines.len();
     for _ in 0..16 {
-        client.type_text(&lines);
-        if client
-            .drain(Duration::from_millis(20))
-            .iter()
-            .any(is_overflow)
-        {
+        let input = ClientFrame::Input {
+            in_off: offset as u64,
+            bytes: Bytes::copy_from_slice(lines.as_bytes()),
+        };
+        client.socket.write_all(&input.to_bytes().unwrap()).ok();
+        offset += lines.len();
+    }
+    while let Some(frame) = client.frame() {
+        if is_overflow(&frame) {
             return;
         }
     }
