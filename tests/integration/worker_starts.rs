@@ -9,7 +9,7 @@ use system_tests::wait::until;
 const SWEEPS: i64 = 6;
 /// The sweep of the runtime comes every 15 s: who waited a part of that first, as a worker that
 /// dies early always would, never swept.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(12);
 
 #[tokio::test]
 async fn a_worker_that_is_ready_has_begun_its_sweeps() {
