@@ -20,6 +20,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "e2e/page/*.test.mjs"],
     globalSetup: "e2e/page/build.mjs",
-    testTimeout: 60_000,
+    // Each wait has its own bound: this one is for many of them on a busy machine.
+    testTimeout: 240_000,
   },
 });

@@ -6,9 +6,7 @@ const link = (on) => on.page.textContent(".link");
 const figures = (on) => on.page.locator("dialog .measured").textContent();
 
 it("both legs and the way from key to screen are measured and shown", async () => {
-  const on = await open();
-  on.terminal.legMicros = 7_300;
-  await on.connected();
+  const on = await (await open({ acts: { legMicros: 7_300 } })).connected();
   await expect.poll(() => link(on), SOON).toMatch(/^Connected· (?:\d+|under 1) ms$/);
   await on.page.getByRole("button", { name: "Help" }).click();
   const told = () => figures(on);
@@ -30,9 +28,7 @@ it("both legs and the way from key to screen are measured and shown", async () =
 });
 
 it("a leg the server has no figure of is not made up", async () => {
-  const on = await open();
-  on.terminal.legMicros = 0;
-  await on.connected();
+  const on = await (await open({ acts: { legMicros: 0 } })).connected();
   await expect.poll(() => link(on), SOON).toMatch(/ms$/);
   await on.page.getByRole("button", { name: "Help" }).click();
   expect(await figures(on)).toContain("to your shell and backnot yet");
@@ -54,11 +50,16 @@ it("the age of the last byte is told while there is no connection", async () => 
 });
 
 it("a server that stops answering is noticed, first by words and then by a new connection", async () => {
-  const on = await (await open()).connected();
+  const on = await (await open({ ownClock: true })).connected();
   await expect.poll(() => on.terminal.pings, SOON).toBeGreaterThan(0);
+  await on.stopClock();
+  // What is typed arrives after what was sent before it: that PING is answered, the next is not.
+  await on.typesOnly("");
   on.terminal.answers = false;
+  await on.page.clock.runFor(15_000);
   await expect.poll(() => link(on), SOON).toMatch(/^Connected· last byte \d+ s ago$/);
   expect(on.terminal.hellos).toHaveLength(1);
+  await on.page.clock.runFor(8_000);
   await expect.poll(() => on.terminal.hellos.length, SOON).toBe(2);
   await on.close();
 });
@@ -113,7 +114,7 @@ it("a computer without network is told so, and goes on by itself when it has one
   await on.context.setOffline(false);
   await on.connected();
   expect(on.terminal.hellos.at(-1).resume).not.toBeNull();
-  await on.page.waitForTimeout(100);
+  // The browser itself tells of what it could not fetch meanwhile.
   on.faults.splice(
     0,
     on.faults.length,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { stage } from "./stage.mjs";
+import { SOON, stage } from "./stage.mjs";
 
 const { open } = stage();
 const question = (on) => on.page.getByRole("dialog", { name: "Paste this?" });
@@ -54,7 +54,7 @@ it("text can be dropped into the search", async () => {
   const search = on.page.getByRole("searchbox");
   await search.waitFor();
   await drop(on, ".find input", text("needle"));
-  expect(await search.inputValue()).toBe("needle");
+  await expect.poll(() => search.inputValue(), SOON).toBe("needle");
   await on.typesOnly("");
   await on.close();
 });

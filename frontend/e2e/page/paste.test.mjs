@@ -105,7 +105,8 @@ it("a paste meant for a shell that is gone is not typed into the next, and can b
   await kept.waitFor();
   expect(await kept.getByRole("textbox").inputValue()).toBe("one\ntwo\n");
   await kept.getByRole("button", { name: "Copy" }).click();
-  expect(await on.page.evaluate(() => navigator.clipboard.readText())).toBe("one\ntwo\n");
+  const copied = () => on.page.evaluate(() => navigator.clipboard.readText());
+  await expect.poll(copied, SOON).toBe("one\ntwo\n");
   await kept.getByRole("button", { name: "Close" }).click();
   await kept.waitFor({ state: "detached" });
   await on.typesOnly("");

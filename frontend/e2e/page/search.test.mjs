@@ -54,6 +54,7 @@ it("minds case and whole words where it is told to, and takes every letter for i
 it("finds what has scrolled away, and shows it", async () => {
   const on = await (await open()).connected();
   await on.print(`needle-42\r\n${"straw\r\n".repeat(500)}`);
+  await on.shows("straw");
   expect((await on.rows()).join()).not.toContain("needle");
   await on.page.keyboard.press("Control+Shift+F");
   await on.page.keyboard.type("needle");

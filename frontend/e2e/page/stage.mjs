@@ -9,7 +9,8 @@ import { ActedTerminal } from "./terminal.mjs";
 
 const CHROMIUM = process.env.CARREL_E2E_CHROMIUM ?? "/usr/bin/chromium";
 /** A busy machine with two processors. */
-export const SOON = { timeout: 30_000, interval: 50 };
+export const SOON = { timeout: 60_000, interval: 50 };
+const START_LIMIT_MS = 180_000;
 const PREFERENCES = "carrel.preferences";
 
 let serial = 0;
@@ -27,9 +28,10 @@ export function stage({ webgl = false } = {}) {
   beforeAll(async () => {
     const plain = flags.filter((flag) => !(webgl && flag === "--disable-gpu"));
     const args = [...plain, ...(webgl ? SOFTWARE_GL : ["--disable-3d-apis"])];
-    state.browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    const launched = { executablePath: CHROMIUM, args, timeout: START_LIMIT_MS };
+    state.browser = await chromium.launch(launched);
     state.mock = await startMock();
-  }, 120_000);
+  }, START_LIMIT_MS);
   afterAll(async () => {
     await state.browser?.close();
     state.mock?.close();
@@ -38,7 +40,8 @@ export function stage({ webgl = false } = {}) {
 }
 
 async function open({ browser, mock }, how) {
-  const { scenario = "running", path = "exam", choices = {}, ownClock = false, ...options } = how;
+  const { scenario = "running", path = "exam", choices = {}, ownClock = false, ...rest } = how;
+  const { acts = {}, ...options } = rest;
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -57,7 +60,7 @@ async function open({ browser, mock }, how) {
   );
   await page.addInitScript(rememberWhatIsSaid);
   if (ownClock) await page.clock.install();
-  const terminal = new ActedTerminal();
+  const terminal = Object.assign(new ActedTerminal(), acts);
   await terminal.actFor(page);
   serial += 1;
   const id = `0198b${process.pid.toString(16).padStart(3, "0").slice(-3)}-0000-7000-8000-${String(serial).padStart(12, "0")}`;
@@ -126,6 +129,15 @@ class Stage {
   async typesOnly(text) {
     await this.page.locator(".xterm-helper-textarea").press("z");
     await this.types(`${text}z`);
+  }
+
+  /**
+   * The page's own clock stands still from now on, a little ahead: what was due has happened once.
+   * Shorter than a server may be silent, and longer than it takes to say so.
+   */
+  async stopClock() {
+    const now = await this.page.evaluate(() => Date.now());
+    await this.page.clock.pauseAt(now + 10_000);
   }
 
   /** What the live regions say. */

@@ -131,6 +131,7 @@ export class ActedTerminal {
     this.attach += 1;
     this.#isWelcome = true;
     const from = hello.resume?.epoch === this.epoch ? hello.resume.out_off : 0;
+    this.acknowledged = from;
     const welcome = {
       epoch: this.epoch,
       attach: this.attach,
