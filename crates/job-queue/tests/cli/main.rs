@@ -244,7 +244,8 @@ async fn workers_are_listed_by_what_they_do_drained_and_evicted(pool: PgPool) {
     let three =
         "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, seen_at,
                                       stopped_at)
-                 VALUES (gen_random_uuid(), 'w-1', 'h', 'b', '{test}', '{}', 1, now(), NULL),
+                 VALUES (gen_random_uuid(), 'w-1', 'h', 'b', '{test}', '{}', 1,
+                         now() + interval '10 minutes', NULL),
                         (gen_random_uuid(), 'w-2', 'h', 'b', '{test}', '{}', 1,
                          now() - interval '5 minutes', NULL),
                         (gen_random_uuid(), 'w-3', 'h', 'b', '{test}', '{}', 1, now(), now())";

@@ -9,6 +9,12 @@ use sqlx::{ConnectOptions as _, PgPool};
 
 use crate::run::{Carrel, Ended};
 
+/// One that lives, however long the calls beside it take.
+const WORKER: &str =
+    "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, seen_at)
+     VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1,
+             now() + interval '10 minutes')";
+
 fn findings(ended: &Ended) -> Vec<&str> {
     let checks = ended.data["checks"].as_array().unwrap().iter();
     let bad = checks.filter(|check| check["verdict"] == "bad");
@@ -134,9 +140,7 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
     carrel.apply_exam().await;
     carrel.session("u-1").await;
     assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
-    let worker = "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
-                  VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
-    sqlx::raw_sql(worker).execute(&pool).await.unwrap();
+    sqlx::raw_sql(WORKER).execute(&pool).await.unwrap();
     assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
     let holds = "UPDATE workers SET holds_because = 'no rights in exams', held_kinds = '{make}'";
     sqlx::raw_sql(holds).execute(&pool).await.unwrap();
@@ -164,9 +168,7 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn sweeps_that_a_new_worker_has_not_begun_yet_are_no_finding(pool: PgPool) {
     let carrel = Carrel::on(&pool);
-    let worker = "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
-                  VALUES (gen_random_uuid(), 'w', 'h', 'b', '{environments,sessions}', '{}', 1)";
-    sqlx::raw_sql(worker).execute(&pool).await.unwrap();
+    sqlx::raw_sql(WORKER).execute(&pool).await.unwrap();
     assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
     let old = "UPDATE workers SET started_at = now() - interval '2 minutes'";
     sqlx::raw_sql(old).execute(&pool).await.unwrap();
