@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,13 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Copies the program by a process of its own: a file that this one writes cannot be run while a
+/// neighbouring test's child has yet to close what it inherited.
+pub(crate) fn copy_binary(to: &Path) {
+    let copied = Command::new("cp").arg(BINARY).arg(to).status().unwrap();
+    assert!(copied.success(), "{copied}");
 }
 
 /// A running keeper, ended with the test.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carrel_keeper::KeeperFrame;
 
-use crate::fixture::{BINARY, Keeper, wait_until};
+use crate::fixture::{BINARY, Keeper, copy_binary, wait_until};
 
 /// Lists (pid, state, parent) of all processes.
 fn processes() -> Vec<(i32, char, i32)> {
@@ -209,7 +209,7 @@ fn the_same_user_cannot_trace_the_keeper() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let binary = folder.path().join("keeper");
-    fs::copy(BINARY, &binary).unwrap();
+    copy_binary(&binary);
     let mut command = Command::new(&binary);
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     if is_root {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use carrel_keeper::IsolationProof;
 
-use crate::fixture::{BINARY, Keeper, wait_until};
+use crate::fixture::{BINARY, Keeper, copy_binary, wait_until};
 use crate::namespaces::{unshare, unshare_to};
 
 const PROVE: [&str; 4] = ["--prove-within-ms", "600000", "--instance", "uid-7"];
@@ -100,7 +100,7 @@ fn a_limit_that_no_file_tells_is_found_by_trying() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let binary = folder.path().join("keeper");
-    fs::copy(BINARY, &binary).unwrap();
+    copy_binary(&binary);
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         // Nothing limits the tasks of root.
         command.uid(65534).gid(65534);
