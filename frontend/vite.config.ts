@@ -22,5 +22,7 @@ export default defineConfig({
     globalSetup: "e2e/page/build.mjs",
     // Each wait has its own bound: this one is for many of them on a busy machine.
     testTimeout: 240_000,
+    // A browser that ends takes its time there too.
+    hookTimeout: 120_000,
   },
 });
