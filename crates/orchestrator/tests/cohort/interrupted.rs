@@ -13,7 +13,7 @@ async fn dropped_anywhere_and_begun_again_everybody_has_it_once(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let made = running(&mut conn, 120).await;
     let mut dropped = 0;
-    let mut patience = Duration::from_millis(7);
+    let mut patience = Duration::from_millis(3);
     let again = loop {
         let asked = quarter("k");
         let given = extend(&pool, &asked, Consent::Sessions(120));
