@@ -165,10 +165,12 @@ fn binds(wanted: &Wanted<'_>) -> Vec<String> {
     data.into_iter().chain(scripts).collect()
 }
 
-/// It listens on loopback only, on a port that nobody else has.
-fn server(port: u16) -> [String; 5] {
+/// It listens on loopback only, on a port that nobody else has. As many tests run at once as there
+/// are processors, and each has several pools: a hundred connections are too few for a large machine.
+fn server(port: u16) -> [String; 7] {
     let (port, listen) = (format!("port={port}"), "listen_addresses=127.0.0.1");
-    ["postgres", "-c", &port, "-c", listen].map(str::to_owned)
+    let connections = "max_connections=400";
+    ["postgres", "-c", &port, "-c", listen, "-c", connections].map(str::to_owned)
 }
 
 /// The port of last time if it is free, else the first free one of a fixed range.
