@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_carrel-keeper");
 
 /// For anything that should happen at once on an idle machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Checks `done` until it holds.
 pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {

@@ -16,7 +16,7 @@ use crate::place::Place;
 use crate::policy::RecordingPolicy;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Requests a session.
 async fn session(pool: &PgPool) -> ExamSessionId {

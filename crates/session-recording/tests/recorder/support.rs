@@ -12,7 +12,7 @@ use session_recording::{
 use sqlx::PgPool;
 
 /// How long a test waits for what must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) const SIZE: WindowSize = WindowSize { cols: 80, rows: 24 };
 
