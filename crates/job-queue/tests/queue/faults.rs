@@ -115,7 +115,7 @@ async fn a_handler_that_ends_during_an_outage_longer_than_its_lease_is_still_ack
     let registry = Registry::new().register::<Ping, _>(handler(move |_: Ping, _| {
         counted.fetch_add(1, Ordering::SeqCst);
         async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             Outcome::Done
         }
     }));

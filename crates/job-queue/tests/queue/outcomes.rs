@@ -8,12 +8,19 @@ use std::{
     time::Duration,
 };
 
-use job_queue::{Outcome, RecordError, Registry};
+use job_queue::{JobAction, JobRecord, Outcome, RecordError, Registry, pause_queue, resume_queue};
 use sqlx::PgPool;
 
 use crate::support::{
     Hasty, Ping, handler, outcomes, ping, put, quick, retry, start, wait_for, wait_for_state,
 };
+
+fn dana() -> JobAction {
+    JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: None,
+    }
+}
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_done_job_has_one_attempt_and_no_lease(pool: PgPool) {
@@ -51,16 +58,31 @@ async fn a_panic_is_a_retry_of_that_job_and_ends_nothing_else(pool: PgPool) {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_failed_job_waits_in_its_row_and_dies_after_its_last_attempt(pool: PgPool) {
-    let registry =
-        Registry::new().register::<Ping, _>(handler(|_: Ping, _| async { retry("broken") }));
+    // Each run pauses its queue: what it left is seen, however late somebody looks.
+    let inside = pool.clone();
+    let registry = Registry::new().register::<Ping, _>(handler(move |_: Ping, _| {
+        let pool = inside.clone();
+        async move {
+            let mut connection = pool.acquire().await.unwrap();
+            let paused = pause_queue(&mut connection, "test", None, &dana()).await;
+            paused.unwrap();
+            retry("broken")
+        }
+    }));
     let worker = start(&pool, registry, quick("w"));
     let id = put(&pool, &ping(1)).await;
-    let job = wait_for(&pool, id, |job| job.attempt == 1 && job.state == "ready").await;
-    let waits = job.run_at - job.started_at.unwrap();
-    assert!(
-        waits.num_milliseconds() >= 100,
-        "the backoff is in the row: {waits}"
-    );
+    let mut connection = pool.acquire().await.unwrap();
+    for attempt in 1..3 {
+        let failed = |job: &JobRecord| job.attempt == attempt && job.state == "ready";
+        let job = wait_for(&pool, id, failed).await;
+        let waits = job.run_at - job.started_at.unwrap();
+        assert!(
+            waits.num_milliseconds() >= 100,
+            "the backoff is in the row: {waits}"
+        );
+        let resumed = resume_queue(&mut connection, "test", &dana()).await;
+        resumed.unwrap();
+    }
     let job = wait_for_state(&pool, id, "dead").await;
     assert_eq!(
         (job.attempt, job.outcome_class.as_deref()),
