@@ -88,7 +88,7 @@ async fn an_end_whose_answer_was_lost_is_told_again_and_refused_without_harm() {
 async fn a_handlers_own_record_whose_commit_was_not_answered_counts_once() {
     let mut bench = Bench::start(Weight::Light).await;
     let (proxy, url) = bench.proxy().await;
-    let task = Task::new("recorded").working(Duration::from_secs(1));
+    let task = Task::new("recorded").working(Duration::from_secs(3));
     let id = bench.put_one(Note(task)).await;
     let worker = bench.work(&WorkerPlan::named("w").through(url));
     bench.await_run(id, "running", 1).await;
