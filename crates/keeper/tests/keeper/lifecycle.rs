@@ -82,8 +82,31 @@ fn a_shell_that_ended_unseen_is_replayed_to_who_resumes_it() {
     assert!(!client.opened.as_ref().unwrap().alive);
     assert_eq!(client.expect_exit().code, Some(5));
     assert!(client.shows("unseen"));
-    let next = keeper.open(1, Some(client.place())).opened.unwrap();
+    let next = keeper.open(2, Some(client.place())).opened.unwrap();
     assert_eq!((next.shell_epoch, next.alive), (2, true));
+}
+
+#[test]
+fn an_exit_that_alone_was_lost_is_told_again_to_the_same_attach_and_starts_no_shell() {
+    let keeper = Keeper::start();
+    let mut client = keeper.open(7, None);
+    client.type_text("echo last-''words; exit 9\n");
+    client.expect_exit();
+    let after = client.place();
+    drop(client);
+    for _ in 0..2 {
+        let mut client = keeper.open(7, Some(after));
+        let opened = client.opened.clone().unwrap();
+        assert_eq!((opened.shell_epoch, opened.alive), (1, false));
+        assert_eq!(
+            (opened.replay_from, opened.truncated),
+            (after.out_off, false)
+        );
+        assert_eq!(client.expect_exit().code, Some(9));
+        assert_eq!(client.output, b"", "every byte had arrived");
+    }
+    let asked_anew = keeper.open(7, None).opened.unwrap();
+    assert_eq!((asked_anew.shell_epoch, asked_anew.alive), (2, true));
 }
 
 #[test]

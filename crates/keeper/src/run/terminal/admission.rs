@@ -22,13 +22,14 @@ impl Terminal {
             self.turn_away(socket, RefusalCode::StaleEpoch, message);
             return;
         }
+        let is_same_attach = self.highest_epoch == open.epoch;
         self.highest_epoch = open.epoch;
         self.close_client(Some(KeeperFrame::Superseded(Superseded {
             epoch: open.epoch,
         })));
         // Fenced, or sent again by its owner from `in_off`.
         self.input.discard();
-        if let Err(error) = self.ensure_shell(&open) {
+        if let Err(error) = self.ensure_shell(&open, is_same_attach) {
             self.turn_away(socket, RefusalCode::ShellFailed, error.to_string());
             return;
         }
@@ -40,7 +41,7 @@ impl Terminal {
     }
 
     /// Starts a shell unless one lives, or `open` resumes one that died and has not had all of it.
-    fn ensure_shell(&mut self, open: &Open) -> io::Result<()> {
+    fn ensure_shell(&mut self, open: &Open, is_same_attach: bool) -> io::Result<()> {
         let size = WindowSize {
             cols: open.cols,
             rows: open.rows,
@@ -48,8 +49,10 @@ impl Terminal {
         let resumed = open
             .resume
             .filter(|resume| resume.shell_epoch == self.shell_epoch);
-        // Whoever stood between may have taken the end and died before it was passed on.
-        let has_more = |from: u64| !self.exit_told || from < self.ring.end();
+        // Whoever stood between may have taken the end and died before it was passed on. EXIT alone may
+        // be lost as well: an attach that has had it opens nothing again. A newer attach at the very end
+        // may be a page's of the release before, which asks for a new shell in this way.
+        let has_more = |from: u64| !self.exit_told || is_same_attach || from < self.ring.end();
         match (&self.shell, self.exit) {
             (Some(shell), None) => shell.resize(size),
             (Some(_), Some(_)) if resumed.is_some_and(|it| has_more(it.out_off)) => {
