@@ -11,6 +11,7 @@ mod outbox;
 mod pace;
 mod recording;
 mod terminal;
+mod unattended;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use environment_access::wire::{CloseCode, Hello};
 use orchestrator::Admitted;
 use session_identity::ExamSessionId;
+use session_recording::RecordingPolicy;
 use telemetry::metrics::Metric;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -31,7 +33,7 @@ use self::terminal::Terminal;
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
 use crate::gate::Gate;
-use crate::leg::LegSpec;
+use crate::leg::{LegSpec, OnceShut};
 use crate::registry::Attached;
 use crate::state::GatewayState;
 use crate::waiting::WaitingPlace;
@@ -159,6 +161,11 @@ impl<'a> Turn<'a> {
         login_ends_at: Instant,
         state: &GatewayState,
     ) -> Self {
+        let recording = RecordingTerms::of(admitted.recording);
+        let once_shut = match recording.policy {
+            RecordingPolicy::Off => OnceShut::Ends,
+            RecordingPolicy::FailOpen | RecordingPolicy::FailClosed => OnceShut::ReadsOn,
+        };
         Self {
             attached,
             spec: LegSpec {
@@ -168,8 +175,9 @@ impl<'a> Turn<'a> {
                 epoch: admitted.epoch,
                 gate: attached.gate.clone(),
                 starts: state.starts.clone(),
+                once_shut,
             },
-            recording: RecordingTerms::of(admitted.recording),
+            recording,
             login_ends_at,
         }
     }
@@ -185,11 +193,19 @@ impl<'a> Turn<'a> {
         let taped = opened.taped.clone();
         let ends_at = self.login_ends_at;
         let terminal = Terminal::new(browser, state, attached, opened, ends_at, evidence);
-        let code = terminal.serve().await;
+        let (code, unattended) = terminal.serve().await;
+        let left = match unattended {
+            // Its tee ends later, with the shell or with whoever comes next.
+            Some(unattended) => {
+                tokio::spawn(unattended.run(state.draining.clone()));
+                None
+            }
+            None => taped.map(Taped::leave),
+        };
         End {
             code,
             epoch: Some(attached.epoch),
-            left: taped.map(Taped::leave),
+            left,
         }
     }
 

@@ -39,6 +39,18 @@ pub(crate) struct LegSpec {
     pub(crate) gate: Arc<Gate>,
     /// One permit for each exec that may be starting.
     pub(crate) starts: Arc<Semaphore>,
+    /// What it does once the gate is shut.
+    pub(crate) once_shut: OnceShut,
+}
+
+/// What a leg does once its gate is shut. Either way no typed byte passes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnceShut {
+    /// It ends.
+    Ends,
+    /// It is read on for as long as it is held, since what it brings is recorded; nothing but
+    /// acknowledgements is written to it.
+    ReadsOn,
 }
 
 /// What the socket task wants of the leg.
@@ -121,7 +133,7 @@ impl Leg {
         let task = async move {
             tokio::time::sleep(pause).await;
             let end = match open_in_turn(&spec, size, resume).await {
-                Ok(stream) => pump::run(stream, received, &told, &spec.gate).await,
+                Ok(stream) => pump::run(stream, received, &told, &spec.gate, spec.once_shut).await,
                 Err(end) => end,
             };
             // Fails only when the socket task has gone, which then has nothing to learn.

@@ -1,5 +1,7 @@
 //! Keeping what an exam wants kept of a terminal, from its first byte to its last.
 
+mod taped;
+
 use std::cmp::Ordering;
 use std::time::Duration;
 
@@ -9,20 +11,17 @@ use execution_environment::Recording;
 use orchestrator::WantedRecording;
 use session_identity::ExamSessionId;
 use session_recording::{
-    Marker, OpenTapeError, Place, Recorder, RecordingPolicy, SessionTape, SpoolFault, Tape,
+    Marker, OpenTapeError, Place, Recorder, RecordingPolicy, SessionTape, Tape,
 };
-use tokio::sync::{oneshot, watch};
-use tokio::time::{sleep, timeout};
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
-use super::freeze::SpoolWatch;
+pub(super) use taped::{Left, Taped, next_place, written_in};
+
 use super::pace::ScreenSize;
-use crate::leg::{Reach, Recorded, Tee, window};
+use crate::leg::{Reach, Tee, window};
 use crate::state::GatewayState;
 use crate::tees::Tees;
-
-/// How long a connection that is over waits for the last of its recording to be on the disk.
-const FINISH_WITHIN: Duration = Duration::from_secs(2);
 
 /// A tape that did not open is tried again after so long, twice that after the next failure…
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -62,20 +61,6 @@ pub(super) struct Prepared {
     terms: RecordingTerms,
     /// How far the session is on record.
     recorded_to: Option<Place>,
-}
-
-/// A recording that runs.
-#[derive(Debug, Clone)]
-pub(super) struct Taped {
-    /// What legs are recorded with.
-    pub(super) recorded: Recorded,
-    policy: RecordingPolicy,
-    /// Nothing while it does not open.
-    tape: Option<Tape>,
-    /// What the spool says.
-    faults: watch::Receiver<Option<SpoolFault>>,
-    /// Ends with its tee.
-    tee: TaskTracker,
 }
 
 /// Looks how far a session is on record; nothing where its exam wants nothing kept, or goes on without.
@@ -230,46 +215,6 @@ enum Unrecorded {
     Tape(OpenTapeError),
     #[error("{0}")]
     Mark(session_recording::TapeError),
-}
-
-impl Taped {
-    /// What keeps anything from being recorded, where input has to wait for it.
-    pub(super) fn freezes_on(&self) -> Option<SpoolWatch> {
-        let tape = self.tape.as_ref().filter(|_| self.must())?;
-        Some(SpoolWatch {
-            faults: self.faults.clone(),
-            is_full: tape.is_full()?,
-        })
-    }
-
-    /// Follows how far output survives the end of this process, where it must not be forgotten before.
-    pub(super) fn written_to(&self) -> Option<watch::Receiver<Place>> {
-        let tape = self.tape.as_ref().filter(|_| self.must())?;
-        tape.written_to()
-    }
-
-    fn must(&self) -> bool {
-        self.policy == RecordingPolicy::FailClosed
-    }
-
-    /// Says that the terminal is over: its tee ends, as soon as its leg has.
-    pub(super) fn leave(self) -> Left {
-        Left(self.tee)
-    }
-}
-
-/// A recording whose last words are on their way.
-#[derive(Debug)]
-pub(super) struct Left(TaskTracker);
-
-impl Left {
-    /// Waits, for a while, until the last that the terminal showed is on the disk.
-    pub(super) async fn finish(self, session_id: ExamSessionId) {
-        if timeout(FINISH_WITHIN, self.0.wait()).await.is_err() {
-            tracing::warn!(session.id = %session_id,
-                "the end of a terminal was not on the disk in time; it follows when the spool takes it");
-        }
-    }
 }
 
 /// The earlier of both places in the browser's shell.

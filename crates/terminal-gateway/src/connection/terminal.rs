@@ -26,13 +26,13 @@ use super::link::Link;
 use super::opening::OpenedLeg;
 use super::outbox::Outbox;
 use super::pace::{PingPace, ResizePace};
-use super::recording::Taped;
+use super::recording::{Taped, next_place};
+use super::unattended::{Allowance, Unattended, leaves_a_shell};
 use crate::evidence::Evidence;
 use crate::leg::{Leg, LegCommand, LegSpec};
 use crate::registry::Attached;
 use crate::state::GatewayState;
 use outbound::{Traffic, Turn};
-use record::next_place;
 use timers::Timers;
 
 /// An attached terminal.
@@ -147,8 +147,8 @@ impl<'a> Terminal<'a> {
         terminal
     }
 
-    /// Serves until something ends it, and says what.
-    pub(super) async fn serve(mut self) -> CloseCode {
+    /// Serves until something ends it, and says what, and what goes on without a browser.
+    pub(super) async fn serve(mut self) -> (CloseCode, Option<Unattended>) {
         let code = self.run().await;
         // Whatever ended it: what did not work until then was an outage.
         for (cause, since) in [
@@ -159,7 +159,28 @@ impl<'a> Terminal<'a> {
                 self.evidence.outage(cause, since);
             }
         }
-        code
+        (code, self.leave(code))
+    }
+
+    /// What is recorded goes on being recorded while the shell lives.
+    fn leave(self, code: CloseCode) -> Option<Unattended> {
+        let has_exited = self.leaving.is_some();
+        if has_exited || !leaves_a_shell(code) || self.draining.is_cancelled() {
+            return None;
+        }
+        let may_return = code != CloseCode::SessionEnded;
+        let (received, consumed) = (self.outbox.received(), self.consumed());
+        Some(Unattended {
+            session_id: self.attached.session_id,
+            taped: self.taped?,
+            spec: self.spec,
+            leg: self.leg,
+            link: self.link,
+            written_to: self.written_to,
+            shell_epoch: self.shell_epoch,
+            size: self.resize.current(),
+            allowance: Allowance::new(received, consumed, may_return, Instant::now()),
+        })
     }
 
     async fn run(&mut self) -> CloseCode {

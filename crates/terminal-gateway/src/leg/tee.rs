@@ -82,6 +82,8 @@ pub(crate) struct Tee {
     /// Up to where output was shown while there was no tape.
     shown_to: u64,
     size: ScreenSize,
+    /// DETACH is on record: the browser went before the shell.
+    is_detached: bool,
     legs: mpsc::UnboundedReceiver<Brought>,
     asides: mpsc::UnboundedReceiver<Aside>,
 }
@@ -102,6 +104,7 @@ impl Tee {
             policy,
             shown_to: 0,
             size,
+            is_detached: false,
             legs,
             asides,
         };
@@ -183,7 +186,10 @@ impl Tee {
                 self.size = size;
                 Word::Resized(window(size))
             }
-            Aside::Marked(marker) => Word::Marked(marker),
+            Aside::Marked(marker) => {
+                self.is_detached |= marker == Marker::Detach;
+                Word::Marked(marker)
+            }
         };
         if let Err(error) = put(self.tape.as_ref(), self.policy, &word).await {
             tracing::debug!(%error, "what was typed or resized is not on record");
@@ -193,7 +199,9 @@ impl Tee {
     async fn end(self) {
         let Some(tape) = self.tape else { return };
         let ended = async {
-            tape.mark(Marker::Detach).await?;
+            if !self.is_detached {
+                tape.mark(Marker::Detach).await?;
+            }
             tape.close().await
         };
         if let Err(error) = ended.await {

@@ -1,108 +1,20 @@
 //! What a terminal showed is on record, whoever leaves, ends or runs full.
 
-use std::path::Path;
 use std::time::Duration;
 
 use environment_access::wire::{ClientFrame, NoticeCode, Resume, ServerFrame};
-use session_identity::{ExamSessionId, TerminalProcessId};
-use session_recording::{
-    Entries, Entry, ExitStatus, Gap, GapReason, Marker, SESSION_CEILING_BYTES, Segment,
-    SegmentHeader,
-};
+use session_recording::{Entry, ExitStatus, Gap, GapReason, Marker, SESSION_CEILING_BYTES};
 use sqlx::{Executor as _, PgPool};
-use terminal_gateway::RecordingSpool;
 
 use crate::bench::Bench;
 use crate::browser::{Browser, Came, PATIENCE};
+use crate::record::{MIB, await_shipped, entries, markers, noise, output, spool};
 
-const MIB: u64 = 1024 * 1024;
 /// Three segments and a bit.
 const SMALL: u64 = 220 * 1024;
 
-fn spool(folder: &Path, limit_bytes: u64) -> RecordingSpool {
-    RecordingSpool {
-        folder: folder.to_owned(),
-        limit_bytes,
-    }
-}
-
 /// What a drain takes when something holds it up.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// Bytes that differ from place to place and do not shrink.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_u32;
-    let next = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_be_bytes()[0]
-    });
-    next.take(length).collect()
-}
-
-/// Every entry on record, in the order of the chain.
-async fn entries(pool: &PgPool, session: ExamSessionId) -> Vec<Entry> {
-    let rows = sqlx::query!(
-        "SELECT * FROM recording_segments WHERE session_id = $1 ORDER BY seq",
-        session.as_uuid()
-    );
-    let mut entries = Vec::new();
-    for row in rows.fetch_all(pool).await.unwrap() {
-        let segment = Segment {
-            header: SegmentHeader {
-                session_id: session,
-                shell_epoch: row.shell_epoch.try_into().unwrap(),
-                writer: TerminalProcessId::from_uuid(row.writer),
-                writer_seq: row.writer_seq.try_into().unwrap(),
-                from_offset: row.from_offset.try_into().unwrap(),
-                to_offset: row.to_offset.try_into().unwrap(),
-                started_at_micros: row.started_at.timestamp_micros(),
-                entries: row.entries.try_into().unwrap(),
-                raw_length: row.raw_length.try_into().unwrap(),
-            },
-            raw_hash: row.raw_hash.try_into().unwrap(),
-            payload: row.payload.into(),
-        };
-        let log = segment.log().unwrap();
-        entries.extend(Entries::new(log).map(|timed| timed.unwrap().entry));
-    }
-    entries
-}
-
-fn output(entries: &[Entry]) -> Vec<u8> {
-    let bytes = entries.iter().filter_map(|entry| match entry {
-        Entry::Output(bytes) => Some(bytes.as_ref()),
-        _ => None,
-    });
-    bytes.collect::<Vec<_>>().concat()
-}
-
-fn markers(entries: &[Entry]) -> Vec<Marker> {
-    let markers = entries.iter().filter_map(|entry| match entry {
-        Entry::Marker(marker) => Some(*marker),
-        _ => None,
-    });
-    markers.collect()
-}
-
-/// Waits until so many bytes of output are in the database.
-async fn await_shipped(pool: &PgPool, bytes: u64) {
-    let shipped = async {
-        loop {
-            let to = sqlx::query_scalar!("SELECT recorded_to FROM session_recordings")
-                .fetch_optional(pool)
-                .await
-                .unwrap();
-            if to.is_some_and(|to| to.unsigned_abs() >= bytes) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, shipped).await;
-    waited.expect("the output is shipped in time");
-}
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn what_a_terminal_showed_is_on_record_byte_for_byte(pool: PgPool) {
@@ -160,12 +72,12 @@ async fn a_browser_that_comes_back_later_has_what_it_missed_recorded_from_where_
     pool: PgPool,
 ) {
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let mut bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
     let (mut browser, _) = Browser::attach(&bench, None).await;
     bench.keeper.print(b"first ");
     browser.output(0, 6).await;
     drop(browser);
-    await_shipped(&bench.pool, 6).await;
+    bench.restart(Some(spool(folder.path(), MIB))).await;
     bench.keeper.print(b"second ");
     // It says that it has more than is on record, as after a process that died with its disk.
     let resume = Resume {

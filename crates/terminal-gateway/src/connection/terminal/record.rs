@@ -1,10 +1,9 @@
 //! What is recorded of a terminal, and what follows from it.
 
 use environment_access::wire::CloseCode;
-use session_recording::Place;
-use tokio::sync::watch;
 
 use super::Terminal;
+use crate::connection::recording::written_in;
 
 impl Terminal<'_> {
     /// Up to where the keeper may forget output: the browser has parsed it, and where it is recorded the
@@ -29,22 +28,5 @@ impl Terminal<'_> {
         }
         self.ack_due = Some(self.consumed());
         Ok(())
-    }
-}
-
-/// How far one shell's output is written.
-const fn written_in(place: Place, shell_epoch: u32) -> u64 {
-    if place.shell_epoch == shell_epoch {
-        place.offset
-    } else {
-        0
-    }
-}
-
-/// Waits until the record has grown; says whether it can grow further.
-pub(super) async fn next_place(written_to: &mut Option<watch::Receiver<Place>>) -> bool {
-    match written_to {
-        Some(written_to) => written_to.changed().await.is_ok(),
-        None => std::future::pending().await,
     }
 }

@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use carrel_keeper::frames::{Exit, Opened};
+use carrel_keeper::{Decoder, Frame as _, KeeperFrame};
 use environment_access::wire::CloseCode;
 use failure_classification::Signal;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, DuplexStream, ReadBuf, duplex, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex, split};
 
 use super::*;
 
@@ -50,6 +51,10 @@ struct Bench {
 }
 
 fn bench(events_room: usize) -> Bench {
+    bench_that(events_room, OnceShut::Ends)
+}
+
+fn bench_that(events_room: usize, once_shut: OnceShut) -> Bench {
     let (ours, theirs) = duplex(64 * 1024);
     let (reader, writer) = split(ours);
     let reader: Box<dyn AsyncRead + Send + Unpin> = Box::new(reader);
@@ -63,7 +68,7 @@ fn bench(events_room: usize) -> Bench {
         std::time::Instant::now() + Duration::from_mins(1),
     ));
     let shared = gate.clone();
-    let end = tokio::spawn(async move { run(streams, received, &told, &shared).await });
+    let end = tokio::spawn(async move { run(streams, received, &told, &shared, once_shut).await });
     let keeper = Keeper {
         stream: theirs,
         decoder: Decoder::new(),
@@ -168,6 +173,70 @@ async fn behind_a_shut_gate_nothing_is_written_and_the_stream_ends() {
 }
 
 #[tokio::test]
+async fn behind_a_shut_gate_a_recorded_stream_is_read_to_its_exit_and_takes_acknowledgements_alone()
+{
+    let mut bench = bench_that(8, OnceShut::ReadsOn);
+    bench.commands.send(LegCommand::Ack(0)).await.unwrap();
+    bench.keeper.hear().await.unwrap();
+    bench.gate.shut(CloseCode::SessionEnded);
+    let size = crate::connection::ScreenSize {
+        columns: 9,
+        rows: 9,
+    };
+    for late in [input(b"rm -r work\r"), LegCommand::Resize(size)] {
+        bench.commands.send(late).await.unwrap();
+    }
+    bench.commands.send(LegCommand::Ack(7)).await.unwrap();
+    assert_eq!(
+        bench.keeper.hear().await,
+        Some(ClientFrame::Ack { out_off: 7 })
+    );
+    let off = 7;
+    let bytes = Bytes::from_static(b"hangup\r\n");
+    bench.keeper.say(KeeperFrame::Output { off, bytes }).await;
+    let event = bench.events.recv().await;
+    assert!(matches!(event, Some(LegEvent::Output { offset: 7, .. })));
+    let exit = Exit {
+        shell_epoch: 1,
+        code: None,
+        signal: Some(1),
+    };
+    bench.keeper.say(KeeperFrame::Exit(exit)).await;
+    assert!(matches!(bench.end.await.unwrap(), LegEnd::Exit(_)));
+}
+
+/// A stream whose far side takes nothing.
+fn stuck() -> (AttachStreams, DuplexStream) {
+    let (ours, theirs) = duplex(1);
+    let (reader, writer) = split(ours);
+    let streams = AttachStreams {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+    };
+    (streams, theirs)
+}
+
+#[tokio::test]
+async fn a_recorded_stream_on_whose_way_typed_bytes_are_ends_with_the_gate_all_the_same() {
+    let (streams, _stuck) = stuck();
+    let (commands, received) = mpsc::channel(8);
+    let (told, _events) = mpsc::channel(8);
+    let gate = std::sync::Arc::new(Gate::new(
+        std::time::Instant::now() + Duration::from_mins(1),
+    ));
+    let shared = gate.clone();
+    let reads_on = OnceShut::ReadsOn;
+    let end = tokio::spawn(async move { run(streams, received, &told, &shared, reads_on).await });
+    commands.send(input(b"rm -r work\r")).await.unwrap();
+    // Taken, and with no room to go: all of the channel is free again.
+    while commands.capacity() < commands.max_capacity() {
+        tokio::task::yield_now().await;
+    }
+    gate.shut(CloseCode::SessionEnded);
+    assert!(matches!(end.await.unwrap(), LegEnd::Cut));
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_is_lost_and_no_exit() {
     let bench = bench(8);
     drop(bench.keeper);
@@ -218,7 +287,7 @@ async fn end_of(read: std::io::Result<Bytes>) -> LegEnd {
     let (told, _events) = mpsc::channel(8);
     let gate = Gate::new(std::time::Instant::now() + Duration::from_mins(1));
     commands.send(input(b"typed too late")).await.unwrap();
-    run(streams, received, &told, &gate).await
+    run(streams, received, &told, &gate, OnceShut::Ends).await
 }
 
 #[tokio::test]

@@ -1,0 +1,195 @@
+//! A terminal that its browser has left while its shell lives: what the shell prints goes on record all
+//! the same, up to its exit.
+
+mod allowance;
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use carrel_keeper::frames::{Opened, RefusalCode, Resume};
+use environment_access::wire::CloseCode;
+use session_identity::ExamSessionId;
+use session_recording::{Marker, Place};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use allowance::Allowance;
+
+use super::link::{AfterLoss, Link};
+use super::opening::is_gone_for_good;
+use super::pace::ScreenSize;
+use super::recording::{Taped, next_place, written_in};
+use crate::leg::{Aside, Leg, LegCommand, LegEnd, LegEvent, LegSpec};
+
+/// Pause before an environment is tried again that has not been reached for a while.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// An environment that was not reached for so long has been lost, and others see to it.
+const LOST_AFTER: Duration = Duration::from_mins(10);
+/// Pause before a leg is given again what it had no room for.
+const NO_ROOM_FOR: Duration = Duration::from_millis(100);
+
+/// Whether a terminal that closed with `code` leaves a shell behind that goes on, here and unseen.
+pub(super) const fn leaves_a_shell(code: CloseCode) -> bool {
+    !matches!(
+        code,
+        // No shell any more, another terminal's, or one that cannot be recorded.
+        CloseCode::ShellExited
+            | CloseCode::EnvironmentGone
+            | CloseCode::Superseded
+            | CloseCode::CannotResume
+            | CloseCode::Overloaded
+            // The process ends.
+            | CloseCode::Restart
+    )
+}
+
+/// A leg whose browser has gone.
+pub(super) struct Unattended {
+    pub(super) session_id: ExamSessionId,
+    pub(super) spec: LegSpec,
+    pub(super) leg: Leg,
+    pub(super) link: Link,
+    pub(super) taped: Taped,
+    pub(super) written_to: Option<watch::Receiver<Place>>,
+    pub(super) shell_epoch: u32,
+    pub(super) size: ScreenSize,
+    pub(super) allowance: Allowance,
+}
+
+impl Unattended {
+    /// Records until the shell has ended, another terminal is here, nothing more can be kept, or the
+    /// process ends.
+    pub(super) async fn run(mut self, draining: CancellationToken) {
+        self.leg.note(Aside::Marked(Marker::Detach));
+        tracing::info!(session.id = %self.session_id, "a shell is recorded while nobody is attached");
+        let taped = self.taped.clone();
+        tokio::select! {
+            biased;
+            () = draining.cancelled() => {}
+            () = taped.succeeded() => {}
+            () = taped.filled() => {}
+            () = self.record() => {}
+        }
+    }
+
+    async fn record(&mut self) {
+        loop {
+            let wait = self.acknowledge(Instant::now());
+            let step = tokio::select! {
+                biased;
+                event = self.leg.events.recv() => self.event(event),
+                grows = next_place(&mut self.written_to) => {
+                    if !grows {
+                        self.written_to = None;
+                    }
+                    ControlFlow::Continue(())
+                }
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => ControlFlow::Continue(()),
+            };
+            if step.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Lets the keeper forget what it may; says how long until it may forget more without anything
+    /// happening.
+    fn acknowledge(&mut self, now: Instant) -> Option<Duration> {
+        let written = self.written_to.as_ref();
+        let written = written.map(|place| written_in(*place.borrow(), self.shell_epoch));
+        self.allowance.grow(written.unwrap_or(u64::MAX), now);
+        if let Some(offset) = self.allowance.untold() {
+            match self.leg.commands.try_send(LegCommand::Ack(offset)) {
+                Ok(()) => self.allowance.told(offset),
+                Err(_) => return Some(NO_ROOM_FOR),
+            }
+        }
+        self.allowance.grows_in(now)
+    }
+
+    fn event(&mut self, event: Option<LegEvent>) -> ControlFlow<()> {
+        match event {
+            Some(LegEvent::Output { offset, bytes }) => {
+                self.allowance.received(offset + bytes.len() as u64);
+                ControlFlow::Continue(())
+            }
+            Some(LegEvent::Opened(opened)) => self.reopened(&opened),
+            Some(LegEvent::Ended(end)) => self.ended(&end),
+            Some(LegEvent::InputAck(_) | LegEvent::RoundTrip(_)) => ControlFlow::Continue(()),
+            // Nothing is recorded any more.
+            None => ControlFlow::Break(()),
+        }
+    }
+
+    /// Another shell has a tape of its own, and somebody who asked for it.
+    fn reopened(&mut self, opened: &Opened) -> ControlFlow<()> {
+        if opened.shell_epoch != self.shell_epoch {
+            return ControlFlow::Break(());
+        }
+        self.link.opened();
+        ControlFlow::Continue(())
+    }
+
+    fn ended(&mut self, end: &LegEnd) -> ControlFlow<()> {
+        match end {
+            LegEnd::Exit(_) | LegEnd::Superseded | LegEnd::Unrecorded => ControlFlow::Break(()),
+            LegEnd::Refused(refused) if refused.code != RefusalCode::NoKeeper => {
+                ControlFlow::Break(())
+            }
+            LegEnd::NotStarted(error) if is_gone_for_good(error) => ControlFlow::Break(()),
+            LegEnd::Refused(_) | LegEnd::NotStarted(_) | LegEnd::Lost(_) | LegEnd::Cut => {
+                self.reopen(Instant::now())
+            }
+        }
+    }
+
+    /// Opens the leg anew at the same epoch, from where the keeper may not have forgotten: what comes
+    /// twice is on record once.
+    fn reopen(&mut self, now: Instant) -> ControlFlow<()> {
+        let down_for = self.link.down_since().map(|since| now - since);
+        if down_for.is_some_and(|down_for| down_for >= LOST_AFTER) {
+            tracing::warn!(session.id = %self.session_id,
+                "a shell that nobody is attached to was not reached for long and is recorded no more");
+            return ControlFlow::Break(());
+        }
+        let pause = match self.link.lost(now, rand::random()) {
+            AfterLoss::Reopen { pause, .. } => pause,
+            AfterLoss::GiveUp => AGAIN_AFTER,
+        };
+        let place = Resume {
+            shell_epoch: self.shell_epoch,
+            out_off: self.allowance.told_to(),
+        };
+        let leg = Leg::start(self.spec.clone(), self.size, Some(place), pause);
+        self.leg = leg.taped(&self.taped.recorded);
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_that_goes_leaves_a_shell_and_a_shell_that_goes_leaves_none() {
+        for code in [
+            CloseCode::GoingAway,
+            CloseCode::SlowConsumer,
+            CloseCode::LoginExpired,
+            CloseCode::SessionEnded,
+            CloseCode::Protocol,
+            CloseCode::ExecFailed,
+        ] {
+            assert!(leaves_a_shell(code), "{code:?}");
+        }
+        for code in [
+            CloseCode::ShellExited,
+            CloseCode::Superseded,
+            CloseCode::EnvironmentGone,
+            CloseCode::Restart,
+        ] {
+            assert!(!leaves_a_shell(code), "{code:?}");
+        }
+    }
+}
