@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod clock;
+mod deck;
 mod disk;
 mod health;
 mod open;

@@ -8,9 +8,10 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use super::clock::Clock;
+use super::deck::Deck;
 use super::reel::{Event, Message, Reel, Times};
 use super::room::Room;
-use super::tape::{Deck, SessionTape, Tape};
+use super::tape::{SessionTape, Tape};
 use super::track::{Track, Turn, locked};
 use super::{Recorder, Shared};
 use crate::draft::Draft;

@@ -6,7 +6,7 @@ use session_identity::ExamSessionId;
 use tokio::sync::watch;
 
 use super::ceiling::Ceiling;
-use super::tape::Deck;
+use super::deck::Deck;
 use crate::place::Place;
 use crate::spool::{Roll, Writer};
 
