@@ -52,7 +52,7 @@ impl Taped {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits until the session's next terminal is here.
