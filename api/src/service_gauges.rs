@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use execution_environment::CleanupBlock;
 use job_queue::{QueueLoad, queue_load};
 use sqlx::{PgConnection, PgPool};
 use telemetry::metrics::Metric;
@@ -23,6 +24,7 @@ impl ServiceGauges {
             let mut conn = pool.acquire().await?;
             read_sessions(&mut conn).await?;
             read_environments(&mut conn).await?;
+            read_teardowns(&mut conn).await?;
             self.read_jobs(&mut conn).await
         };
         let outcome = read.await;
@@ -89,6 +91,29 @@ async fn read_environments(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     .await?;
     for row in rows {
         Metric::Environments.set(whole(row.count), &[("state", &row.state)]);
+    }
+    Ok(())
+}
+
+async fn read_teardowns(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT cleanup_blocked AS cause, count(*) AS "count!",
+               COALESCE(EXTRACT(EPOCH FROM now() - min(destroying_at)), 0)::float8 AS "oldest!"
+        FROM execution_environments
+        WHERE state = 'destroying'
+        GROUP BY cleanup_blocked
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    // Never less than nothing: a destruction may have begun after this transaction.
+    let oldest = rows.iter().map(|row| row.oldest).fold(0.0, f64::max);
+    Metric::OldestTeardownSeconds.set(oldest, &[]);
+    for cause in CleanupBlock::ALL.map(CleanupBlock::as_str) {
+        let blocked = rows.iter().find(|row| row.cause.as_deref() == Some(cause));
+        let count = blocked.map_or(0, |row| row.count);
+        Metric::CleanupsBlocked.set(whole(count), &[("cause", cause)]);
     }
     Ok(())
 }

@@ -114,6 +114,8 @@ async fn metrics_are_on_the_admin_port_alone_and_hold_no_ids(pool: PgPool) {
         r#"carrel_sessions{state="created"}"#,
         r#"carrel_sessions{state="running"}"#,
         r#"carrel_environments{state="up"}"#,
+        "carrel_oldest_teardown_seconds 0",
+        r#"carrel_cleanups_blocked{cause="node_lost"} 0"#,
         "carrel_oldest_ready_job_seconds{queue=",
         r#"route="/v1/sessions/{session_id}",status="401""#,
     ] {

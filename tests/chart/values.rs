@@ -78,6 +78,11 @@ const REFUSED: [(&str, &[&str]); 39] = [
         "tokens.jwksCa.existingConfigMap=ca",
         &["tokens.jwksCa.existingConfigMap", "without tokens.jwksUrl"],
     ),
+    ("worker.pseudonyms.days=29", &["/worker/pseudonyms/days"]),
+    (
+        "worker.pseudonyms.days=30",
+        &["worker.pseudonyms.existingSecret is needed"],
+    ),
     (
         "worker.retention.accessLogDays=29",
         &["/worker/retention/accessLogDays", "want 30"],

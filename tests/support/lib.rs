@@ -15,6 +15,7 @@ pub mod events;
 pub mod exams;
 pub mod fault_proxy;
 pub mod faulty_runtime;
+pub mod hanging_runtime;
 pub mod helm;
 pub mod http;
 mod intensity;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use cleanup_ttl::RecordArgs;
+use cleanup_ttl::{PseudonymArgs, RecordArgs};
 use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use execution_environment::RuntimeArgs;
 use job_queue::WorkerConfig;
@@ -45,6 +45,10 @@ pub struct WorkerArgs {
     /// How long records are kept.
     #[command(flatten)]
     pub records: RecordArgs,
+
+    /// When candidates lose their names.
+    #[command(flatten)]
+    pub pseudonyms: PseudonymArgs,
 
     /// Logging.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use cleanup_ttl::NoGoodSecret;
 use command_line::CliError;
 use execution_environment::{
     EnvironmentRuntime, ExamDefinition, Purpose, RuntimeConfigError, RuntimeHealth,
@@ -40,6 +41,9 @@ pub enum BuildError {
     /// The runtime was not named well.
     #[error(transparent)]
     Runtime(#[from] RuntimeConfigError),
+    /// Candidates are to lose their names, and there is nothing to make others with.
+    #[error(transparent)]
+    Pseudonyms(#[from] NoGoodSecret),
     /// The admin port could not be opened.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -113,6 +117,7 @@ impl Worker {
         let sessions = sessions.build();
         let sweeps = Sweeps {
             records: args.records.into(),
+            pseudonyms: args.pseudonyms.policy()?,
             ..Sweeps::default()
         };
         let sweeps = SweepLoop::new(workshop, sweeps, environments.incarnation());

@@ -2,6 +2,9 @@
 
 mod plan;
 
+use std::fmt::Write as _;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use command_line::{CliError, Document, GlobalArgs, RunCommand, counted};
@@ -14,8 +17,9 @@ use sqlx::PgConnection;
 
 use crate::records::goes_at;
 use crate::{
-    Deadline, DeadlineKind, ExpiryPolicy, RecordArgs, RecordCounts, RecordRetention, SweepError,
-    Verdict, count_old_records, database_now, expire_due, judge, next_deadline, preview_due,
+    Deadline, DeadlineKind, ExpiryPolicy, PseudonymArgs, PseudonymCounts, PseudonymPolicy,
+    RecordArgs, RecordCounts, RecordRetention, SweepError, Verdict, count_named, count_old_records,
+    database_now, expire_due, judge, next_deadline, no_show_at, preview_due, pseudonymise_old,
     remove_old_records,
 };
 
@@ -57,6 +61,9 @@ pub struct SweepArgs {
     /// How long records are kept.
     #[command(flatten)]
     records: RecordArgs,
+    /// When candidates lose their names.
+    #[command(flatten)]
+    pseudonyms: PseudonymArgs,
 }
 
 impl RunCommand for Command {
@@ -67,11 +74,28 @@ impl RunCommand for Command {
                 dry_run: false,
                 by: Some(by),
                 records,
-            }) => sweep(globals, Actor::Staff(by), &records.into()).await,
-            Self::Sweep(args) => preview(globals, &args.records.into()).await,
+                pseudonyms,
+            }) => {
+                let pseudonyms = usable(pseudonyms)?;
+                let actor = Actor::Staff(by);
+                sweep(globals, actor, &records.into(), pseudonyms.as_ref()).await
+            }
+            Self::Sweep(args) => {
+                let after = args.pseudonyms.after();
+                preview(globals, &args.records.into(), after).await
+            }
             Self::Plan(args) => plan::run(*args, globals).await,
         }
     }
+}
+
+/// Who sweeps by hand where the secret is not known takes nobody's name: the worker does.
+fn usable(args: PseudonymArgs) -> Result<Option<PseudonymPolicy>, CliError> {
+    if args.pseudonym_secret.is_none() {
+        return Ok(None);
+    }
+    let policy = args.policy();
+    policy.map_err(|error| CliError::usage("pseudonym-secret", error.to_string()))
 }
 
 fn parse_user(text: &str) -> Result<UserId, String> {
@@ -87,6 +111,8 @@ struct Checked {
     remaining_ms: Option<i64>,
     verdict: Verdict,
     next: &'static str,
+    /// When it ends as a no-show unless somebody attaches; null where its exam waits for ever.
+    no_show_at: Option<DateTime<Utc>>,
     /// When the first line of its access log goes; null without one.
     access_log_goes_at: Option<DateTime<Utc>>,
 }
@@ -108,6 +134,7 @@ async fn check(globals: &GlobalArgs, args: CheckArgs) -> Result<Document, CliErr
     let deadline = next_deadline(&session);
     let verdict = judge(&session, server_time);
     let next = what_next(&verdict);
+    let no_show_at = no_show_at(&mut conn, session_id).await.map_err(failed)?;
     let first = first_access_at(&mut conn, session_id).await;
     let first = first.map_err(|error| failed(error.into()))?;
     let checked = Checked {
@@ -118,6 +145,7 @@ async fn check(globals: &GlobalArgs, args: CheckArgs) -> Result<Document, CliErr
         remaining_ms: deadline.map(|next| (next.at - server_time).num_milliseconds()),
         verdict,
         next,
+        no_show_at,
         access_log_goes_at: goes_at(first, retention.access_log),
     };
     let text = format!("{session_id} {}: {next}\n", session.state);
@@ -149,13 +177,31 @@ struct Swept {
     ended: Vec<Ended>,
     /// Old records that went or would go.
     records: RecordCounts,
+    /// Rows whose candidate got or would get another name; null where names stay.
+    pseudonymised: Option<PseudonymCounts>,
 }
 
-async fn preview(globals: &GlobalArgs, retention: &RecordRetention) -> Result<Document, CliError> {
+async fn preview(
+    globals: &GlobalArgs,
+    retention: &RecordRetention,
+    names_go_after: Option<Duration>,
+) -> Result<Document, CliError> {
     let mut conn = globals.connect().await?.acquire().await?;
     let ended = due(&mut conn).await?;
     let records = count_old_records(&mut conn, retention).await;
-    Ok(told(true, ended, records.map_err(failed)?))
+    let named = named(&mut conn, names_go_after).await?;
+    Ok(told(true, ended, records.map_err(failed)?, named))
+}
+
+/// What would get another name; `None` where names stay.
+async fn named(
+    conn: &mut PgConnection,
+    names_go_after: Option<Duration>,
+) -> Result<Option<PseudonymCounts>, CliError> {
+    match names_go_after {
+        Some(after) => Ok(Some(count_named(conn, after).await.map_err(failed)?)),
+        None => Ok(None),
+    }
 }
 
 /// Every session whose time is over.
@@ -176,6 +222,7 @@ async fn sweep(
     globals: &GlobalArgs,
     actor: Actor,
     retention: &RecordRetention,
+    pseudonyms: Option<&PseudonymPolicy>,
 ) -> Result<Document, CliError> {
     let provenance = Provenance {
         actor,
@@ -195,7 +242,11 @@ async fn sweep(
         }
     }
     let records = remove_old_records(&mut conn, retention).await;
-    Ok(told(false, ended, records.map_err(failed)?))
+    let renamed = match pseudonyms {
+        Some(policy) => Some(pseudonymise_old(&mut conn, policy).await.map_err(failed)?),
+        None => None,
+    };
+    Ok(told(false, ended, records.map_err(failed)?, renamed))
 }
 
 async fn sweep_batch(
@@ -215,19 +266,29 @@ async fn sweep_batch(
     Ok(expired.into_iter().map(ended).collect())
 }
 
-fn told(dry_run: bool, mut ended: Vec<Ended>, records: RecordCounts) -> Document {
+fn told(
+    dry_run: bool,
+    mut ended: Vec<Ended>,
+    records: RecordCounts,
+    pseudonymised: Option<PseudonymCounts>,
+) -> Document {
     ended.sort_by_key(|done| done.session_id);
-    let [end, remove] = if dry_run {
-        ["would end", "would remove"]
+    let [end, remove, rename] = if dry_run {
+        ["would end", "would remove", "would pseudonymise"]
     } else {
-        ["ended", "removed"]
+        ["ended", "removed", "pseudonymised"]
     };
     let sessions = counted(ended.len(), "session");
-    let text = format!("{end} {sessions}\n{remove} {records}\n");
+    let mut text = format!("{end} {sessions}\n{remove} {records}\n");
+    if let Some(rows) = pseudonymised {
+        // Writing to a string cannot fail.
+        writeln!(text, "{rename} {rows}").ok();
+    }
     let swept = Swept {
         dry_run,
         ended,
         records,
+        pseudonymised,
     };
     Document::new("cleanup-ttl/sweep.v1", swept).with_text(text)
 }

@@ -76,6 +76,36 @@ pub async fn find_unconfirmed_teardowns(
     Ok(ids)
 }
 
+/// Half of the default startup budget: a worker that lives takes a session within a second.
+const CLAIMED_WITHIN_SECONDS: f64 = 30.0;
+
+/// Finds sessions within their startup budget that nobody has begun to prepare for half a minute, the
+/// oldest first, and for how many seconds each has waited.
+///
+/// # Errors
+/// [`SweepError`] if the database fails.
+pub async fn find_unclaimed(
+    conn: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(ExamSessionId, i64)>, SweepError> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id AS "id: ExamSessionId", EXTRACT(EPOCH FROM now() - created_at)::bigint AS "waits!"
+        FROM exam_sessions
+        -- Word for word what the partial index exam_sessions_startup holds, and its first column.
+        WHERE state IN ('created', 'initializing') AND ready_by > now()
+          AND state = 'created' AND created_at < now() - make_interval(secs => $1)
+        ORDER BY created_at
+        LIMIT $2
+        "#,
+        CLAIMED_WITHIN_SECONDS,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.waits)).collect())
+}
+
 /// Loads what is known of the `listed` sessions, and of every session whose environment should be
 /// there although it may not be listed.
 ///

@@ -90,3 +90,43 @@ pub async fn count_old_access(conn: &mut PgConnection, kept: Duration) -> Result
     .fetch_one(conn)
     .await
 }
+
+/// Gives candidates a hash of their user id under `secret` for a name, in at most `limit` lines older
+/// than `kept`, oldest first, and says how many; never before 30 days. Lines change in no other way.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn pseudonymise_access(
+    conn: &mut PgConnection,
+    kept: Duration,
+    secret: &str,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    let renamed = sqlx::query_scalar!(
+        r#"SELECT access_log_pseudonymise(make_interval(secs => $1), $2, $3) AS "renamed!""#,
+        kept.as_secs_f64(),
+        secret,
+        limit,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(renamed.unsigned_abs())
+}
+
+/// Counts the lines that [`pseudonymise_access`] would change without a limit.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn count_named_access(
+    conn: &mut PgConnection,
+    kept: Duration,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "named!" FROM access_log
+           WHERE role = 'candidate' AND NOT is_pseudonym(user_id)
+             AND at < now() - greatest(make_interval(secs => $1), interval '30 days')"#,
+        kept.as_secs_f64(),
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -16,7 +16,10 @@ mod ticket;
 mod token;
 pub mod wire;
 
-pub use access_log::{AccessEntry, append_access, count_old_access, delete_old_access};
+pub use access_log::{
+    AccessEntry, append_access, count_named_access, count_old_access, delete_old_access,
+    pseudonymise_access,
+};
 pub use attachment::{
     AttachmentRecord, attachments, beat_attachments, close_attachment, close_silent_attachments,
     open_attachment,

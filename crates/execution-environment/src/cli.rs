@@ -8,6 +8,7 @@ mod isolation;
 mod logs;
 mod meant;
 mod plain;
+mod signature;
 mod status;
 mod verify;
 
@@ -19,6 +20,7 @@ pub use destroy::DestroyArgs;
 pub use exams::{ApplyOptions, ExamsCommand};
 pub use isolation::IsolationCommand;
 pub use logs::LogsArgs;
+pub use signature::SignatureArgs;
 pub use status::{StatusArgs, View};
 pub use verify::VerifyArgs;
 

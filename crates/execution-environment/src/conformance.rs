@@ -17,7 +17,7 @@ pub use bench::Bench;
 pub type Check = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Every check by name, in no order that matters; each is independent of all others.
-pub const CHECKS: [(&str, Check); 15] = [
+pub const CHECKS: [(&str, Check); 16] = [
     ("creating_twice_is_one_environment", |bench| {
         Box::pin(checks::creating_twice_is_one_environment(bench))
     }),
@@ -38,6 +38,9 @@ pub const CHECKS: [(&str, Check); 15] = [
     }),
     ("only_the_meant_uid_is_destroyed", |bench| {
         Box::pin(checks::only_the_meant_uid_is_destroyed(bench))
+    }),
+    ("force_ends_only_the_meant_uid", |bench| {
+        Box::pin(checks::force_ends_only_the_meant_uid(bench))
     }),
     ("destroying_twice_is_gone_twice", |bench| {
         Box::pin(checks::destroying_twice_is_gone_twice(bench))

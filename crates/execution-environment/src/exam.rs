@@ -47,6 +47,10 @@ pub struct ExamDefinition {
     /// Seconds within which a session must become ready.
     #[serde(default = "default_startup_budget")]
     pub startup_budget_seconds: u64,
+    /// Seconds after it became ready within which somebody must attach, else the session ends as a
+    /// no-show. Absent: it waits until its end. Left out of JSON while absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_show_after_seconds: Option<u64>,
     /// Whether what the terminal shows is kept.
     #[serde(default)]
     pub recording: Recording,

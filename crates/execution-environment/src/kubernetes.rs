@@ -173,6 +173,14 @@ impl EnvironmentRuntime for KubernetesRuntime {
         destroy::destroy(self, name, uid).await
     }
 
+    async fn destroy_by_force(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+    ) -> Result<Destroyed, RuntimeError> {
+        destroy::by_force(self, name, uid).await
+    }
+
     async fn list(&self, install_id: InstallId) -> Result<Vec<Listed>, RuntimeError> {
         list::list(self, install_id).await
     }

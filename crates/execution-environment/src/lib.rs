@@ -45,13 +45,15 @@ pub use runtime_health::RuntimeHealth;
 pub use scratch::{ScratchVolume, scratch_volumes};
 pub use spec::{EnvironmentSpec, OwnerLabels, RuntimeKind, RuntimeName, RuntimeUid, UserHash};
 pub use store::{
-    Applied, EnvironmentRecord, EnvironmentState, ExamRecord, ExamSummary, IsolationWaiver, Proof,
-    Sighting, SignedDeclaration, SignedFilter, apply_exam, begin_attempt, begin_destroy,
-    count_not_gone, find_applied, find_newest_proof, find_not_gone, find_valid_waiver,
-    forget_sightings, grant_waiver, insert_environment, install_id, list_exams,
-    list_signed_declarations, list_waivers, load_environment, load_environments, load_exam,
-    load_latest_exams, record_created, record_gone, record_signal, record_snapshot, record_up,
-    revoke_waiver, sight_orphan, sightings,
+    Applied, CleanupBlock, EnvironmentAction, EnvironmentRecord, EnvironmentState, ExamRecord,
+    ExamSummary, IsolationWaiver, Proof, Sighting, SignedActionFilter, SignedDeclaration,
+    SignedEnvironmentAction, SignedFilter, apply_exam, begin_attempt, begin_destroy,
+    count_named_environments, count_not_gone, find_applied, find_newest_proof, find_not_gone,
+    find_valid_waiver, forget_sightings, grant_waiver, insert_environment, install_id,
+    list_environment_actions, list_exams, list_signed_declarations, list_waivers, load_environment,
+    load_environments, load_exam, load_latest_exams, pseudonymise_environments,
+    record_cleanup_blocked, record_created, record_environment_action, record_forced, record_gone,
+    record_signal, record_snapshot, record_up, revoke_waiver, sight_orphan, sightings,
 };
 pub use trial::{
     ExamBasis, TrialCheck, TrialError, TrialProof, clear_trials, prove_exam, trials_of,

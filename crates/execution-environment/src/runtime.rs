@@ -96,6 +96,19 @@ pub trait EnvironmentRuntime: Send + Sync + Debug {
         uid: Option<&RuntimeUid>,
     ) -> Result<Destroyed, RuntimeError>;
 
+    /// Destroys one uid without waiting for anything in it to end, and confirms like
+    /// [`destroy`](Self::destroy). A runtime that never waits does the same as there.
+    ///
+    /// Only for what hangs in a place that answers: of another the runtime would forget what may
+    /// still be running.
+    async fn destroy_by_force(
+        &self,
+        name: &RuntimeName,
+        uid: &RuntimeUid,
+    ) -> Result<Destroyed, RuntimeError> {
+        self.destroy(name, Some(uid)).await
+    }
+
     /// Lists everything that bears the labels of one install, running or not.
     async fn list(&self, install_id: InstallId) -> Result<Vec<Listed>, RuntimeError>;
 
@@ -150,6 +163,8 @@ pub struct Observed {
     /// Where it is, as the runtime names its places; `None` before it has one, or where there is
     /// only one.
     pub place: Option<String>,
+    /// Whether the runtime hears nothing from that place: what it says of it is old.
+    pub is_place_lost: bool,
 }
 
 /// Says how far an environment is.

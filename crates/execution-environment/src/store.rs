@@ -2,12 +2,15 @@
 //!
 //! Functions take a connection, so the caller owns the transaction.
 
+mod actions;
 mod applied;
 mod destruction;
 mod environments;
 mod exams;
+mod hanging;
 mod installation;
 mod proofs;
+mod pseudonym;
 mod record;
 #[cfg(feature = "cli")]
 mod sessions;
@@ -16,6 +19,10 @@ mod signed;
 mod trials;
 mod waivers;
 
+pub use actions::{
+    EnvironmentAction, SignedActionFilter, SignedEnvironmentAction, list_environment_actions,
+    record_environment_action,
+};
 pub use applied::{Applied, apply_exam, find_applied};
 pub use destruction::{begin_destroy, record_gone, record_snapshot};
 pub use environments::{
@@ -23,9 +30,11 @@ pub use environments::{
     load_environments, record_created, record_signal, record_up,
 };
 pub use exams::{ExamRecord, ExamSummary, list_exams, load_exam, load_latest_exams};
+pub use hanging::{record_cleanup_blocked, record_forced};
 pub use installation::install_id;
 pub use proofs::{Proof, find_newest_proof};
-pub use record::{EnvironmentRecord, EnvironmentState};
+pub use pseudonym::{count_named_environments, pseudonymise_environments};
+pub use record::{CleanupBlock, EnvironmentRecord, EnvironmentState};
 #[cfg(feature = "cli")]
 pub(crate) use sessions::{SessionFacts, load_session_facts};
 pub use sightings::{Sighting, forget_sightings, sight_orphan, sightings};

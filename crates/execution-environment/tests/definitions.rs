@@ -177,6 +177,16 @@ fn wrong_values() -> Vec<(&'static str, Vec<Value>)> {
             vec![json!(0), json!(601), json!("60")],
         ),
         (
+            "/no_show_after_seconds",
+            vec![
+                json!(59),
+                json!(604_801),
+                json!(7200),
+                json!("300"),
+                json!(-1),
+            ],
+        ),
+        (
             "/recording",
             vec![json!("on"), json!(true), json!("fail-open")],
         ),
@@ -236,6 +246,21 @@ fn what_is_typed_is_recorded_only_with_a_recording_and_only_when_asked_for() {
         let typed = ExamDefinition::parse(&exam.to_string()).expect("it is sound");
         let stored = serde_json::to_string(&typed).expect("it is JSON");
         assert_eq!(ExamDefinition::parse(&stored), Ok(typed));
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_less_than_a_minute_and_by_default_until_the_end() {
+    let plain = ExamDefinition::parse(&sample().to_string()).expect("it is sound");
+    assert_eq!(plain.no_show_after_seconds, None);
+    let stored = serde_json::to_value(&plain).expect("it is JSON");
+    assert!(stored.get("no_show_after_seconds").is_none(), "{stored}");
+    for seconds in [60, 7199] {
+        let exam = with("/no_show_after_seconds", json!(seconds)).to_string();
+        let exam = ExamDefinition::parse(&exam).expect("it is sound");
+        assert_eq!(exam.no_show_after_seconds, Some(seconds));
+        let stored = serde_json::to_string(&exam).expect("it is JSON");
+        assert_eq!(ExamDefinition::parse(&stored), Ok(exam));
     }
 }
 

@@ -9,6 +9,8 @@ mod fixtures;
 mod live;
 #[path = "engine/racing.rs"]
 mod racing;
+#[path = "engine/readme.rs"]
+mod readme;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/trials.rs"]
@@ -41,6 +43,7 @@ conformance!(
     a_list_holds_one_install,
     a_snapshot_tells_status_and_log,
     only_the_meant_uid_is_destroyed,
+    force_ends_only_the_meant_uid,
     destroying_twice_is_gone_twice,
     a_new_attempt_has_a_new_uid,
     foreign_labels_are_a_name_conflict,

@@ -4,13 +4,15 @@
 mod fixtures;
 
 use execution_environment::{
-    ApplyError, EnvironmentSpec, EnvironmentState, ExamBasis, ExamDefinition, RuntimeKind,
-    RuntimeUid, TrialProof, apply_exam, begin_destroy, count_not_gone, find_applied, find_not_gone,
-    forget_sightings, list_exams, load_environment, load_environments, load_exam, record_created,
-    record_gone, record_signal, record_snapshot, record_up, sight_orphan,
+    ApplyError, EnvironmentAction, EnvironmentSpec, EnvironmentState, ExamBasis, ExamDefinition,
+    RuntimeKind, RuntimeUid, SignedActionFilter, TrialProof, apply_exam, begin_destroy,
+    count_not_gone, find_applied, find_not_gone, forget_sightings, list_environment_actions,
+    list_exams, load_environment, load_environments, load_exam, record_created,
+    record_environment_action, record_gone, record_signal, record_snapshot, record_up,
+    sight_orphan,
 };
 use serde_json::json;
-use session_identity::{Actor, ExamSessionId};
+use session_identity::{Actor, ExamSessionId, UserId};
 use sqlx::PgPool;
 
 use fixtures::{begin, session, untried};
@@ -383,4 +385,50 @@ async fn an_orphan_keeps_its_first_sighting_until_it_is_none(pool: PgPool) {
             .age
             .is_zero()
     );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_people_did_to_environments_is_listed_newest_first_and_never_altered(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let dana = Actor::Staff(UserId::parse("dana").unwrap());
+    let spec = session(&mut conn, exam()).await;
+    for (action, actor, reason) in [
+        (EnvironmentAction::Create, &dana, Some("INC-7")),
+        (EnvironmentAction::Destroy, &Actor::System("cli"), None),
+    ] {
+        let found = load_environment(&mut conn, spec.session_id).await.unwrap();
+        record_environment_action(&mut conn, action, &found.unwrap(), actor, reason)
+            .await
+            .unwrap();
+    }
+    let all = SignedActionFilter::default();
+    let listed = list_environment_actions(&mut conn, &all, 50).await.unwrap();
+    let verbs: Vec<_> = listed.iter().map(|row| (&*row.verb, &*row.actor)).collect();
+    let newest_first = [
+        ("environment.destroy", "system:cli"),
+        ("environment.create", "staff:dana"),
+    ];
+    assert_eq!(verbs, newest_first);
+    assert_eq!(listed[1].reason.as_deref(), Some("INC-7"));
+    assert_eq!(listed[1].detail["from"], "absent");
+    let older = SignedActionFilter {
+        after: Some((listed[0].at, listed[0].id)),
+        session_id: Some(spec.session_id),
+        ..SignedActionFilter::default()
+    };
+    let older = list_environment_actions(&mut conn, &older, 50).await;
+    assert_eq!(older.unwrap(), listed[1..]);
+    for altered in [
+        "UPDATE environment_actions SET actor = 'staff:eve'",
+        "DELETE FROM environment_actions",
+        "TRUNCATE environment_actions",
+    ] {
+        let refused = sqlx::raw_sql(altered).execute(&mut *conn).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{altered}: {refused}");
+    }
+    let found = load_environment(&mut conn, spec.session_id).await.unwrap();
+    let (action, found) = (EnvironmentAction::Create, found.unwrap());
+    let empty = record_environment_action(&mut conn, action, &found, &dana, Some(""));
+    assert!(empty.await.is_err(), "a reason says something");
 }

@@ -17,8 +17,8 @@ pub use args::AuditArgs;
 pub enum AuditCommand {
     /// Lists what people did, newest first, one page at a time
     ///
-    /// Sessions requested, advanced, extended and ended; jobs, queues, workers and schedules; exam versions
-    /// and waivers. What Carrel did by itself is left out.
+    /// Sessions requested, advanced, extended and ended; jobs, queues, workers and schedules;
+    /// environments created and destroyed by hand; exam versions and waivers. What Carrel did by itself is left out.
     List(AuditArgs),
 }
 

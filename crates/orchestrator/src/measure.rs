@@ -1,6 +1,6 @@
 //! What this process tells of the sessions it fails. The names are described in `telemetry`.
 
-use cleanup_ttl::RecordCounts;
+use cleanup_ttl::{PseudonymCounts, RecordCounts};
 use failure_classification::{Classified, FailureCode};
 use metrics::counter;
 
@@ -15,6 +15,8 @@ pub(crate) fn begin(sweeps: impl IntoIterator<Item = &'static str>) {
     for table in RECORD_TABLES {
         counter!("carrel_records_removed_total", "table" => table).increment(0);
     }
+    pseudonymised(&PseudonymCounts::default());
+    counter!("carrel_teardowns_forced_total").increment(0);
     let unclassified = FailureCode::InfraUnclassified;
     counter!(
         "carrel_session_failures_total",
@@ -36,6 +38,18 @@ pub(crate) fn session_failed(classified: &Classified) {
 /// Counts a sweep that did not do its work since its plan looked wrong.
 pub(crate) fn sweep_refused(sweep: &'static str) {
     counter!("carrel_sweeps_refused_total", "sweep" => sweep).increment(1);
+}
+
+/// Counts rows whose candidate got another name.
+pub(crate) fn pseudonymised(rows: &PseudonymCounts) {
+    for (table, rows) in rows.by_table() {
+        counter!("carrel_records_pseudonymised_total", "table" => table).increment(rows);
+    }
+}
+
+/// Counts an environment that was deleted without grace because its destruction hung.
+pub(crate) fn teardown_forced() {
+    counter!("carrel_teardowns_forced_total").increment(1);
 }
 
 /// Counts old records that are gone.

@@ -7,9 +7,14 @@ mod runtime;
 mod schedule;
 mod stuck;
 mod teardowns;
+mod unclaimed;
 
 pub use schedule::{SweepLoop, Sweeps};
+pub use unclaimed::{Unclaimed, unclaimed};
 
+use std::collections::BTreeMap;
+
+use cleanup_ttl::PseudonymCounts;
 use serde::Serialize;
 
 /// What one pass of a sweep found and did.
@@ -19,6 +24,10 @@ pub struct SweepReport {
     pub expired: usize,
     /// Sessions failed because they did not become ready in time.
     pub stuck: usize,
+    /// Sessions ended because nobody ever attached to them.
+    pub no_shows: usize,
+    /// How many sessions nobody has begun to prepare, by the reason that comes first.
+    pub unclaimed: BTreeMap<String, usize>,
     /// Sessions failed because their environment was lost.
     pub lost: usize,
     /// Environments whose destruction was enqueued anew.
@@ -45,6 +54,8 @@ pub struct SweepReport {
     pub removed_recordings: u64,
     /// Keys of requests whose session has been over for long.
     pub removed_request_keys: u64,
+    /// Rows whose candidate got another name because their session has been over for long.
+    pub pseudonymised: PseudonymCounts,
     /// Why nothing was deleted, when the plan looked wrong.
     pub refusal: Option<serde_json::Value>,
 }

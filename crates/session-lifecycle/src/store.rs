@@ -6,6 +6,7 @@ mod extension;
 mod history;
 mod insert;
 mod list;
+mod pseudonym;
 mod request_key;
 mod session;
 mod signed;
@@ -16,6 +17,9 @@ pub use extension::{check_extension, extend, extensions};
 pub use history::history;
 pub use insert::insert_session;
 pub use list::{SessionFilter, count_sessions, find_sessions, list_sessions};
+pub use pseudonym::{
+    count_named_sessions, count_named_transitions, pseudonymise_sessions, pseudonymise_transitions,
+};
 pub use request_key::{
     count_old_request_keys, delete_old_request_keys, recall_request, remember_request,
 };

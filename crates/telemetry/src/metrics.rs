@@ -76,6 +76,10 @@ metric_table! {
         "Sessions by state, from the database.";
     Environments: Gauge "carrel_environments" Count ["state"]
         "Execution environments by state, from the database.";
+    OldestTeardownSeconds: Gauge "carrel_oldest_teardown_seconds" Seconds []
+        "How long the oldest destruction of an environment has been going, from the database; 0 without one.";
+    CleanupsBlocked: Gauge "carrel_cleanups_blocked" Count ["cause"]
+        "Environments whose destruction waits for something that nobody here can mend, by cause, from the database.";
     Jobs: Gauge "carrel_jobs" Count ["queue", "state"]
         "Jobs by queue and state (ready: due; scheduled: due later; running), from the database.";
     OldestReadyJobSeconds: Gauge "carrel_oldest_ready_job_seconds" Seconds ["queue"]
@@ -112,6 +116,10 @@ metric_table! {
         "Sessions that this worker failed, by class and code.";
     SweepsRefused: Counter "carrel_sweeps_refused_total" Count ["sweep"]
         "Sweeps on this worker that deleted nothing because what they found looked wrong.";
+    TeardownsForced: Counter "carrel_teardowns_forced_total" Count []
+        "Environments that this worker deleted without grace because their destruction hung.";
+    RecordsPseudonymised: Counter "carrel_records_pseudonymised_total" Count ["table"]
+        "Rows in which this worker gave a candidate another name because their session has been over for long, by table.";
     RecordsRemoved: Counter "carrel_records_removed_total" Count ["table"]
         "Rows that this worker removed because they were older than they are kept, by table.";
 

@@ -228,6 +228,20 @@ readinessProbe:
 {{- /* 0 is for ever, and no default. */}}
 - name: CARREL_RECORDING_DAYS
   value: {{ hasKey $retention "recordingDays" | ternary $retention.recordingDays 400 | quote }}
+- name: CARREL_PSEUDONYMISE_DAYS
+  value: {{ (.Values.worker.pseudonyms | default dict).days | default 0 | quote }}
+{{- end -}}
+
+{{/* What pseudonyms are made with, for the worker alone: whoever has it could try user ids. */}}
+{{- define "carrel.pseudonymEnv" -}}
+{{- $pseudonyms := .Values.worker.pseudonyms | default dict -}}
+{{- if $pseudonyms.days -}}
+- name: CARREL_PSEUDONYM_SECRET
+  valueFrom:
+    secretKeyRef:
+      name: {{ required "worker.pseudonyms.existingSecret is needed with worker.pseudonyms.days: the Secret that holds what pseudonyms are made with (kubectl create secret generic carrel-pseudonyms --from-literal=secret=…)" $pseudonyms.existingSecret }}
+      key: {{ $pseudonyms.key | default "secret" }}
+{{- end }}
 {{- end -}}
 
 {{/* Where environments run, for whoever talks to the cluster. */}}

@@ -13,10 +13,11 @@ use session_identity::ExamSessionId;
 use session_lifecycle::{find_past_startup, load_session};
 use sqlx::{PgConnection, PgPool};
 
-use super::{Ended, due, failed};
+use super::{Ended, due, failed, named};
 use crate::{
-    Deletion, ExpiryPolicy, RecordArgs, RecordCounts, SweepError, SweepPlan, Verdict,
-    count_old_records, database_now, find_unconfirmed_teardowns, judge, survey,
+    Deletion, ExpiryPolicy, PseudonymArgs, PseudonymCounts, RecordArgs, RecordCounts, SweepError,
+    SweepPlan, Verdict, count_old_records, database_now, find_no_shows, find_unconfirmed_teardowns,
+    judge, survey,
 };
 
 /// Whether the runtime is asked, and where it is.
@@ -28,6 +29,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     records: RecordArgs,
     #[command(flatten)]
+    pseudonyms: PseudonymArgs,
+    #[command(flatten)]
     runtime: RuntimeArgs,
 }
 
@@ -38,10 +41,14 @@ struct Planned {
     expired: Vec<Ended>,
     /// What `sweep_stuck` would fail.
     stuck: Vec<ExamSessionId>,
+    /// What it would end because nobody ever attached.
+    no_shows: Vec<ExamSessionId>,
     /// Whose destruction `sweep_teardowns` would enqueue, unless it is enqueued.
     teardowns: Vec<ExamSessionId>,
     /// Old records that `sweep_history` would remove.
     records: RecordCounts,
+    /// Rows whose candidate it would give another name; null where names stay.
+    pseudonymise: Option<PseudonymCounts>,
     /// Null with `--rows-only`.
     runtime: Option<Compared>,
 }
@@ -65,12 +72,14 @@ pub(super) async fn run(args: PlanArgs, globals: &GlobalArgs) -> Result<Document
         server_time: database_now(&mut conn).await.map_err(failed)?,
         expired: due(&mut conn).await?,
         stuck: stuck(&mut conn).await.map_err(failed)?,
+        no_shows: find_no_shows(&mut conn, i64::MAX).await.map_err(failed)?,
         teardowns: find_unconfirmed_teardowns(&mut conn, i64::MAX)
             .await
             .map_err(failed)?,
         records: count_old_records(&mut conn, &args.records.into())
             .await
             .map_err(failed)?,
+        pseudonymise: named(&mut conn, args.pseudonyms.after()).await?,
         runtime: None,
     };
     drop(conn);
@@ -129,10 +138,17 @@ async fn compare(runtime: RuntimeArgs, pool: &PgPool) -> Result<Compared, CliErr
 fn lines(planned: &Planned) -> Vec<String> {
     let mut lines = vec![
         format!("sweep_expired    would end {}", planned.expired.len()),
-        format!("sweep_stuck      would fail {}", planned.stuck.len()),
+        format!(
+            "sweep_stuck      would fail {}, end {} that nobody attached to",
+            planned.stuck.len(),
+            planned.no_shows.len()
+        ),
         format!("sweep_teardowns  would destroy {}", planned.teardowns.len()),
         format!("sweep_history    would remove {}", planned.records),
     ];
+    if let Some(rows) = planned.pseudonymise {
+        lines.push(format!("sweep_history    would pseudonymise {rows}"));
+    }
     lines.push(match &planned.runtime {
         None => "sweep_runtime    not asked".to_owned(),
         Some(Compared {

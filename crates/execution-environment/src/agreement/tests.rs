@@ -32,6 +32,9 @@ fn record(state: EnvironmentState, uid: Option<&str>) -> EnvironmentRecord {
         up_at: None,
         destroying_at: None,
         gone_at: None,
+        cleanup_blocked: None,
+        cleanup_blocked_at: None,
+        forced_at: None,
     }
 }
 
@@ -47,6 +50,7 @@ fn present(record: &EnvironmentRecord, uid: &str, phase: Phase) -> Observed {
         },
         phase,
         place: None,
+        is_place_lost: false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `create`: the row first, then the runtime.
+//! `create`: who does it and the row first, then the runtime.
 
 use clap::Args;
 use command_line::{CliError, Document, GlobalArgs};
@@ -6,12 +6,12 @@ use serde::Serialize;
 use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
-use super::errors;
+use super::{SignatureArgs, errors};
 use crate::store::{SessionFacts, load_session_facts};
 use crate::{
-    Created, EnvironmentRecord, EnvironmentRuntime, EnvironmentSpec, EnvironmentState, Purpose,
-    RuntimeArgs, begin_attempt, insert_environment, install_id, load_environment, load_exam,
-    record_created,
+    Created, EnvironmentAction, EnvironmentRecord, EnvironmentRuntime, EnvironmentSpec,
+    EnvironmentState, Purpose, RuntimeArgs, begin_attempt, insert_environment, install_id,
+    load_environment, load_exam, record_created,
 };
 
 /// Names the session and the runtime.
@@ -20,6 +20,9 @@ pub struct CreateArgs {
     /// The session whose environment to create
     #[arg(long, value_name = "UUID")]
     pub session_id: ExamSessionId,
+    /// Who creates it, and why
+    #[command(flatten)]
+    pub signature: SignatureArgs,
     /// Where the environments run
     #[command(flatten)]
     pub runtime: RuntimeArgs,
@@ -38,12 +41,14 @@ pub(super) async fn run(args: CreateArgs, globals: &GlobalArgs) -> Result<Docume
         .await
         .map_err(|error| errors::settings(&error))?;
     let pool = globals.connect().await?;
-    let mut conn = pool.acquire().await?;
-    let spec = begun(&mut conn, args.session_id, &*runtime).await?;
+    let mut begin = pool.begin().await?;
+    let spec = begun(&mut begin, args.session_id, &*runtime, &args.signature).await?;
+    begin.commit().await?;
     let created = runtime
         .create(&spec)
         .await
         .map_err(|error| errors::runtime(&error))?;
+    let mut conn = pool.acquire().await?;
     let environment = record_created(&mut conn, spec.session_id, spec.attempt, &created.uid)
         .await
         .map_err(errors::store)?
@@ -63,12 +68,15 @@ async fn begun(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
     runtime: &dyn EnvironmentRuntime,
+    signature: &SignatureArgs,
 ) -> Result<EnvironmentSpec, CliError> {
     let session = load_session_facts(conn, session_id)
         .await
         .map_err(errors::store)?
         .ok_or_else(|| CliError::not_found(format!("no session {session_id}")))?;
     let record = row(conn, &session).await?;
+    let action = EnvironmentAction::Create;
+    signature.sign(conn, action, &record).await?;
     let spec = specification(conn, session, record.attempt.max(1)).await?;
     if record.attempt == 0 {
         let name = spec.runtime_name();

@@ -1,15 +1,15 @@
-//! `destroy`: evidence, removal, confirmation.
+//! `destroy`: who does it, evidence, removal, confirmation.
 
 use clap::Args;
 use command_line::{CliError, Document, GlobalArgs};
 use serde::Serialize;
 use session_identity::ExamSessionId;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
-use super::errors;
+use super::{SignatureArgs, errors, meant};
 use crate::{
-    Destroyed, EnvironmentRecord, EnvironmentRuntime, Purpose, RuntimeArgs, begin_destroy,
-    load_environment, record_gone, record_snapshot,
+    Destroyed, EnvironmentAction, EnvironmentRecord, EnvironmentRuntime, EnvironmentState, Purpose,
+    RuntimeArgs, begin_destroy, record_gone, record_snapshot,
 };
 
 /// Names the session, the runtime and the confirmation.
@@ -24,6 +24,9 @@ pub struct DestroyArgs {
     /// Shows what would be destroyed and changes nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Who destroys it, and why
+    #[command(flatten)]
+    pub signature: SignatureArgs,
     /// Where the environments run
     #[command(flatten)]
     pub runtime: RuntimeArgs,
@@ -49,19 +52,11 @@ pub(super) async fn run(args: DestroyArgs, globals: &GlobalArgs) -> Result<Docum
         .await
         .map_err(|error| errors::settings(&error))?;
     let pool = globals.connect().await?;
-    let mut conn = pool.acquire().await?;
-    let missing = || CliError::not_found(format!("session {session_id} has no environment"));
     let environment = if args.dry_run {
-        load_environment(&mut conn, session_id)
-            .await
-            .map_err(errors::store)?
-            .ok_or_else(missing)?
+        meant::environment(&mut *pool.acquire().await?, session_id).await?
     } else {
-        let record = begin_destroy(&mut conn, session_id)
-            .await
-            .map_err(errors::store)?
-            .ok_or_else(missing)?;
-        destroyed(&mut conn, &*runtime, record).await?
+        let record = begun(&pool, session_id, &args.signature).await?;
+        destroyed(&mut *pool.acquire().await?, &*runtime, record).await?
     };
     Ok(Document::new(
         "execution-environment/destroy.v1",
@@ -70,6 +65,25 @@ pub(super) async fn run(args: DestroyArgs, globals: &GlobalArgs) -> Result<Docum
             environment,
         },
     ))
+}
+
+/// Signs and begins in one transaction. What was gone before is not destroyed by anybody.
+async fn begun(
+    pool: &PgPool,
+    session_id: ExamSessionId,
+    signature: &SignatureArgs,
+) -> Result<EnvironmentRecord, CliError> {
+    let mut begin = pool.begin().await?;
+    let found = meant::environment(&mut begin, session_id).await?;
+    if found.state == EnvironmentState::Gone {
+        return Ok(found);
+    }
+    let action = EnvironmentAction::Destroy;
+    signature.sign(&mut begin, action, &found).await?;
+    let record = begin_destroy(&mut begin, session_id).await;
+    let record = record.map_err(errors::store)?;
+    begin.commit().await?;
+    Ok(record.unwrap_or(found))
 }
 
 async fn destroyed(

@@ -110,7 +110,7 @@ async fn revoke(id: Uuid, actor: UserId, globals: &GlobalArgs) -> Result<Documen
     ))
 }
 
-fn user(text: &str) -> Result<UserId, String> {
+pub(super) fn user(text: &str) -> Result<UserId, String> {
     UserId::parse(text).map_err(|error| error.to_string())
 }
 

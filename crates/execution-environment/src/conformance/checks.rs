@@ -137,6 +137,26 @@ pub(super) async fn only_the_meant_uid_is_destroyed(bench: &Bench) {
     assert_eq!(unknown.signal.kind(), "vanished");
 }
 
+pub(super) async fn force_ends_only_the_meant_uid(bench: &Bench) {
+    let spec = bench.spec();
+    let name = spec.runtime_name();
+    let uid = bench.running(&spec).await;
+    let other = RuntimeUid::from_runtime("0123456789abcdef");
+    let refused = bench.runtime.destroy_by_force(&name, &other).await;
+    assert_eq!(
+        refused.expect_err("another uid").signal.kind(),
+        "name_conflict"
+    );
+    let Observation::Present(seen) = bench.runtime.observe(&name).await.expect("observe") else {
+        panic!("{name} is absent");
+    };
+    assert_eq!((&seen.uid, seen.is_place_lost), (&uid, false));
+    for _ in 0..2 {
+        let forced = bench.runtime.destroy_by_force(&name, &uid).await;
+        assert_eq!(forced.expect("force"), Destroyed::Gone);
+    }
+}
+
 pub(super) async fn destroying_twice_is_gone_twice(bench: &Bench) {
     let spec = bench.spec();
     let name = spec.runtime_name();

@@ -101,6 +101,7 @@ pub(super) async fn observe(
         labels,
         phase,
         place: None,
+        is_place_lost: false,
     }))
 }
 

@@ -114,6 +114,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn optional_number(&mut self, field: &'static str) -> Option<u64> {
+        let value = self.take(field, Presence::Optional)?;
+        Some(self.whole(field, value))
+    }
+
     fn whole(&mut self, field: &'static str, value: &Value) -> u64 {
         value.as_u64().unwrap_or_else(|| {
             self.report(

@@ -74,6 +74,7 @@ fn definition(mut reader: Reader<'_>) -> ExamDefinition {
             "startup_budget_seconds",
             super::DEFAULT_STARTUP_BUDGET_SECONDS,
         ),
+        no_show_after_seconds: reader.optional_number("no_show_after_seconds"),
         recording: recording(&mut reader),
         record_input: reader.flag("record_input"),
         runtime_class: reader.optional_text("runtime_class"),

@@ -56,6 +56,9 @@ const SECONDS: RangeInclusive<u64> = 1..=604_800;
 /// Under 5 s a busy machine cannot make it; over 10 min the candidate has given up.
 const STARTUP_SECONDS: RangeInclusive<u64> = 5..=600;
 
+/// Under a minute a candidate who reloads the page would be late; the longest exam is a week.
+const NO_SHOW_SECONDS: RangeInclusive<u64> = 60..=604_800;
+
 pub(crate) fn validate(exam: &ExamDefinition) -> Vec<FieldError> {
     let mut errors = Vec::new();
     names(exam, &mut errors);
@@ -236,6 +239,7 @@ fn clock(exam: &ExamDefinition, errors: &mut Vec<FieldError>) {
         "seconds",
         errors,
     );
+    no_show(exam, errors);
     match exam.clock {
         ClockPolicy::FromFirstAttach { duration_seconds } => {
             range(
@@ -268,6 +272,19 @@ fn clock(exam: &ExamDefinition, errors: &mut Vec<FieldError>) {
                 ));
             }
         }
+    }
+}
+
+fn no_show(exam: &ExamDefinition, errors: &mut Vec<FieldError>) {
+    let Some(seconds) = exam.no_show_after_seconds else {
+        return;
+    };
+    let (field, cap) = ("no_show_after_seconds", exam.absolute_cap_seconds);
+    range(field, seconds, NO_SHOW_SECONDS, "seconds", errors);
+    if NO_SHOW_SECONDS.contains(&seconds) && SECONDS.contains(&cap) && seconds >= cap {
+        let message = format!("is {seconds}, not below absolute_cap_seconds");
+        let next = "give less, or leave it out: then it ends as a no-show at its end";
+        errors.push(FieldError::new(field, message, next));
     }
 }
 

@@ -24,6 +24,25 @@ pub(super) async fn destroy(
     name: &RuntimeName,
     uid: Option<&RuntimeUid>,
 ) -> Result<Destroyed, RuntimeError> {
+    within(runtime, name, uid, body::GRACE_SECONDS).await
+}
+
+/// The API server removes the pod at once, unless somebody else's finalizer holds it; its node, which
+/// must answer, ends what runs.
+pub(super) async fn by_force(
+    runtime: &KubernetesRuntime,
+    name: &RuntimeName,
+    uid: &RuntimeUid,
+) -> Result<Destroyed, RuntimeError> {
+    within(runtime, name, Some(uid), 0).await
+}
+
+async fn within(
+    runtime: &KubernetesRuntime,
+    name: &RuntimeName,
+    uid: Option<&RuntimeUid>,
+    grace: u32,
+) -> Result<Destroyed, RuntimeError> {
     let Some(pod) = objects::get::<Pod>(runtime, OPERATION, name.as_str()).await? else {
         return anchor_alone(runtime, name, uid).await;
     };
@@ -38,7 +57,7 @@ pub(super) async fn destroy(
     } else {
         FIRST_WAIT
     };
-    let destroyed = end(runtime, name, &found, wait).await?;
+    let destroyed = end(runtime, name, &found, grace, wait).await?;
     if destroyed == Destroyed::Gone
         && let Some(anchor) = anchor_of(&pod)
     {
@@ -67,10 +86,11 @@ async fn end(
     runtime: &KubernetesRuntime,
     name: &RuntimeName,
     uid: &str,
+    grace: u32,
     wait: Duration,
 ) -> Result<Destroyed, RuntimeError> {
     runtime.hints.expect(name);
-    let destroyed = end_expected(runtime, name, uid, wait).await;
+    let destroyed = end_expected(runtime, name, uid, grace, wait).await;
     runtime.hints.forget(name);
     destroyed
 }
@@ -79,10 +99,11 @@ async fn end_expected(
     runtime: &KubernetesRuntime,
     name: &RuntimeName,
     uid: &str,
+    grace: u32,
     wait: Duration,
 ) -> Result<Destroyed, RuntimeError> {
-    let grace = Some(body::GRACE_SECONDS);
-    let deletion = objects::delete::<Pod>(runtime, OPERATION, name.as_str(), uid, grace).await?;
+    let deletion =
+        objects::delete::<Pod>(runtime, OPERATION, name.as_str(), uid, Some(grace)).await?;
     if deletion != Deletion::Taken {
         return Ok(Destroyed::Gone);
     }

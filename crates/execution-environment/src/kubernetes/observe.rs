@@ -44,6 +44,7 @@ fn read(
         uid: RuntimeUid::from_runtime(uid),
         labels,
         phase: status::phase(&pod, runtime.requests.cluster_time()),
+        is_place_lost: status::is_place_lost(&pod),
         place: pod.spec.and_then(|spec| spec.node_name),
     }))
 }

@@ -43,6 +43,14 @@ pub(super) fn phase(pod: &Pod, now: Option<DateTime<Utc>>) -> Phase {
     }
 }
 
+/// Tells whether the cluster does not hear from the pod's node, whatever else is said of the pod.
+pub(super) fn is_place_lost(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.is_some_and(|status| {
+        node::reported_lost(pod, status).is_some() || node::marked_silent(status).is_some()
+    })
+}
+
 fn stopped(
     status: &PodStatus,
     ended: Option<&ContainerStateTerminated>,

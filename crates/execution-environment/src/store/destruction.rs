@@ -5,7 +5,7 @@ use session_identity::{ExamSessionId, ExecutionEnvironmentId};
 use sqlx::PgConnection;
 
 use super::environments::load_environment;
-use super::record::{EnvironmentRecord, EnvironmentState};
+use super::record::{CleanupBlock, EnvironmentRecord, EnvironmentState};
 use crate::{RuntimeKind, RuntimeName, RuntimeUid, StoreError};
 
 /// Begins the destruction, or says how far it is: afterwards the state is destroying or gone.
@@ -26,7 +26,8 @@ pub async fn begin_destroy(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId
     )
@@ -54,7 +55,8 @@ pub async fn record_snapshot(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId,
         snapshot
@@ -73,12 +75,13 @@ pub async fn record_gone(
         EnvironmentRecord,
         r#"
         UPDATE execution_environments
-           SET state = 'gone', gone_at = now(), version = version + 1
+           SET state = 'gone', gone_at = now(), cleanup_blocked = NULL, cleanup_blocked_at = NULL, version = version + 1
          WHERE session_id = $1 AND state = 'destroying'
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId
     )

@@ -7,7 +7,7 @@ use serde_json::Value;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId};
 use sqlx::PgConnection;
 
-use super::record::{EnvironmentRecord, EnvironmentState};
+use super::record::{CleanupBlock, EnvironmentRecord, EnvironmentState};
 use crate::{EnvironmentSpec, RuntimeKind, RuntimeName, RuntimeUid, StoreError};
 
 /// Inserts the environment of a new session as absent.
@@ -37,7 +37,8 @@ pub async fn load_environment(
         SELECT id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
           FROM execution_environments
          WHERE session_id = $1
         "#,
@@ -60,7 +61,8 @@ pub async fn load_environments(
         SELECT id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
           FROM execution_environments
          WHERE session_id = ANY($1)
         "#,
@@ -84,7 +86,8 @@ pub async fn find_not_gone(
         SELECT id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
           FROM execution_environments
          WHERE state NOT IN ('absent', 'gone')
          ORDER BY destroying_at, creating_at
@@ -138,7 +141,8 @@ pub async fn begin_attempt(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId,
         attempt_from,
@@ -168,7 +172,8 @@ pub async fn record_created(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId,
         attempt,
@@ -195,7 +200,8 @@ pub async fn record_signal(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId,
         attempt,
@@ -225,7 +231,8 @@ pub async fn record_up(
         RETURNING id AS "id: ExecutionEnvironmentId", session_id AS "session_id: ExamSessionId", state AS "state: EnvironmentState",
                version, attempt, runtime AS "runtime: RuntimeKind", runtime_name AS "runtime_name: RuntimeName",
                runtime_uid AS "runtime_uid: RuntimeUid", spec, evidence, last_signal, snapshot, created_at, creating_at,
-               created_in_runtime_at, up_at, destroying_at, gone_at
+               created_in_runtime_at, up_at, destroying_at, gone_at,
+               cleanup_blocked AS "cleanup_blocked: CleanupBlock", cleanup_blocked_at, forced_at
         "#,
         session_id as ExamSessionId,
         attempt,

@@ -54,6 +54,33 @@ impl Display for EnvironmentState {
     }
 }
 
+/// Says what a destruction waits for, where that is known and nothing can be done about it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum CleanupBlock {
+    /// Its node answers nobody: what runs there can neither be ended nor be proven to have ended.
+    NodeLost,
+}
+
+impl CleanupBlock {
+    /// Every one.
+    pub const ALL: [Self; 1] = [Self::NodeLost];
+
+    /// The word that is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NodeLost => "node_lost",
+        }
+    }
+}
+
+impl Display for CleanupBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Holds one row of `execution_environments`; there is exactly one per session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EnvironmentRecord {
@@ -93,4 +120,10 @@ pub struct EnvironmentRecord {
     pub destroying_at: Option<DateTime<Utc>>,
     /// When it was confirmed gone.
     pub gone_at: Option<DateTime<Utc>>,
+    /// What keeps its destruction from being confirmed, as last seen.
+    pub cleanup_blocked: Option<CleanupBlock>,
+    /// Since when.
+    pub cleanup_blocked_at: Option<DateTime<Utc>>,
+    /// When it was deleted without grace because its destruction hung.
+    pub forced_at: Option<DateTime<Utc>>,
 }

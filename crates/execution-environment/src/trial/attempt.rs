@@ -260,6 +260,7 @@ mod tests {
                 labels: spec.labels(),
                 phase: Phase::Running,
                 place: None,
+                is_place_lost: false,
             });
             let seen = seen(found, &created);
             assert_eq!(matches!(seen, Seen::Running(_)), is_running, "{uid}");

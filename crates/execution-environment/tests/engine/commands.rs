@@ -33,6 +33,18 @@ pub(crate) async fn call(
     variables: &[(&str, OsString)],
     input: &str,
 ) -> Ended {
+    let mut ended = call_whole(pool, words, variables, input).await;
+    ended.data = ended.data["data"].take();
+    ended
+}
+
+/// The same; its `data` is the whole document.
+pub(crate) async fn call_whole(
+    pool: &PgPool,
+    words: &[&str],
+    variables: &[(&str, OsString)],
+    input: &str,
+) -> Ended {
     let url = pool.connect_options().to_url_lossy().to_string();
     let mut child = Command::new(env!("CARGO_BIN_EXE_execution-environment"))
         .env_clear()
@@ -52,7 +64,7 @@ pub(crate) async fn call(
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
     Ended {
         exit: output.status.code(),
-        data: json(&output.stdout)["data"].take(),
+        data: json(&output.stdout),
         error: json(&output.stderr),
     }
 }

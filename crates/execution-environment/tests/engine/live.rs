@@ -4,7 +4,10 @@ use std::panic::AssertUnwindSafe;
 
 use execution_environment::conformance::Bench;
 use execution_environment::engine::EngineHardening;
-use execution_environment::{EnvironmentSpec, Phase, Protection, record_created};
+use execution_environment::{
+    EnvironmentSpec, Phase, Protection, SignedActionFilter, SignedEnvironmentAction,
+    list_environment_actions, record_created,
+};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -155,6 +158,48 @@ async fn a_log_is_read_while_there_is_one_and_from_the_evidence_after(pool: PgPo
         let agreed = made.ask("status", &["--from", "both"]).await;
         assert_eq!(agreed.data["agrees"], true, "{agreed:?}");
         assert_eq!(made.ask("verify", &[]).await.exit, Some(3));
+    })
+    .await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn who_creates_and_destroys_by_hand_is_on_record_and_is_asked_no_name(pool: PgPool) {
+    on_made(&pool, bench(), "/bin/bash", async |made| {
+        let signed = ["--as", "dana", "--reason", "the worker is away"];
+        let created = made.ask("create", &signed).await;
+        assert_eq!(created.exit, Some(0), "{created:?}");
+        assert_eq!(created.data["created"]["adopted"], true, "{created:?}");
+        let bare = made.ask("destroy", &[]).await;
+        assert_eq!(bare.exit, Some(6), "{bare:?}");
+        let id = made.spec.session_id.to_string();
+        let confirmed = ["--confirm", &*id];
+        // No engine answers there: what was begun is on record all the same.
+        let nowhere = [
+            &confirmed[..],
+            &["--docker-host", "tcp://127.0.0.1:9"],
+            &signed,
+        ]
+        .concat();
+        assert_eq!(made.ask("destroy", &nowhere).await.exit, Some(5));
+        let destroyed = made.ask("destroy", &confirmed).await;
+        assert_eq!(destroyed.exit, Some(0), "{destroyed:?}");
+        assert_eq!(destroyed.data["environment"]["state"], "gone");
+        // What is gone is not destroyed by anybody.
+        assert_eq!(made.ask("destroy", &confirmed).await.exit, Some(0));
+
+        let mut conn = made.pool.acquire().await.expect("connected");
+        let all = SignedActionFilter::default();
+        let rows = list_environment_actions(&mut conn, &all, 50).await;
+        let rows = rows.expect("listed");
+        let told = |row: &SignedEnvironmentAction| {
+            json!([row.verb, row.actor, row.reason, row.detail["from"]])
+        };
+        let newest_first = [
+            json!(["environment.destroy", "system:cli", null, "destroying"]),
+            json!(["environment.destroy", "staff:dana", signed[3], "creating"]),
+            json!(["environment.create", "staff:dana", signed[3], "creating"]),
+        ];
+        assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), newest_first);
     })
     .await;
 }

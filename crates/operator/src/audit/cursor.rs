@@ -15,14 +15,16 @@ pub(super) enum Source {
     Action,
     Transition,
     Extension,
+    Environment,
     Declaration,
 }
 
 impl Source {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Action,
         Self::Transition,
         Self::Extension,
+        Self::Environment,
         Self::Declaration,
     ];
 
@@ -31,6 +33,7 @@ impl Source {
             Self::Action => "action",
             Self::Transition => "transition",
             Self::Extension => "extension",
+            Self::Environment => "environment",
             Self::Declaration => "declaration",
         }
     }
@@ -132,6 +135,7 @@ mod tests {
         assert_eq!(cursor.numbered(Source::Action), (cursor.at, i64::MIN));
         assert_eq!(cursor.numbered(Source::Transition), (cursor.at, 17));
         assert_eq!(cursor.numbered(Source::Extension), (cursor.at, i64::MAX));
+        assert_eq!(cursor.numbered(Source::Environment), (cursor.at, i64::MAX));
         assert_eq!(cursor.named(), (cursor.at, LAST_KEY.to_owned()));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use command_line::CliError;
-use execution_environment::SignedDeclaration;
+use execution_environment::{SignedDeclaration, SignedEnvironmentAction};
 use job_queue::SignedAction;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -94,6 +94,18 @@ impl From<SignedExtension> for Found {
             ..Entry::new(row.at, row.actor, verb.to_owned())
         };
         Self::new(Source::Extension, row.id.to_string(), entry)
+    }
+}
+
+impl From<SignedEnvironmentAction> for Found {
+    fn from(row: SignedEnvironmentAction) -> Self {
+        let entry = Entry {
+            reason: row.reason,
+            session_id: Some(row.session_id),
+            detail: Some(row.detail),
+            ..Entry::new(row.at, row.actor, row.verb)
+        };
+        Self::new(Source::Environment, row.id.to_string(), entry)
     }
 }
 

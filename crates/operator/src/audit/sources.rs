@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use command_line::CliError;
 use execution_environment::cli::errors;
-use execution_environment::list_signed_declarations;
+use execution_environment::{list_environment_actions, list_signed_declarations};
 use job_queue::list_signed_actions;
 use session_lifecycle::cli::cli_error;
 use session_lifecycle::{LoadError, list_signed_extensions, list_signed_transitions};
@@ -23,6 +23,10 @@ pub(super) async fn newest(
     let limit = i64::try_from(query.limit).map_err(CliError::bug)?;
     let mut found = actions(connection, query, limit).await?;
     found.extend(lifecycles(connection, query, limit).await?);
+    // What is done to environments by hand is done in no job.
+    if query.job_id.is_none() {
+        found.extend(environments(connection, query, limit).await?);
+    }
     // Exams and waivers concern neither one session nor one job.
     if query.session_id.is_none() && query.job_id.is_none() {
         found.extend(declarations(connection, query, limit).await?);
@@ -73,6 +77,23 @@ async fn lifecycles(
         .map(Found::from)
         .chain(extensions)
         .collect())
+}
+
+async fn environments(
+    connection: &mut PgConnection,
+    query: &Query,
+    limit: i64,
+) -> Result<Vec<Found>, CliError> {
+    let filter = execution_environment::SignedActionFilter {
+        actors: query.actors.clone(),
+        session_id: query.session_id,
+        from: query.from,
+        before: query.before,
+        after: numbered(query.cursor.as_ref(), Source::Environment),
+    };
+    let rows = list_environment_actions(connection, &filter, limit).await;
+    let rows = rows.map_err(errors::store)?;
+    Ok(rows.into_iter().map(Found::from).collect())
 }
 
 async fn declarations(

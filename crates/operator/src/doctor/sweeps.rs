@@ -1,10 +1,11 @@
 //! Whether sessions and environments move on, and whether the sweeps that see to it run.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cleanup_ttl::database_now;
+use cleanup_ttl::{ExpiryPolicy, database_now};
 use command_line::{CliError, counted};
 use execution_environment::{EnvironmentState, StoreError, find_not_gone};
 use job_queue::{ScheduleRecord, list_schedules};
+use orchestrator::unclaimed;
 use session_lifecycle::{SessionFilter, SessionState, cli::cli_error, list_sessions};
 use sqlx::PgConnection;
 
@@ -34,7 +35,8 @@ pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTim
     now.map_err(|error| cli_error(error.class(), error.code(), &error))
 }
 
-/// Finds sessions that should have become ready or failed by now.
+/// Finds sessions that should have become ready or failed by now, and those that nobody has begun to
+/// prepare, with the reason.
 pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliError> {
     let now = server_time(connection).await?;
     let starting = SessionFilter {
@@ -46,7 +48,7 @@ pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliE
     let stuck = starting
         .iter()
         .filter(|session| session.ready_by + STARTUP_GRACE < now);
-    let stuck: Vec<_> = stuck
+    let mut stuck: Vec<_> = stuck
         .map(|session| {
             format!(
                 "{} is {} past its startup budget",
@@ -54,6 +56,12 @@ pub(super) async fn startup(connection: &mut PgConnection) -> Result<Check, CliE
             )
         })
         .collect();
+    let waiting = unclaimed(connection, &ExpiryPolicy::default()).await;
+    let waiting = waiting.map_err(|error| cli_error(error.class(), "startup", &error))?;
+    stuck.extend(waiting.into_iter().map(|one| {
+        let (id, seconds, why) = (one.session_id, one.waits_seconds, one.why.join("; "));
+        format!("{id} has waited {seconds} s for somebody to begin: {why}")
+    }));
     let sessions = counted(starting.len(), "session");
     let good = format!("{sessions} starting, each within its budget");
     let next = "carrel sessions show <id>; the stuck sweep of a running carrel-worker fails them";
@@ -68,11 +76,19 @@ pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, Cli
         .iter()
         .filter(|row| row.state == EnvironmentState::Destroying);
     let hanging = hanging.filter_map(|row| {
-        let since = row.destroying_at.filter(|since| *since + TEARDOWN < now)?;
+        let since = row.destroying_at?;
+        // What is known to be blocked is told at once: waiting does not mend it.
+        if row.cleanup_blocked.is_none() && since + TEARDOWN >= now {
+            return None;
+        }
         let minutes = (now - since).num_minutes();
+        let waits = row
+            .cleanup_blocked
+            .map(|cause| format!(": cleanup_blocked({cause})"));
         Some(format!(
-            "that of session {} has been going for {minutes} min",
-            row.session_id
+            "that of session {} has been going for {minutes} min{}",
+            row.session_id,
+            waits.unwrap_or_default()
         ))
     });
     let hanging: Vec<_> = hanging.collect();

@@ -233,3 +233,36 @@ async fn whoever_sweeps_by_hand_signs_what_it_ends(pool: PgPool) {
     assert_eq!(verbs(&by_dana), ["session.terminated"]);
     assert_eq!(by_dana[0]["detail"]["cause"], "sweep:expired");
 }
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_is_done_to_environments_by_hand_is_listed_even_if_nobody_signed(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    carrel.apply_exam().await;
+    for (user, signature) in [("u-1", &[][..]), ("u-2", &WHY[..])] {
+        let session = carrel.session(user).await;
+        let destroy = ["environments", "destroy", "--session-id", &session];
+        let confirmed = ["--confirm", &session];
+        // Nothing was ever asked of a runtime, so that none need answer.
+        let silent = ["--docker-host", "tcp://127.0.0.1:9"];
+        let destroyed = [&destroy[..], &confirmed, &silent, signature].concat();
+        let destroyed = carrel.data(&destroyed).await;
+        assert_eq!(destroyed["environment"]["state"], "gone");
+        let (of_session, _) = listed(&carrel, &["--session-id", &session]).await;
+        assert_eq!(
+            verbs(&of_session),
+            ["environment.destroy", "session.created"]
+        );
+        assert_eq!(of_session[0]["user_id"], user);
+        assert!(of_session[0]["environment_id"].is_string());
+        assert_eq!(of_session[0]["detail"]["from"], "absent");
+    }
+    let (all, _) = listed(&carrel, &["--limit", "3"]).await;
+    let signed: Vec<_> = all.iter().map(|it| (&it["actor"], &it["reason"])).collect();
+    assert_eq!(signed[0], (&json!("staff:dana"), &json!("INC-7")));
+    assert_eq!(signed[2], (&json!("system:cli"), &Value::Null));
+    let (by_dana, _) = listed(&carrel, &["--actor", "dana", "--limit", "1"]).await;
+    assert_eq!(verbs(&by_dana), ["environment.destroy"]);
+    let after = listed(&carrel, &["--limit", "1"]).await.1.unwrap();
+    let (next, _) = listed(&carrel, &["--limit", "2", "--cursor", &after]).await;
+    assert_eq!(next, all[1..3]);
+}

@@ -202,6 +202,12 @@ async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
             &["dead_jobs", "startup", "teardown"],
         ),
         (
+            // What is known to be blocked is told before it is late.
+            "UPDATE execution_environments SET version = version + 1, destroying_at = now(),
+                    cleanup_blocked = 'node_lost', cleanup_blocked_at = now()",
+            &["dead_jobs", "startup", "teardown"],
+        ),
+        (
             "UPDATE schedules SET last_tick_at = now() - interval '2 minutes'",
             &["dead_jobs", "startup", "teardown", "sweeps"],
         ),
@@ -216,6 +222,52 @@ async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
             (ended.exit, findings(&ended)),
             (9, found.to_vec()),
             "{cause}"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_session_that_nobody_begins_is_a_finding_with_its_reason(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let_sweeps_tick(&pool).await;
+    carrel.apply_exam().await;
+    let session = carrel.session("u-1").await;
+    let mut transaction = pool.begin().await.unwrap();
+    // When a session was created never changes, so that a trigger would not have it.
+    sqlx::raw_sql(
+        "SET LOCAL session_replication_role = replica;
+         UPDATE exam_sessions SET created_at = now() - interval '40 s', ready_by = now() + interval '1 h'",
+    )
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
+    transaction.commit().await.unwrap();
+    for (cause, reason) in [
+        (
+            "",
+            "no live worker takes provision_environment of version 1",
+        ),
+        (
+            "INSERT INTO queues (name, paused_at, paused_by, paused_reason)
+             VALUES ('environments', now(), 'staff:dana', 'INC-7')
+             ON CONFLICT (name) DO UPDATE
+             SET paused_at = now(), paused_by = 'staff:dana', paused_reason = 'INC-7'",
+            "queue environments paused by staff:dana: INC-7",
+        ),
+        (
+            "UPDATE jobs SET state = 'dead', finished_at = now(), outcome_class = 'infra'",
+            "its job has ended: dead (infra)",
+        ),
+        ("DELETE FROM jobs", "no job prepares it"),
+    ] {
+        sqlx::raw_sql(cause).execute(&pool).await.unwrap();
+        let ended = carrel.run(&["doctor"]).await;
+        let checks = ended.data["checks"].as_array().unwrap();
+        let startup = checks.iter().find(|check| check["name"] == "startup");
+        let startup = startup.unwrap().to_string();
+        assert!(
+            startup.contains(reason) && startup.contains(&session),
+            "{startup}"
         );
     }
 }

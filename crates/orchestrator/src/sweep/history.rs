@@ -1,13 +1,13 @@
-//! Removes what has been over for long.
+//! Removes what has been over for long, and takes candidates' names from what stays.
 
 use std::time::Duration;
 
-use cleanup_ttl::{RecordRetention, remove_old_records};
+use cleanup_ttl::{PseudonymCounts, RecordRetention, pseudonymise_old, remove_old_records};
 use environment_access::delete_stale_tickets;
 use job_queue::{Retention, apply_retention};
 use sqlx::PgConnection;
 
-use super::SweepReport;
+use super::{SweepReport, Sweeps};
 use crate::{StepError, Workshop, measure};
 
 /// A ticket ends within a minute; a day later nobody asks any more why one was refused.
@@ -16,14 +16,19 @@ const TICKETS_KEPT: Duration = Duration::from_hours(24);
 const TICKETS_AT_ONCE: i64 = 50_000;
 
 /// One pass over the queue's own tables, the tickets, the access log, the keys of requests and recordings.
-/// What else sessions and environments leave behind stays: it is the record of an exam.
-pub(super) async fn sweep(
-    workshop: &Workshop,
-    retention: &Retention,
-    records: &RecordRetention,
-) -> Result<SweepReport, StepError> {
+/// What else sessions and environments leave behind stays: it is the record of an exam, without its
+/// candidate's name where names go.
+pub(super) async fn sweep(workshop: &Workshop, sweeps: &Sweeps) -> Result<SweepReport, StepError> {
     let mut connection = workshop.pool.acquire().await?;
-    remove(&mut connection, retention, records).await
+    let pseudonymised = match &sweeps.pseudonyms {
+        Some(policy) => pseudonymise_old(&mut connection, policy).await?,
+        None => PseudonymCounts::default(),
+    };
+    measure::pseudonymised(&pseudonymised);
+    Ok(SweepReport {
+        pseudonymised,
+        ..remove(&mut connection, &sweeps.retention, &sweeps.records).await?
+    })
 }
 
 async fn remove(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cleanup_ttl::{ExpiryPolicy, RecordRetention};
+use cleanup_ttl::{ExpiryPolicy, PseudonymPolicy, RecordRetention};
 use job_queue::{Retention, Schedule, Tick, finish_owed_tick, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
@@ -12,7 +12,7 @@ use super::{SweepReport, attachments, expired, history, runtime, stuck, teardown
 use crate::{StepError, Workshop, measure};
 
 /// How often each sweep runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sweeps {
     /// Ends what is due.
     pub expired: Duration,
@@ -32,6 +32,8 @@ pub struct Sweeps {
     pub retention: Retention,
     /// How long records outlive their sessions.
     pub records: RecordRetention,
+    /// When candidates lose their names; `None`: never.
+    pub pseudonyms: Option<PseudonymPolicy>,
 }
 
 impl Default for Sweeps {
@@ -46,6 +48,7 @@ impl Default for Sweeps {
             policy: ExpiryPolicy::default(),
             retention: Retention::default(),
             records: RecordRetention::default(),
+            pseudonyms: None,
         }
     }
 }
@@ -112,7 +115,7 @@ impl Sweep {
             Self::Teardowns => teardowns::sweep(workshop, &sweeps.policy).await,
             Self::Runtime => runtime::sweep(workshop, &sweeps.policy).await,
             Self::Attachments => attachments::sweep(workshop).await,
-            Self::History => history::sweep(workshop, &sweeps.retention, &sweeps.records).await,
+            Self::History => history::sweep(workshop, sweeps).await,
         }
     }
 }

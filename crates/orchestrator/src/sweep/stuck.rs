@@ -1,7 +1,8 @@
-//! Fails what did not become ready within its startup budget, with the last thing that blocked it.
+//! Fails what did not become ready within its startup budget, with the last thing that blocked it;
+//! ends what nobody came to; tells what nobody has begun.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cleanup_ttl::{ExpiryPolicy, Verdict, database_now, judge};
+use cleanup_ttl::{ExpiryPolicy, Verdict, database_now, end_no_shows, judge};
 use execution_environment::load_environment;
 use failure_classification::{Classified, Phase, Signal, classify};
 use job_queue::{Job as _, JobFilter, JobState, list_jobs};
@@ -14,6 +15,7 @@ use session_lifecycle::{
 use sqlx::PgConnection;
 
 use super::SweepReport;
+use super::unclaimed::{by_reason, unclaimed};
 use crate::{
     ObserveEnvironment, ProvisionEnvironment, StepError, Workshop,
     follow_up::{after_end, signed},
@@ -28,7 +30,7 @@ const DEAD_JOBS: i64 = 20;
 /// A job whose last run noted a signal dies a moment after the note.
 const SAME_MOMENT: TimeDelta = TimeDelta::seconds(5);
 
-/// Fails every overdue session of one batch in one transaction.
+/// Fails every overdue session of one batch in one transaction, and ends every no-show in another.
 pub(super) async fn sweep(
     workshop: &Workshop,
     policy: &ExpiryPolicy,
@@ -40,13 +42,38 @@ pub(super) async fn sweep(
     }
     transaction.commit().await?;
     failed.iter().for_each(measure::session_failed);
-    if !failed.is_empty() {
+    let no_shows = no_shows(workshop, policy).await?;
+    if !failed.is_empty() || no_shows > 0 {
         workshop.waker.wake();
     }
+    let mut connection = workshop.pool.acquire().await?;
+    let waiting = unclaimed(&mut connection, policy).await?;
     Ok(SweepReport {
         stuck: failed.len(),
+        no_shows,
+        unclaimed: by_reason(&waiting),
         ..SweepReport::default()
     })
+}
+
+async fn no_shows(workshop: &Workshop, policy: &ExpiryPolicy) -> Result<usize, StepError> {
+    let mut transaction = workshop.pool.begin().await?;
+    let ended = end_no_shows(&mut transaction, policy, &by_sweep("sweep:no_show")).await?;
+    for one in &ended {
+        let by = signed("system:sweep", None);
+        after_end(&mut transaction, one.session.id, &by).await?;
+    }
+    transaction.commit().await?;
+    Ok(ended.len())
+}
+
+fn by_sweep(cause: &'static str) -> Provenance {
+    Provenance {
+        actor: Actor::System("sweep"),
+        cause: Cause::new(cause),
+        job_id: None,
+        trace: None,
+    }
 }
 
 /// Says as what it failed; `None` where it need not.
@@ -71,12 +98,7 @@ async fn fail(
     });
     let classified = classify(&signal, Phase::BeforeReady);
     let step = Advance::Fail(failure(&classified, evidence));
-    let by = Provenance {
-        actor: Actor::System("sweep"),
-        cause: Cause::new("sweep:stuck"),
-        job_id: None,
-        trace: None,
-    };
+    let by = by_sweep("sweep:stuck");
     match advance(conn, session_id, Expected::AnyVersion, step, &by).await {
         Ok(_) => {}
         Err(TransitionError::Refused { .. }) => return Ok(None),

@@ -1,5 +1,7 @@
 //! `destroy_environment`: evidence, deletion by uid, confirmation, stamp.
 
+mod hanging;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,7 +45,7 @@ async fn destroy(
             .as_ref()
             .filter(|_| attempt == environment.attempt);
         if workshop.runtime.destroy(&name, uid).await? == Destroyed::StillThere {
-            return Ok(Outcome::Snooze { after: STILL_THERE });
+            return hanging::still_there(workshop, &environment, &name).await;
         }
     }
     let mut transaction = workshop.pool.begin().await?;

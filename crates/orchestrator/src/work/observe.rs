@@ -267,6 +267,7 @@ mod tests {
             },
             phase,
             place: None,
+            is_place_lost: false,
         })
     }
 

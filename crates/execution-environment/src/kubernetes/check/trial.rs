@@ -121,6 +121,7 @@ fn smallest() -> ExamDefinition {
         },
         absolute_cap_seconds: 60,
         startup_budget_seconds: 60,
+        no_show_after_seconds: None,
         recording: Recording::Off,
         record_input: false,
         runtime_class: None,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use failure_classification::Signal;
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
 
 use super::{chrono_time, condition};
 use crate::excerpt::bounded;
@@ -19,13 +19,9 @@ pub(super) fn reported_lost(pod: &Pod, status: &PodStatus) -> Option<Signal> {
 }
 
 /// Tells of a running pod whose node has been silent for too long.
-///
-/// The node controller takes `Ready` from the pods of such a node. A kubelet takes it only together
-/// with `ContainersReady`, since our pods have no readiness gates.
 pub(super) fn silent(pod: &Pod, status: &PodStatus, now: Option<DateTime<Utc>>) -> Option<Signal> {
-    condition(status, "ContainersReady").filter(|it| it.status == "True")?;
-    let marked = condition(status, "Ready").filter(|it| it.status == "False")?;
-    let since = marked.last_transition_time.as_ref().and_then(chrono_time)?;
+    let since = marked_silent(status)?.last_transition_time.as_ref();
+    let since = since.and_then(chrono_time)?;
     let is_over = now? - since >= SILENCE;
     is_over.then(|| {
         lost(
@@ -33,6 +29,15 @@ pub(super) fn silent(pod: &Pod, status: &PodStatus, now: Option<DateTime<Utc>>) 
             &format!("the node has not been heard from since before {since}"),
         )
     })
+}
+
+/// What the cluster marked a pod with when it took its node for silent.
+///
+/// The node controller takes `Ready` from the pods of such a node. A kubelet takes it only together
+/// with `ContainersReady`, since our pods have no readiness gates.
+pub(super) fn marked_silent(status: &PodStatus) -> Option<&PodCondition> {
+    condition(status, "ContainersReady").filter(|it| it.status == "True")?;
+    condition(status, "Ready").filter(|it| it.status == "False")
 }
 
 fn lost(pod: &Pod, message: &str) -> Signal {

@@ -295,3 +295,26 @@ fn a_node_that_stays_silent_is_lost_once_that_has_lasted() {
         assert!(said.contains(words), "{said}");
     }
 }
+
+#[test]
+fn a_place_is_lost_as_soon_as_the_cluster_says_so_also_of_a_pod_that_is_going() {
+    for name in [
+        "running",
+        "deleted_while_running",
+        "deleted_and_ended",
+        "created",
+    ] {
+        assert!(!is_place_lost(&recorded(name)), "{name}");
+    }
+    assert!(is_place_lost(&recorded("node_silent")));
+    let mut going = recorded("node_silent");
+    going.metadata.deletion_timestamp = recorded("deleted_while_running")
+        .metadata
+        .deletion_timestamp;
+    assert!(is_place_lost(&going));
+    let (phase, code) = read(&going, None, Stage::AfterReady);
+    assert_eq!(
+        (phase, &*code.expect("one")),
+        ("stopped", "infra.pod_vanished")
+    );
+}
