@@ -65,20 +65,61 @@ counting AS MATERIALIZED (
     WHERE q.name = ANY($9) AND q.concurrency IS NOT NULL AND $12::bigint > 0
     FOR NO KEY UPDATE SKIP LOCKED
 ),
+-- All queues together may have a limit too, and one claimer at a time counts them.
+counting_all AS MATERIALIZED (
+    SELECT a.concurrency, a.claims
+    FROM all_queues a
+    WHERE a.concurrency IS NOT NULL AND $12 > 0
+    -- There is no more than one, which the planner does not know of a table without statistics.
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+),
 -- The lock shows the row's newest version, everything else is as old as the statement: where the
 -- numbers of claims differ, others have claimed what this count would miss.
-room AS MATERIALIZED (
-    SELECT o.name, o.place, q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
+whole AS MATERIALIZED (
+    SELECT c.claims IS DISTINCT FROM a.claims AS is_contended,
+           CASE WHEN c.claims IS DISTINCT FROM a.claims THEN 0
+                ELSE GREATEST(0, c.concurrency - (
+                    SELECT count(*) FROM jobs r
+                    WHERE r.state = 'running'
+                      AND NOT EXISTS (SELECT 1 FROM finished f WHERE f.id = r.id)))
+           END AS free
+    FROM all_queues a
+    LEFT JOIN counting_all c ON true
+    WHERE a.concurrency IS NOT NULL
+    LIMIT 1
+),
+turns AS MATERIALIZED (
+    SELECT t.queue, t.since
+    FROM queue_turns t
+    WHERE t.asked_at > now() - interval '3 s' AND EXISTS (SELECT 1 FROM whole)
+),
+counted_queues AS MATERIALIZED (
+    SELECT o.name, o.place,
+           q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
            CASE WHEN q.concurrency IS NULL THEN $12
                 WHEN c.claims IS DISTINCT FROM q.claims THEN 0
                 ELSE GREATEST(0, c.concurrency - (
                     SELECT count(*) FROM jobs r
                     WHERE r.queue = o.name AND r.state = 'running'
                       AND NOT EXISTS (SELECT 1 FROM finished f WHERE f.id = r.id)))
-           END AS free
+           END AS own_free
     FROM open_queues o
     LEFT JOIN queues q ON q.name = o.name
     LEFT JOIN counting c ON c.name = o.name
+),
+room AS MATERIALIZED (
+    SELECT o.name, o.place, o.own_free,
+           o.is_contended OR COALESCE(w.is_contended, false) AS is_contended,
+           -- A place is left to each queue that has waited longer for one.
+           LEAST(o.own_free, CASE WHEN w.free IS NOT NULL THEN GREATEST(0, w.free - (
+               SELECT count(*) FROM turns t
+               WHERE t.queue <> o.name
+                 AND (own.queue IS NULL OR (t.since, t.queue) < (own.since, own.queue)))) END
+           ) AS free
+    FROM counted_queues o
+    LEFT JOIN whole w ON true
+    LEFT JOIN turns own ON own.queue = o.name
 ),
 expired AS MATERIALIZED (
     SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
@@ -93,7 +134,7 @@ expired AS MATERIALIZED (
     LIMIT $12 FOR UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
-    SELECT d.id
+    SELECT d.id, o.name AS queue
     -- In the order asked for, which is a random one: no queue is always first.
     FROM (SELECT * FROM room ORDER BY place) o
     CROSS JOIN LATERAL (
@@ -105,7 +146,8 @@ due AS MATERIALIZED (
         ORDER BY j.priority DESC, j.run_at, j.id
         LIMIT LEAST($12, o.free) FOR UPDATE SKIP LOCKED
     ) d
-    LIMIT GREATEST($12 - (SELECT count(*) FROM expired), 0)
+    -- A run that is taken over runs already, as the limit counts.
+    LIMIT LEAST(GREATEST($12 - (SELECT count(*) FROM expired), 0), (SELECT w.free FROM whole w))
 ),
 crashes AS (
     INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,
@@ -159,6 +201,35 @@ counted AS (
     UPDATE queues q SET claims = q.claims + c.claimed
     FROM (SELECT queue, count(*) AS claimed FROM claimed GROUP BY queue) c
     WHERE q.name = c.queue AND q.concurrency IS NOT NULL
+),
+counted_all AS (
+    UPDATE all_queues a SET claims = a.claims + c.claimed
+    FROM (SELECT count(*) AS claimed FROM claimed) c
+    WHERE a.concurrency IS NOT NULL AND c.claimed > 0
+),
+-- Under the lock of all_queues, so that no two write turns at once.
+served AS (
+    DELETE FROM queue_turns t
+    WHERE t.queue IN (SELECT d.queue FROM due d)
+      AND EXISTS (SELECT 1 FROM whole w WHERE NOT w.is_contended)
+),
+asked AS (
+    INSERT INTO queue_turns (queue, since, asked_at)
+    SELECT o.name, now(), now()
+    FROM room o
+    JOIN whole w ON NOT w.is_contended
+    WHERE o.own_free > 0 AND o.free <= (SELECT count(*) FROM due)
+      AND $12 > (SELECT count(*) FROM due) + (SELECT count(*) FROM expired)
+      AND NOT EXISTS (SELECT 1 FROM due d WHERE d.queue = o.name)
+      AND EXISTS (
+        SELECT 1 FROM jobs j
+        WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
+          AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
+                                 AND ($17::integer[])[array_position($10, j.kind)])
+    ON CONFLICT (queue) DO UPDATE SET
+        since = CASE WHEN queue_turns.asked_at > now() - interval '3 s' THEN queue_turns.since
+                     ELSE EXCLUDED.since END,
+        asked_at = EXCLUDED.asked_at
 )
 SELECT 'finished' AS "part!", id AS "id!", run_token AS "run_token!", state AS "state!",
        NULL::text AS kind, NULL::integer AS kind_version, NULL::text AS payload,
@@ -178,3 +249,10 @@ SELECT 'contended', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NUL
 FROM room o
 WHERE o.is_contended AND $12 > 0 AND EXISTS (
     SELECT 1 FROM jobs j WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now())
+UNION ALL
+-- Places that these ends made and that are left to others, who may wait for their poll.
+SELECT 'left', '00000000-0000-0000-0000-000000000000', 0, '', NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL
+FROM whole w
+WHERE w.free > (SELECT count(*) FROM due) AND EXISTS (SELECT 1 FROM finished)
+  AND EXISTS (SELECT 1 FROM turns t WHERE t.queue NOT IN (SELECT d.queue FROM due d))

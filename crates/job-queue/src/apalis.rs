@@ -34,12 +34,26 @@ pub(crate) fn run(
     deliveries: mpsc::Receiver<Delivery>,
     parts: &Parts,
 ) -> BoxFuture<'static, Result<(), WorkerError>> {
+    // apalis is given no reason to stop: what a payload holds is for its run to find out.
+    run_with(name, deliveries, parts, Ok::<_, Infallible>)
+}
+
+fn run_with<E>(
+    name: &str,
+    deliveries: mpsc::Receiver<Delivery>,
+    parts: &Parts,
+    admit: fn(Delivery) -> Result<Delivery, E>,
+) -> BoxFuture<'static, Result<(), WorkerError>>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let backend = Claims {
         deliveries,
         ends: ReportEnds {
             slots: parts.slots.clone(),
             signal: parts.signal.clone(),
         },
+        admit,
     };
     let runner = parts.runner.clone();
     let worker = WorkerBuilder::new(name)
@@ -54,14 +68,18 @@ pub(crate) fn run(
 }
 
 /// Yields what the exchange loops have claimed.
-struct Claims {
+struct Claims<E> {
     deliveries: mpsc::Receiver<Delivery>,
     ends: ReportEnds,
+    admit: fn(Delivery) -> Result<Delivery, E>,
 }
 
-impl Backend for Claims {
+impl<E> Backend for Claims<E>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     type Task = Task<Delivery>;
-    type Error = Infallible;
+    type Error = E;
 
     fn poll_ready(
         &mut self,
@@ -78,7 +96,7 @@ impl Backend for Claims {
     ) -> Poll<Option<Result<Self::Task, Self::Error>>> {
         self.deliveries
             .poll_recv(context)
-            .map(|delivery| delivery.map(|delivery| Ok(task(delivery))))
+            .map(|delivery| delivery.map(|delivery| (self.admit)(delivery).map(task)))
     }
 
     fn poll_close(
@@ -93,7 +111,10 @@ impl Backend for Claims {
     }
 }
 
-impl BackendConfig for Claims {
+impl<E> BackendConfig for Claims<E>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     type Args = Delivery;
     type Id = String;
     // apalis decodes nothing: an undecodable payload must be an outcome of its job.
@@ -164,3 +185,6 @@ where
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

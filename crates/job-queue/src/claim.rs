@@ -59,6 +59,8 @@ pub(crate) struct Exchanged {
     pub(crate) parked: Vec<ParkedJob>,
     /// A queue with a limit has due jobs, and another claimer was counting it: to be asked again.
     pub(crate) is_contended: bool,
+    /// Places under the limit over all queues are left to workers that may not have seen it.
+    pub(crate) leaves_places: bool,
 }
 
 struct ExchangeRow {
@@ -154,6 +156,7 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
                 kind: row.kind.ok_or_else(|| unreadable("kind"))?,
             }),
             "contended" => answer.is_contended = true,
+            "left" => answer.leaves_places = true,
             _ => {
                 let state = job_state(&row)?;
                 let place = finishes

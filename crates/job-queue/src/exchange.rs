@@ -11,7 +11,7 @@ use tokio::sync::{RwLock, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    JobContext, JobState, QueueWorker,
+    JobContext, JobState, QueueWorker, Waker,
     claim::{ClaimedJob, Exchanged, ParkedJob, exchange, release_unknown},
     finish::{Finish, Finished},
     hold::Hold,
@@ -38,6 +38,7 @@ pub(crate) struct Exchanger {
     deliveries: mpsc::Sender<Delivery>,
     tally: Arc<Tally>,
     patience: Duration,
+    waker: Waker,
     /// Held for reading from a claim's start until its jobs are known to be running, so that its
     /// writer sees either none of them or all.
     claims: RwLock<()>,
@@ -57,6 +58,7 @@ impl Exchanger {
             deliveries,
             tally: Arc::default(),
             patience: worker.config().lease / 2,
+            waker: Waker::new(worker.pool().clone()),
             claims: RwLock::new(()),
         }
     }
@@ -187,6 +189,9 @@ impl Exchanger {
         if answer.is_contended {
             let pause = LOOK_AGAIN.mul_f64(rand::rng().random_range(0.2..1.0));
             self.parts.signal.look_after(pause);
+        }
+        if answer.leaves_places {
+            self.waker.wake();
         }
         self.parts.slots.settled(batch, answer.claimed.len());
         for claimed in answer.claimed {

@@ -25,6 +25,7 @@ mod running;
 mod schedule;
 mod slots;
 mod terms;
+mod unhandled;
 mod wake;
 mod worker;
 mod workers;
@@ -53,7 +54,10 @@ pub use operations::{
     list_operations, load_operation, start_operation,
 };
 pub use outcome::Outcome;
-pub use queues::{QueueStatus, limit_queue, list_queues, pause_queue, resume_queue};
+pub use queues::{
+    AllQueues, QueueStatus, limit_all_queues, limit_queue, list_queues, load_all_queues,
+    pause_queue, resume_queue,
+};
 pub use retention::{
     EndedJobs, Removed, Retention, add_history_days, apply_retention, delete_finished,
     drop_history_days,
@@ -63,6 +67,7 @@ pub use schedule::{
     backfill_schedule, finish_owed_tick, list_schedules, pause_schedule, preview_backfill,
     record_tick, resume_schedule, run_schedule, tick,
 };
+pub use unhandled::{Unhandled, park_unhandled};
 pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{
     ConfigError, DrainReport, QueueWorker, QueueWorkerBuilder, WorkerConfig, WorkerError,

@@ -76,9 +76,17 @@ impl LookSignal {
 /// Asks to look at each poll, jittered so that workers started together drift apart, and whenever
 /// a put-off job falls due. Never returns.
 pub(crate) async fn poll(signal: &LookSignal, every: Duration) {
+    poll_by(signal, || jittered(every)).await;
+}
+
+/// However long nothing was found, the next pause is as long as the first.
+fn jittered(every: Duration) -> Duration {
+    rand::rng().random_range(every / 2..=every)
+}
+
+async fn poll_by(signal: &LookSignal, mut next_pause: impl FnMut() -> Duration) {
     loop {
-        let pause = rand::rng().random_range(every / 2..=every);
-        let poll_at = Instant::now() + pause;
+        let poll_at = Instant::now() + next_pause();
         let wake_at = signal.next_due().map_or(poll_at, |due| due.min(poll_at));
         tokio::select! {
             () = tokio::time::sleep_until(wake_at) => {
@@ -136,6 +144,42 @@ mod tests {
         tokio::time::timeout(Duration::from_mins(1), asked)
             .await
             .expect("a wish to look");
+    }
+
+    /// How long a worker pauses that has found nothing for an hour.
+    async fn pause_after_an_idle_hour(next_pause: impl FnMut() -> Duration) -> Duration {
+        let signal = LookSignal::default();
+        let begun = Instant::now();
+        let idle = async {
+            let mut before = begun;
+            loop {
+                look(&signal).await;
+                let now = Instant::now();
+                if now - begun > Duration::from_hours(1) {
+                    return now - before;
+                }
+                before = now;
+            }
+        };
+        tokio::select! {
+            pause = idle => pause,
+            () = poll_by(&signal, next_pause) => unreachable!("a poll has no end"),
+        }
+    }
+
+    /// Fault F8 of stock storage: its pauses double while nothing is found, and a job waited a minute.
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_does_not_grow_is_what_keeps_an_idle_worker_quick() {
+        let every = Duration::from_secs(1);
+        // The clock of a test goes in milliseconds.
+        let bound = every + Duration::from_millis(2);
+        assert!(pause_after_an_idle_hour(|| jittered(every)).await <= bound);
+        let mut pause = every;
+        let doubling = || {
+            pause = (pause * 2).min(Duration::from_secs(50));
+            pause
+        };
+        assert!(pause_after_an_idle_hour(doubling).await > Duration::from_secs(40));
     }
 
     #[sqlx::test(migrations = false)]

@@ -26,6 +26,7 @@ pub(crate) fn ended(kind: &'static str, state: JobState) {
 /// Begins what an alert looks at with nothing: an increase is only seen of what was there before.
 pub(crate) fn begin() {
     counter!("carrel_jobs_crash_parked_total").increment(0);
+    counter!("carrel_jobs_unhandled_total").increment(0);
 }
 
 pub(crate) fn stale(kind: &'static str) {
@@ -38,6 +39,10 @@ pub(crate) fn leases_lost(count: usize) {
 
 pub(crate) fn parked() {
     counter!("carrel_jobs_crash_parked_total").increment(1);
+}
+
+pub(crate) fn unhandled(count: u64) {
+    counter!("carrel_jobs_unhandled_total").increment(count);
 }
 
 pub(crate) fn looked(cause: &'static str) {

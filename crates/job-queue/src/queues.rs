@@ -1,10 +1,14 @@
 //! Queues: their switches, and how full they are.
 
+mod all;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
+
+pub use all::{AllQueues, limit_all_queues, load_all_queues};
 
 use crate::{
     job::millis,

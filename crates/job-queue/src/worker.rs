@@ -188,6 +188,10 @@ impl QueueWorker {
         ]
     }
 
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub(crate) fn connect_options(&self) -> Arc<PgConnectOptions> {
         self.pool.connect_options()
     }
@@ -225,7 +229,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn new(worker: &QueueWorker) -> Self {
+    pub(crate) fn new(worker: &QueueWorker) -> Self {
         let config = &worker.config;
         let queues = if config.queues.is_empty() {
             worker.registry.queues()

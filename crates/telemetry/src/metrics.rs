@@ -107,6 +107,8 @@ metric_table! {
         "Leases that ran out under this worker.";
     JobsCrashParked: Counter "carrel_jobs_crash_parked_total" Count []
         "Jobs parked because their workers crashed on them three times.";
+    JobsUnhandled: Counter "carrel_jobs_unhandled_total" Count []
+        "Jobs that this worker parked because no worker reads their kind and version.";
     JobLooks: Counter "carrel_job_looks_total" Count ["cause"]
         "Times this worker looked for work, by what made it look.";
     JobExchangeFailures: Counter "carrel_job_exchange_failures_total" Count []

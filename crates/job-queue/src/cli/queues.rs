@@ -9,7 +9,10 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{ActionArgs, stats};
-use crate::{QueueStatus, limit_queue, list_queues, notify_workers, pause_queue, resume_queue};
+use crate::{
+    AllQueues, QueueStatus, limit_all_queues, limit_queue, list_queues, load_all_queues,
+    notify_workers, pause_queue, resume_queue,
+};
 
 /// Shows how full queues are, closes and opens them.
 #[derive(Debug, Subcommand)]
@@ -33,10 +36,14 @@ pub enum QueuesCommand {
         #[command(flatten)]
         action: ActionArgs,
     },
-    /// Sets how many jobs of a queue may run at once, over all workers
+    /// Sets how many jobs of a queue, or of all together, may run at once, over all workers
     Set {
         /// The queue's name.
-        queue: String,
+        #[arg(required_unless_present = "all")]
+        queue: Option<String>,
+        /// All queues together, instead of one; counts beside the limits of each.
+        #[arg(long, conflicts_with = "queue")]
+        all: bool,
         /// At most so many, or `none` for as many as workers have slots.
         #[arg(long, value_name = "N", value_parser = parse_limit)]
         concurrency: Limit,
@@ -91,13 +98,8 @@ impl RunCommand for QueuesCommand {
                 queue,
                 concurrency: Limit(concurrency),
                 action,
-            } => {
-                must_be_known(&mut connection, "queue", &queue).await?;
-                limit_queue(&mut connection, &queue, concurrency, &action.action()).await?;
-                notify_workers(&mut connection).await.ok();
-                let found = find(&mut connection, &queue).await?;
-                Ok(changed("job-queue/queues-set.v1", found.as_ref()))
-            }
+                ..
+            } => set(&mut connection, queue.as_deref(), concurrency, &action).await,
             Self::Resume { queue, action } => {
                 must_be_known(&mut connection, "queue", &queue).await?;
                 resume_queue(&mut connection, &queue, &action.action()).await?;
@@ -112,13 +114,38 @@ impl RunCommand for QueuesCommand {
 
 async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
     let queues = list_queues(connection).await?;
-    let text = queues.iter().fold(String::new(), |mut text, queue| {
+    let all = load_all_queues(connection).await?;
+    let mut text = queues.iter().fold(String::new(), |mut text, queue| {
         // Writing to a string cannot fail.
         writeln!(text, "{}", line(queue)).ok();
         text
     });
-    let data = json!({ "queues": queues });
+    if all.concurrency.is_some() {
+        writeln!(text, "{}", line_of_all(all)).ok();
+    }
+    let data = json!({ "queues": queues, "all": all });
     Ok(Document::new("job-queue/queues-list.v1", data).with_text(text))
+}
+
+/// Limits one queue, or all together where none is named.
+async fn set(
+    connection: &mut PgConnection,
+    queue: Option<&str>,
+    concurrency: Option<i32>,
+    action: &ActionArgs,
+) -> Result<Document, CliError> {
+    let Some(queue) = queue else {
+        limit_all_queues(connection, concurrency, &action.action()).await?;
+        notify_workers(connection).await.ok();
+        let all = load_all_queues(connection).await?;
+        let document = Document::new("job-queue/queues-set.v1", json!({ "all": all }));
+        return Ok(document.with_text(line_of_all(all)));
+    };
+    must_be_known(connection, "queue", queue).await?;
+    limit_queue(connection, queue, concurrency, &action.action()).await?;
+    notify_workers(connection).await.ok();
+    let found = find(connection, queue).await?;
+    Ok(changed("job-queue/queues-set.v1", found.as_ref()))
 }
 
 /// A typing error must not close a queue that nobody uses, and look like success.
@@ -150,6 +177,15 @@ fn changed(schema: &'static str, queue: Option<&QueueStatus>) -> Document {
 
 fn line(queue: &QueueStatus) -> String {
     format!("{}  {}", depth(queue), state(queue))
+}
+
+fn line_of_all(all: AllQueues) -> String {
+    let AllQueues {
+        running,
+        concurrency,
+    } = all;
+    let limit = concurrency.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+    format!("all queues together: running {running}/{limit}")
 }
 
 /// How full it is, as every line about a queue begins.

@@ -54,26 +54,18 @@ fn explain_ready(facts: Facts) -> Vec<WhyNotRunning> {
         reasons.push(WhyNotRunning::NotDue {
             run_at,
             in_seconds,
-            class: facts.outcome_class,
+            class: facts.outcome_class.clone(),
         });
     }
     if facts.paused {
         reasons.push(WhyNotRunning::QueuePaused {
             queue: facts.queue.clone(),
-            by: facts.paused_by,
-            reason: facts.paused_reason,
+            by: facts.paused_by.clone(),
+            reason: facts.paused_reason.clone(),
             until: facts.paused_until,
         });
     }
-    if let Some(concurrency) = facts.concurrency
-        && facts.running >= i64::from(concurrency)
-    {
-        reasons.push(WhyNotRunning::QueueFull {
-            queue: facts.queue.clone(),
-            running: facts.running,
-            concurrency,
-        });
-    }
+    reasons.extend(full(&facts));
     if facts.workers == 0 {
         reasons.push(match facts.hold {
             Some(reason) => WhyNotRunning::WorkersHold { reason },
@@ -88,4 +80,22 @@ fn explain_ready(facts: Facts) -> Vec<WhyNotRunning> {
         reasons.push(WhyNotRunning::Behind { jobs: facts.ahead });
     }
     reasons
+}
+
+/// The limits that are reached: the queue's own and that over all.
+fn full(facts: &Facts) -> impl Iterator<Item = WhyNotRunning> {
+    let reached = |limit: Option<i32>, running| limit.filter(|it| running >= i64::from(*it));
+    let own =
+        reached(facts.concurrency, facts.running).map(|concurrency| WhyNotRunning::QueueFull {
+            queue: facts.queue.clone(),
+            running: facts.running,
+            concurrency,
+        });
+    let all = reached(facts.concurrency_of_all, facts.running_of_all).map(|concurrency| {
+        WhyNotRunning::AllQueuesFull {
+            running: facts.running_of_all,
+            concurrency,
+        }
+    });
+    own.into_iter().chain(all)
 }

@@ -54,7 +54,10 @@ async fn queues_are_listed_paused_and_resumed_in_these_very_documents(pool: PgPo
     let open = || queue([Value::Null, Value::Null, Value::Null, Value::Null]);
     assert_eq!(
         document(&pool, &["queues", "list"]).await,
-        json!({ "schema": "job-queue/queues-list.v1", "data": { "queues": [open()] } })
+        json!({
+            "schema": "job-queue/queues-list.v1",
+            "data": { "queues": [open()], "all": { "running": 0, "concurrency": null } },
+        })
     );
     let words = ["queues", "pause", "test", "--for", "30m"];
     let pause = [&words[..], &["--as", "dana", "--reason", "INC-7"]].concat();

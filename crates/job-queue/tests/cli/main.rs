@@ -228,6 +228,36 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
     };
     assert_eq!(data(&set("5").await)["queue"]["concurrency"], 5);
     assert!(data(&set("none").await)["queue"]["concurrency"].is_null());
+    let set_all = async |limit: &str| {
+        let words = [
+            "queues",
+            "set",
+            "--all",
+            "--concurrency",
+            limit,
+            "--as",
+            "dana",
+        ];
+        data(&run(&pool, &words).await)
+    };
+    assert_eq!(set_all("7").await["all"]["concurrency"], 7);
+    let listed = data(&run(&pool, &["queues", "list"]).await);
+    assert_eq!(
+        listed["all"],
+        serde_json::json!({ "running": 0, "concurrency": 7 })
+    );
+    assert!(set_all("none").await["all"]["concurrency"].is_null());
+    let both = [
+        "queues",
+        "set",
+        "test",
+        "--all",
+        "--concurrency",
+        "7",
+        "--as",
+        "dana",
+    ];
+    assert_eq!(run(&pool, &both).await.status.code(), Some(2));
     let zero = set("0").await;
     assert_eq!(zero.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&zero.stderr).contains("queues pause"));
@@ -235,7 +265,14 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
     let done = done.fetch_all(&pool).await.unwrap();
     assert_eq!(
         done,
-        ["queue.pause", "queue.resume", "queue.limit", "queue.limit"]
+        [
+            "queue.pause",
+            "queue.resume",
+            "queue.limit",
+            "queue.limit",
+            "queue.limit_all",
+            "queue.limit_all"
+        ]
     );
 }
 

@@ -9,9 +9,10 @@ use std::{
 };
 
 use job_queue::{
-    EnqueueOptions, JobAction, Outcome, Registry, WhyNotRunning, enqueue_many, limit_queue,
-    list_queues, why_not_running,
+    EnqueueOptions, Job, JobAction, Outcome, Registry, WhyNotRunning, enqueue_many,
+    limit_all_queues, limit_queue, list_queues, why_not_running,
 };
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use crate::support::{Ping, handler, load, ping, put, quick, start, wait_for, wait_for_state};
@@ -39,8 +40,13 @@ struct Gauge {
 
 impl Gauge {
     fn registry(&self, takes: Duration) -> Registry {
+        self.of::<Ping>(Registry::new(), takes)
+    }
+
+    /// Registers a kind, whose runs count with those of the others.
+    fn of<J: Job>(&self, registry: Registry, takes: Duration) -> Registry {
         let gauge = self.clone();
-        Registry::new().register::<Ping, _>(handler(move |_: Ping, _| {
+        registry.register::<J, _>(handler(move |_: J, _| {
             let Gauge { now, most } = gauge.clone();
             async move {
                 let running = now.fetch_add(1, Ordering::SeqCst) + 1;
@@ -127,5 +133,122 @@ async fn a_run_whose_lease_ran_out_holds_its_place_until_it_is_taken_over(pool: 
     wait_for_state(&pool, second, "done").await;
     assert_eq!(load(&pool, first).await.run_token, 2);
     assert_eq!(quickly.most.load(Ordering::SeqCst), 1);
+    worker.drain().await;
+}
+
+async fn limit_all(pool: &PgPool, concurrency: Option<i32>) {
+    let mut connection = pool.acquire().await.unwrap();
+    limit_all_queues(&mut connection, concurrency, &dana())
+        .await
+        .unwrap();
+}
+
+/// A ping of another queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pong;
+
+impl Job for Pong {
+    const KIND: &'static str = "pong";
+    const QUEUE: &'static str = "other";
+    const MAX_ATTEMPTS: i32 = 3;
+    const TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn workers_of_two_queues_together_keep_to_the_limit_over_all(pool: PgPool) {
+    limit_all(&pool, Some(3)).await;
+    let gauge = Gauge::default();
+    let takes = Duration::from_millis(10);
+    let workers: Vec<_> = (0..4)
+        .map(|number| {
+            let registry = match number {
+                0 => gauge.of::<Ping>(Registry::new(), takes),
+                1 => gauge.of::<Pong>(Registry::new(), takes),
+                _ => gauge.of::<Pong>(gauge.of::<Ping>(Registry::new(), takes), takes),
+            };
+            start(&pool, registry, quick(&format!("w{number}")))
+        })
+        .collect();
+    let pings: Vec<_> = (0..60).map(ping).collect();
+    let options = EnqueueOptions::default();
+    let mut connection = pool.acquire().await.unwrap();
+    let mut made = enqueue_many(&mut connection, &pings, &options)
+        .await
+        .unwrap();
+    let pongs = vec![Pong; 60];
+    made.extend(
+        enqueue_many(&mut connection, &pongs, &options)
+            .await
+            .unwrap(),
+    );
+    for job in made {
+        wait_for_state(&pool, job.id(), "done").await;
+        assert_eq!(load(&pool, job.id()).await.run_token, 1);
+    }
+    let most = gauge.most.load(Ordering::SeqCst);
+    assert!(most <= 3, "{most} at once");
+    for worker in workers {
+        worker.drain().await;
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_queue_that_is_never_empty_does_not_keep_the_only_place_from_another(pool: PgPool) {
+    limit_all(&pool, Some(1)).await;
+    let more = pool.clone();
+    // Each run puts the next before it ends: the worker finds one in the statement that ends it.
+    let endless = Registry::new().register::<Ping, _>(handler(move |job: Ping, _| {
+        let more = more.clone();
+        async move {
+            put(&more, &job).await;
+            Outcome::Done
+        }
+    }));
+    for number in 0..4 {
+        put(&pool, &ping(number)).await;
+    }
+    let busy = start(&pool, endless, quick("busy"));
+    let gauge = Gauge::default();
+    let quickly = gauge.of::<Pong>(Registry::new(), Duration::ZERO);
+    let waiting = start(&pool, quickly, quick("waiting"));
+    for _ in 0..3 {
+        let pong = put(&pool, &Pong).await;
+        wait_for_state(&pool, pong, "done").await;
+    }
+    busy.drain().await;
+    waiting.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_turn_that_nobody_takes_keeps_no_place(pool: PgPool) {
+    limit_all(&pool, Some(1)).await;
+    let gone = "INSERT INTO queue_turns VALUES ('other', now() - interval '1 hour', now())";
+    sqlx::raw_sql(gone).execute(&pool).await.unwrap();
+    let gauge = Gauge::default();
+    let worker = start(&pool, gauge.registry(Duration::ZERO), quick("w"));
+    let id = put(&pool, &ping(1)).await;
+    wait_for_state(&pool, id, "done").await;
+    worker.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_job_kept_by_the_limit_over_all_queues_says_so(pool: PgPool) {
+    limit_all(&pool, Some(1)).await;
+    let gauge = Gauge::default();
+    let worker = start(&pool, gauge.registry(Duration::from_secs(20)), quick("w"));
+    let first = put(&pool, &ping(1)).await;
+    wait_for_state(&pool, first, "running").await;
+    let second = put(&pool, &Pong).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let reasons = why_not_running(&mut connection, second).await.unwrap();
+    let full = WhyNotRunning::AllQueuesFull {
+        running: 1,
+        concurrency: 1,
+    };
+    assert!(reasons.contains(&full), "{reasons:?}");
+    let third = put(&pool, &ping(3)).await;
+    assert_eq!(load(&pool, third).await.run_token, 0);
+    limit_all(&pool, None).await;
+    wait_for_state(&pool, third, "running").await;
     worker.drain().await;
 }

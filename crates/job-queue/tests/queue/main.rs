@@ -5,6 +5,7 @@
 mod backfill;
 mod drain;
 mod enqueue;
+mod example;
 mod faults;
 mod fence;
 mod hold;

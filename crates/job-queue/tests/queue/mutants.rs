@@ -5,6 +5,9 @@
 //! |---|---|---|
 //! | a late answer ends a later run | [`fencing::a_stale_answer_is_refused`] | [`RUN_TOKEN`] |
 //! | a failed job is claimable at once | [`fencing::a_retry_waits`] | [`BACKOFF`] |
+//! | what can never succeed is tried again | [`fencing::a_permanent_failure_is_the_end`] | [`PERMANENT`] |
+//! | each enqueue notifies (F11) | [`notifying::notifications_of_twenty_enqueues`] | a trigger a row, as stock storage has it |
+//! | each wake notifies | [`notifying::notifications_of_two_hundred_wakes`] | [`job_queue::Waker`] |
 //! | a cancelled job runs again | [`fencing::a_cancel_outlasts_a_retry`] | [`CANCEL_AT_THE_END`] |
 //! | a cancelled job outlives a crash | [`fencing::a_cancel_outlasts_a_crash`] | [`CANCEL_AT_A_CRASH`] |
 //! | poison has no end | [`claiming::crashes_park_a_job`] | [`CRASH_LIMIT`] |
@@ -13,6 +16,9 @@
 //! | a drained worker claims | [`claiming::a_drain_counts`] | [`DRAIN`] |
 //! | a limited queue runs more | [`claiming::a_limit_counts`] | [`QUEUE_LIMIT`] |
 //! | a claim misses what others have claimed meanwhile | [`claiming::a_late_claim_counts_what_it_did_not_see`] | [`UNSEEN_CLAIMS`] |
+//! | more run than may over all queues | [`claiming::a_limit_over_all_counts`] | [`ALL_QUEUES_LIMIT`] |
+//! | and where a claim misses what others have claimed | [`claiming::a_late_claim_counts_over_all`] | [`UNSEEN_OVER_ALL`] |
+//! | a busy queue keeps every place for itself | [`claiming::a_place_goes_round`] | [`TURNS`] |
 //! | a worker gets what it cannot read | [`claiming::an_unknown_version_stays`] | [`VERSIONS`] |
 //! | claimers queue behind each other | [`claiming::a_locked_job_is_passed_over`] | [`SKIP_LOCKED`] |
 //! | two claimers get one job | [`claiming::two_claimers_share_nothing`] | [`ROW_LOCKS`] |
@@ -26,6 +32,7 @@
 mod claiming;
 mod fencing;
 mod keys;
+mod notifying;
 mod plans;
 
 use session_identity::JobId;
@@ -50,6 +57,7 @@ const BACKOFF: &[Cut] = &[(
     1,
     "WHEN i.verb = 'snooze'",
 )];
+const PERMANENT: &[Cut] = &[("'done', 'dead', 'cancelled'", 2, "'done', 'cancelled'")];
 const CANCEL_AT_THE_END: &[Cut] = &[
     (
         "WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'",
@@ -78,7 +86,19 @@ const PAUSE: &[Cut] = &[("p.paused_at IS NOT NULL", 1, "false")];
 const DRAIN: &[Cut] = &[("w.drain_requested_at IS NOT NULL", 1, "false")];
 const QUEUE_LIMIT: &[Cut] = &[("LEAST($12, o.free)", 1, "$12")];
 const UNSEEN_CLAIMS: &[Cut] = &[("WHEN c.claims IS DISTINCT FROM q.claims THEN 0", 1, "")];
-const VERSIONS: &[Cut] = &[("j.kind_version BETWEEN", 2, "1 BETWEEN")];
+const ALL_QUEUES_LIMIT: &[Cut] = &[(
+    "LEFT JOIN counting_all c ON true
+    WHERE a.concurrency IS NOT NULL",
+    1,
+    "LEFT JOIN counting_all c ON true WHERE false",
+)];
+const UNSEEN_OVER_ALL: &[Cut] = &[(
+    "WHEN c.claims IS DISTINCT FROM a.claims THEN 0",
+    1,
+    "WHEN false THEN 0",
+)];
+const TURNS: &[Cut] = &[("WHERE t.queue <> o.name", 1, "WHERE false")];
+const VERSIONS: &[Cut] = &[("j.kind_version BETWEEN", 3, "1 BETWEEN")];
 const SKIP_LOCKED: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "FOR UPDATE")];
 const ROW_LOCKS: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "")];
 
@@ -95,7 +115,7 @@ fn mutant(statement: &str, cuts: &[Cut]) -> String {
 /// Runs the scenario on empty tables with either statement.
 async fn assert_held_by(cuts: &[Cut], pool: &PgPool, holds: impl AsyncFn(&PgPool, &str) -> bool) {
     assert!(holds(pool, EXCHANGE).await, "the store's statement");
-    sqlx::raw_sql("TRUNCATE jobs, job_attempts, queues, workers")
+    sqlx::raw_sql("TRUNCATE jobs, job_attempts, queues, all_queues, queue_turns, workers")
         .execute(pool)
         .await
         .unwrap();
@@ -140,6 +160,7 @@ struct Answer {
 )]
 fn bound(
     statement: String,
+    queue: &'static str,
     worker: Uuid,
     ends: &[End],
     limit: i64,
@@ -154,7 +175,7 @@ fn bound(
         .bind(nothing())
         .bind(worker)
         .bind("w")
-        .bind(vec!["test"])
+        .bind(vec![queue])
         .bind(vec!["ping"])
         .bind(vec![30_000_i64])
         .bind(limit)
@@ -172,7 +193,18 @@ async fn exchange(
     ends: &[End],
     limit: i64,
 ) -> Result<Answer, sqlx::Error> {
-    let rows = bound(statement.to_owned(), worker, ends, limit)
+    exchange_from(connection, statement, "test", worker, ends, limit).await
+}
+
+async fn exchange_from(
+    connection: &mut PgConnection,
+    statement: &str,
+    queue: &'static str,
+    worker: Uuid,
+    ends: &[End],
+    limit: i64,
+) -> Result<Answer, sqlx::Error> {
+    let rows = bound(statement.to_owned(), queue, worker, ends, limit)
         .fetch_all(connection)
         .await?;
     let mut answer = Answer::default();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use job_queue::{
     JobAction, LONGEST_PAUSE, OperateError, Schedule, list_schedules, pause_schedule, record_tick,
     resume_schedule, run_schedule, tick,
@@ -148,4 +149,62 @@ async fn a_schedule_that_an_operator_runs_is_due_at_once_for_one_asker(pool: PgP
         .await
         .unwrap();
     assert_eq!(winners_of_16(&pool).await, 1);
+}
+
+/// The ticks that a gap misses, as a session with clocks of this place writes them down.
+async fn missed_in(
+    pool: &PgPool,
+    zone: &str,
+    every: &str,
+    from: &str,
+    to: &str,
+) -> Vec<DateTime<Utc>> {
+    let mut connection = pool.acquire().await.unwrap();
+    let placed = sqlx::query_scalar!("SELECT set_config('TimeZone', $1, false)", zone);
+    placed.fetch_one(&mut *connection).await.unwrap();
+    let missed = sqlx::query_scalar!(
+        r#"SELECT missed AS "missed!"
+           FROM ticks_missed($1::text::timestamptz, $2::text::interval, $3::text::timestamptz) AS missed"#,
+        from,
+        every,
+        to,
+    );
+    let missed = missed.fetch_all(&mut *connection).await.unwrap();
+    // The place must not go back to the pool.
+    connection.close().await.unwrap();
+    missed
+}
+
+/// Of a night in which clocks are put forward, and of one in which they are put back.
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn clocks_that_are_changed_neither_double_a_tick_nor_leave_one_out(pool: PgPool) {
+    for (from, to) in [
+        ("2026-03-28 12:00+00", "2026-03-30 12:00+00"),
+        ("2026-10-24 12:00+00", "2026-10-26 12:00+00"),
+    ] {
+        // As `tick` stores a period: in seconds, also that of a day.
+        for (every, count) in [("3600 s", 47), ("86400 s", 1)] {
+            let here = missed_in(&pool, "Europe/Berlin", every, from, to).await;
+            assert_eq!(here.len(), count);
+            assert_eq!(here, missed_in(&pool, "UTC", every, from, to).await);
+        }
+        // A period in days would follow the clocks of whoever claims.
+        let days = missed_in(&pool, "Europe/Berlin", "1 day", from, to).await;
+        assert_ne!(days, missed_in(&pool, "UTC", "1 day", from, to).await);
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_period_of_a_day_is_stored_in_seconds(pool: PgPool) {
+    let daily = Schedule {
+        every: Duration::from_hours(24),
+        ..HOURLY
+    };
+    let mut connection = pool.acquire().await.unwrap();
+    tick(&mut connection, daily, WorkerIncarnation::generate())
+        .await
+        .unwrap();
+    let days =
+        sqlx::query_scalar!(r#"SELECT extract(day FROM every)::integer AS "days!" FROM schedules"#);
+    assert_eq!(days.fetch_one(&pool).await.unwrap(), 0);
 }

@@ -60,14 +60,14 @@ async fn a_woken_worker_starts_each_job(pool: PgPool) {
 /// Sent after the notifications that are to be counted: they come in the order of the commits.
 const MARK: &str = "mark";
 
-async fn listener(pool: &PgPool) -> PgListener {
+pub(crate) async fn listener(pool: &PgPool) -> PgListener {
     let mut listener = PgListener::connect_with(pool).await.unwrap();
     listener.listen_all([CHANNEL, MARK]).await.unwrap();
     listener
 }
 
 /// Counts what came before the mark.
-async fn count_until_mark(pool: &PgPool, listener: &mut PgListener) -> u32 {
+pub(crate) async fn count_until_mark(pool: &PgPool, listener: &mut PgListener) -> u32 {
     sqlx::raw_sql("NOTIFY mark").execute(pool).await.unwrap();
     let mut count = 0;
     let counted = async {

@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub(super) paused_until: Option<DateTime<Utc>>,
     pub(super) concurrency: Option<i32>,
     pub(super) running: i64,
+    pub(super) concurrency_of_all: Option<i32>,
+    pub(super) running_of_all: i64,
     pub(super) workers: i64,
     pub(super) hold: Option<String>,
     pub(super) ahead: i64,
@@ -50,6 +52,8 @@ pub(super) async fn load_facts(
                   p.concurrency AS "concurrency?",
                   (SELECT count(*) FROM jobs r WHERE r.queue = j.queue AND r.state = 'running'
                   ) AS "running!",
+                  (SELECT concurrency FROM all_queues) AS concurrency_of_all,
+                  (SELECT count(*) FROM jobs r WHERE r.state = 'running') AS "running_of_all!",
                   l.claiming AS "workers!", l.hold,
                   (SELECT count(*) FROM jobs o
                    WHERE o.queue = j.queue AND o.state = 'ready' AND o.run_at <= now()

@@ -48,6 +48,13 @@ pub enum WhyNotRunning {
         /// How many may.
         concurrency: i32,
     },
+    /// As many jobs of all queues together run as may.
+    AllQueuesFull {
+        /// How many run.
+        running: i64,
+        /// How many may.
+        concurrency: i32,
+    },
     /// No worker that was seen lately claims such jobs.
     NoWorker {
         /// The queue.
@@ -122,6 +129,20 @@ impl std::fmt::Display for WhyNotRunning {
                 write!(
                     formatter,
                     "{running} {run} {queue} {verb}, of {concurrency} that may"
+                )
+            }
+            Self::AllQueuesFull {
+                running,
+                concurrency,
+            } => {
+                let run = if *running == 1 {
+                    "job runs"
+                } else {
+                    "jobs run"
+                };
+                write!(
+                    formatter,
+                    "{running} {run} over all queues, of {concurrency} that may"
                 )
             }
             Self::NoWorker {

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use job_queue::{JobAction, drain_worker, pause_queue};
+use job_queue::{JobAction, drain_worker, limit_all_queues, pause_queue};
 use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    CRASH_LIMIT, DRAIN, End, LEASE, PAUSE, QUEUE_LIMIT, ROW_LOCKS, SKIP_LOCKED, UNSEEN_CLAIMS,
-    VERSIONS, assert_held_by, claim, exchange, let_leases_run_out, state_of,
+    ALL_QUEUES_LIMIT, CRASH_LIMIT, DRAIN, End, LEASE, PAUSE, QUEUE_LIMIT, ROW_LOCKS, SKIP_LOCKED,
+    TURNS, UNSEEN_CLAIMS, UNSEEN_OVER_ALL, VERSIONS, assert_held_by, claim, exchange,
+    exchange_from, let_leases_run_out, state_of,
 };
 use crate::support::{PATIENCE, ping, put};
 
@@ -21,6 +22,7 @@ fn dana() -> JobAction {
     }
 }
 
+/// Fault F2.
 pub(super) async fn crashes_park_a_job(pool: &PgPool, statement: &str) -> bool {
     let poison = put(pool, &ping(13)).await;
     let mut runs = 0;
@@ -43,7 +45,7 @@ async fn register(pool: &PgPool, incarnation: Uuid, name: &str) {
     .unwrap();
 }
 
-/// A worker dies, and its restart under the same name looks alive.
+/// Fault F1: a worker dies, and its restart under the same name looks alive.
 pub(super) async fn a_lease_runs_out_whoever_lives(pool: &PgPool, statement: &str) -> bool {
     let (dead, restarted) = (Uuid::now_v7(), Uuid::now_v7());
     register(pool, dead, "same-name").await;
@@ -101,13 +103,35 @@ pub(super) async fn a_late_claim_counts_what_it_did_not_see(
     for number in 2..=3 {
         put(pool, &ping(number)).await;
     }
+    claims_nothing_too_late(pool, statement, worker, ending).await
+}
+
+/// The same over all queues, where the run that ends has its place until it has ended.
+pub(super) async fn a_late_claim_counts_over_all(pool: &PgPool, statement: &str) -> bool {
+    let worker = Uuid::now_v7();
+    limit_all(pool, 2).await;
+    put(pool, &ping(1)).await;
+    let ending = claim(pool, statement, worker).await.unwrap();
+    for number in 2..=4 {
+        put(pool, &ping(number)).await;
+    }
+    claims_nothing_too_late(pool, statement, worker, ending).await
+}
+
+/// The claim would take two, and may take none once the other has taken one.
+async fn claims_nothing_too_late(
+    pool: &PgPool,
+    statement: &str,
+    worker: Uuid,
+    ending: (JobId, i64),
+) -> bool {
     let mut holder = pool.begin().await.unwrap();
     lock(&mut holder, ending.0).await;
     let (late, text) = (pool.clone(), statement.to_owned());
     let late = tokio::spawn(async move {
         let mut connection = late.acquire().await.unwrap();
         let end = End::new(ending, "done");
-        exchange(&mut connection, &text, worker, &[end], 1).await
+        exchange(&mut connection, &text, worker, &[end], 2).await
     });
     wait_for_a_waiter(pool, || late.is_finished()).await;
     assert!(claim(pool, statement, Uuid::now_v7()).await.is_some());
@@ -115,6 +139,51 @@ pub(super) async fn a_late_claim_counts_what_it_did_not_see(
     let answer = late.await.unwrap().unwrap();
     assert_eq!(answer.finished, [ending]);
     answer.claimed.is_empty()
+}
+
+async fn limit_all(pool: &PgPool, concurrency: i32) {
+    let mut connection = pool.acquire().await.unwrap();
+    limit_all_queues(&mut connection, Some(concurrency), &dana())
+        .await
+        .unwrap();
+}
+
+pub(super) async fn a_limit_over_all_counts(pool: &PgPool, statement: &str) -> bool {
+    for number in 0..4 {
+        put(pool, &ping(number)).await;
+    }
+    let elsewhere = "UPDATE jobs SET queue = 'other' WHERE payload->>'number' = '0'";
+    sqlx::raw_sql(elsewhere).execute(pool).await.unwrap();
+    limit_all(pool, 3).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let other = exchange_from(&mut connection, statement, "other", Uuid::now_v7(), &[], 4);
+    assert_eq!(other.await.unwrap().claimed.len(), 1);
+    let answer = exchange(&mut connection, statement, Uuid::now_v7(), &[], 4).await;
+    answer.unwrap().claimed.len() == 2
+}
+
+/// A worker ends a run and would claim the next in the same statement, while a worker of another
+/// queue waits for a place.
+pub(super) async fn a_place_goes_round(pool: &PgPool, statement: &str) -> bool {
+    let (busy, waiting) = (Uuid::now_v7(), Uuid::now_v7());
+    for number in 1..=3 {
+        put(pool, &ping(number)).await;
+    }
+    let elsewhere = "UPDATE jobs SET queue = 'other' WHERE payload->>'number' = '3'";
+    sqlx::raw_sql(elsewhere).execute(pool).await.unwrap();
+    limit_all(pool, 1).await;
+    let running = claim(pool, statement, busy).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let asked = exchange_from(&mut connection, statement, "other", waiting, &[], 1).await;
+    assert!(asked.unwrap().claimed.is_empty(), "the place is taken");
+    // As though it had asked just now, however slow this was.
+    let still = "UPDATE queue_turns SET asked_at = now() + interval '1 hour'";
+    sqlx::raw_sql(still).execute(pool).await.unwrap();
+    let end = End::new(running, "done");
+    let ended = exchange(&mut connection, statement, busy, &[end], 1).await;
+    let kept = ended.unwrap().claimed;
+    let served = exchange_from(&mut connection, statement, "other", waiting, &[], 1).await;
+    kept.is_empty() && served.unwrap().claimed.len() == 1
 }
 
 pub(super) async fn an_unknown_version_stays(pool: &PgPool, statement: &str) -> bool {
@@ -219,6 +288,21 @@ async fn the_number_of_claims_is_what_tells_a_late_claimer_of_the_others(pool: P
         a_late_claim_counts_what_it_did_not_see,
     )
     .await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_claim_itself_is_what_keeps_the_limit_over_all_queues(pool: PgPool) {
+    assert_held_by(ALL_QUEUES_LIMIT, &pool, a_limit_over_all_counts).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_number_of_claims_is_what_tells_of_the_others_in_all_queues(pool: PgPool) {
+    assert_held_by(UNSEEN_OVER_ALL, &pool, a_late_claim_counts_over_all).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn turns_are_what_makes_a_busy_queue_leave_places_to_others(pool: PgPool) {
+    assert_held_by(TURNS, &pool, a_place_goes_round).await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

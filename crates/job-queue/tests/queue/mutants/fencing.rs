@@ -4,12 +4,12 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{
-    BACKOFF, CANCEL_AT_A_CRASH, CANCEL_AT_THE_END, End, RUN_TOKEN, assert_held_by, claim, finish,
-    let_leases_run_out, state_of,
+    BACKOFF, CANCEL_AT_A_CRASH, CANCEL_AT_THE_END, End, PERMANENT, RUN_TOKEN, assert_held_by,
+    claim, finish, let_leases_run_out, state_of,
 };
 use crate::support::{ping, put};
 
-/// Run 1 wakes up while run 2 is on.
+/// Fault F4: run 1 wakes up while run 2 is on.
 pub(super) async fn a_stale_answer_is_refused(pool: &PgPool, statement: &str) -> bool {
     let (slow, quick) = (Uuid::now_v7(), Uuid::now_v7());
     let job = put(pool, &ping(1)).await;
@@ -23,6 +23,7 @@ pub(super) async fn a_stale_answer_is_refused(pool: &PgPool, statement: &str) ->
     !is_taken && state_of(pool, job).await == "running"
 }
 
+/// Fault F3.
 pub(super) async fn a_retry_waits(pool: &PgPool, statement: &str) -> bool {
     let worker = Uuid::now_v7();
     put(pool, &ping(1)).await;
@@ -34,6 +35,15 @@ pub(super) async fn a_retry_waits(pool: &PgPool, statement: &str) -> bool {
     };
     assert!(finish(pool, statement, worker, end).await);
     claim(pool, statement, worker).await.is_none()
+}
+
+/// Fault F6: a handler says that it can never succeed, with attempts left.
+pub(super) async fn a_permanent_failure_is_the_end(pool: &PgPool, statement: &str) -> bool {
+    let worker = Uuid::now_v7();
+    let job = put(pool, &ping(1)).await;
+    let run = claim(pool, statement, worker).await.unwrap();
+    assert!(finish(pool, statement, worker, End::new(run, "dead")).await);
+    claim(pool, statement, worker).await.is_none() && state_of(pool, job).await == "dead"
 }
 
 async fn ask_to_stop(pool: &PgPool) {
@@ -67,6 +77,11 @@ async fn the_token_is_what_refuses_a_stale_answer(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn the_stored_time_is_what_keeps_a_retry_back(pool: PgPool) {
     assert_held_by(BACKOFF, &pool, a_retry_waits).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_verb_dead_is_what_ends_a_permanent_failure(pool: PgPool) {
+    assert_held_by(PERMANENT, &pool, a_permanent_failure_is_the_end).await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

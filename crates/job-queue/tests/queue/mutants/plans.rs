@@ -39,7 +39,7 @@ async fn rows_met(pool: &PgPool) -> f64 {
         .unwrap();
     let mut transaction = connection.begin().await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) {EXCHANGE}");
-    let plan = bound(explain, Uuid::now_v7(), &[], i64::from(SLOTS))
+    let plan = bound(explain, "test", Uuid::now_v7(), &[], i64::from(SLOTS))
         .fetch_one(&mut *transaction)
         .await;
     let plan: Value = plan.unwrap().get(0);
@@ -54,6 +54,7 @@ fn hungriest(plan: &Value) -> f64 {
     parts.iter().map(hungriest).fold(met, f64::max)
 }
 
+/// Fault F9.
 pub(super) async fn claims_read_what_they_take(pool: &PgPool) -> bool {
     rows_met(pool).await <= 2.0 * f64::from(SLOTS)
 }
@@ -84,7 +85,7 @@ async fn rows_read(connection: &mut PgConnection) -> i64 {
     .unwrap()
 }
 
-/// Lists the queues, which have these live jobs and no dead ones; returns the rows it read.
+/// Fault F10. Lists the queues, which have these live jobs and no dead ones; returns the rows it read.
 pub(super) async fn read_to_list_queues(pool: &PgPool, live: i64) -> i64 {
     let mut transaction = pool.begin().await.unwrap();
     let queues = list_queues(&mut transaction).await.unwrap();
