@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use environment_access::{KeyError, Origins, TokenVerifier};
-use job_queue::Waker;
+use job_queue::{Waker, show_database_link};
 use telemetry::{AdminError, AdminServer, BoxFuture, MetricsHandle};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -243,6 +243,7 @@ async fn serve_admin(
         let (gauges, state) = (Arc::clone(&gauges), Arc::clone(&scraped));
         Box::pin(async move {
             state.verifier.show_key_freshness();
+            show_database_link(&state.pool).await;
             gauges.refresh(&state.pool).await;
         })
     };

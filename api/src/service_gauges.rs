@@ -3,6 +3,9 @@
 //! They are read here and nowhere else: every api shows the same numbers, and they stay true
 //! whatever other process is down.
 
+mod family;
+mod queue;
+
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -11,10 +14,13 @@ use job_queue::{QueueLoad, queue_load};
 use sqlx::{PgConnection, PgPool};
 use telemetry::metrics::Metric;
 
+use self::queue::QueueGauges;
+
 /// Refreshes the gauges, and forgets none: what is no longer there reads zero.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceGauges {
     queues: Mutex<BTreeSet<String>>,
+    queue: QueueGauges,
 }
 
 impl ServiceGauges {
@@ -25,7 +31,9 @@ impl ServiceGauges {
             read_sessions(&mut conn).await?;
             read_environments(&mut conn).await?;
             read_teardowns(&mut conn).await?;
-            self.read_jobs(&mut conn).await
+            read_overdue(&mut conn).await?;
+            self.read_jobs(&mut conn).await?;
+            self.queue.read(&mut conn).await
         };
         let outcome = read.await;
         Metric::ServiceGaugesUp.set(if outcome.is_ok() { 1.0 } else { 0.0 }, &[]);
@@ -115,6 +123,19 @@ async fn read_teardowns(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         let count = blocked.map_or(0, |row| row.count);
         Metric::CleanupsBlocked.set(whole(count), &[("cause", cause)]);
     }
+}
+
+async fn read_overdue(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let overdue = sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!"
+        FROM execution_environments AS e JOIN exam_sessions AS s ON s.id = e.session_id
+        WHERE e.state NOT IN ('absent', 'gone') AND s.ended_at < now() - interval '10 minutes'
+        "#
+    )
+    .fetch_one(conn)
+    .await?;
+    Metric::EnvironmentsOverdue.set(whole(overdue), &[]);
     Ok(())
 }
 

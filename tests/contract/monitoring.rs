@@ -1,9 +1,13 @@
 //! Alerts and dashboards name what exists: metrics, commands, and a section on what to do.
 
+mod promql;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use system_tests::settings::{binary, checkout};
+
+use promql::{Known, Table};
 
 fn text(path: &str) -> String {
     let path = checkout(path);
@@ -44,6 +48,142 @@ fn every_metric_that_an_alert_or_a_panel_names_exists() {
         assert!(named.len() > 5, "{path} was read: {named:?}");
         let unknown: Vec<_> = named.difference(&metrics).collect();
         assert!(unknown.is_empty(), "{path} names {unknown:?}");
+    }
+}
+
+/// The table that makes the metrics, by name.
+fn table() -> Table {
+    let text = text("crates/telemetry/src/metrics.rs");
+    let rows = text.lines().filter_map(|line| {
+        let (_, row) = line.strip_prefix("    ")?.split_once(": ")?;
+        let (kind, rest) = row.split_once(' ')?;
+        let (name, rest) = rest.strip_prefix('"')?.split_once('"')?;
+        let (_, labels) = rest.split_once('[')?;
+        let labels = labels.split('"').skip(1).step_by(2).map(str::to_owned);
+        let known = Known {
+            kind: kind.to_owned(),
+            labels: labels.collect(),
+        };
+        Some((name.to_owned(), known))
+    });
+    rows.collect()
+}
+
+/// Each rule's lines, from its name on.
+fn rules(alerts: &str) -> Vec<&str> {
+    alerts.split("- alert: ").skip(1).collect()
+}
+
+/// A rule's expression, on one line however many it has.
+fn expression(rule: &str) -> String {
+    let (_, rest) = rule.split_once("expr: ").unwrap();
+    let mut lines = rest.lines();
+    let first = lines.next().unwrap();
+    if first != ">-" {
+        return first.to_owned();
+    }
+    let indented = |line: &&str| line.starts_with("          ");
+    let lines: Vec<_> = lines.take_while(indented).map(str::trim).collect();
+    lines.join(" ")
+}
+
+/// The labels that a text for people takes from what an expression gives.
+fn templated<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    let places = text
+        .split("{{")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("}}"));
+    let places = places.filter_map(|(place, _)| place.trim().strip_prefix(before));
+    places
+        .map(|place| place.split(' ').next().unwrap())
+        .collect()
+}
+
+fn assert_sound(of: &str, expression: &str, templated: &[&str]) {
+    let table = table();
+    let faults = promql::faults(expression, &table);
+    assert!(faults.is_empty(), "{of}: {expression}: {faults:?}");
+    let out = promql::labels_out(expression, &table);
+    for label in templated {
+        assert!(
+            out.iter().any(|it| it == label),
+            "{of}: no {label} comes out of {expression}"
+        );
+    }
+}
+
+#[test]
+fn every_expression_of_an_alert_names_metrics_and_labels_that_exist() {
+    assert_eq!(table().len(), metrics().len());
+    let alerts = text("deploy/monitoring/alerts.yaml");
+    let rules = rules(&alerts);
+    assert!(rules.len() > 30, "{}", rules.len());
+    for rule in rules {
+        let name = rule.lines().next().unwrap();
+        let [summary] = values(rule, "summary")[..] else {
+            panic!("{name} has no summary")
+        };
+        assert_sound(name, &expression(rule), &templated(summary, "$labels."));
+    }
+}
+
+#[test]
+fn every_expression_of_a_panel_names_metrics_and_labels_that_exist() {
+    let dashboard = text("deploy/monitoring/dashboard.json");
+    let document: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let mut seen = 0;
+    for panel in document["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let words = ["expr", "legendFormat"].map(|key| target[key].as_str().unwrap());
+            assert_sound(
+                &panel["title"].to_string(),
+                words[0],
+                &templated(words[1], ""),
+            );
+            seen += 1;
+        }
+    }
+    for mark in document["annotations"]["list"].as_array().unwrap() {
+        let words = ["expr", "titleFormat"].map(|key| mark[key].as_str().unwrap());
+        assert_sound(
+            &mark["name"].to_string(),
+            words[0],
+            &templated(words[1], ""),
+        );
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn the_dashboard_has_its_rows_and_no_panel_covers_another() {
+    let dashboard = text("deploy/monitoring/dashboard.json");
+    let document: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = document["panels"].as_array().unwrap();
+    let rows = panels.iter().filter(|panel| panel["type"] == "row");
+    let rows: Vec<_> = rows.map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(
+        rows,
+        [
+            "Objectives",
+            "Flow",
+            "Latency",
+            "Failure",
+            "Fleet",
+            "Sessions and terminals",
+            "Database",
+            "Schedules"
+        ]
+    );
+    let place = |panel: &serde_json::Value, key: &str| panel["gridPos"][key].as_i64().unwrap();
+    for (number, panel) in panels.iter().enumerate() {
+        for other in &panels[number + 1..] {
+            assert_ne!(panel["id"], other["id"]);
+            let is_apart = [("x", "w"), ("y", "h")].iter().any(|(at, size)| {
+                let [one, two] = [panel, other].map(|it| (place(it, at), place(it, size)));
+                one.0 + one.1 <= two.0 || two.0 + two.1 <= one.0
+            });
+            assert!(is_apart, "{} covers {}", panel["title"], other["title"]);
+        }
     }
 }
 

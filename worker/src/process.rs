@@ -10,7 +10,7 @@ use execution_environment::{
 };
 use job_queue::{
     DrainReport, Holder, Job, JobKind, OPERATIONS_QUEUE, QueueWorker, Waker, WorkerConfig,
-    WorkerError,
+    WorkerError, show_database_link,
 };
 use orchestrator::{
     ENVIRONMENT_QUEUE, ProvisionEnvironment, SESSION_QUEUE, SweepLoop, Sweeps, Workshop, registry,
@@ -121,7 +121,12 @@ impl Worker {
             ..Sweeps::default()
         };
         let sweeps = SweepLoop::new(workshop, sweeps, environments.incarnation());
+        let shown = pool.clone();
         let admin = AdminServer::bind(args.admin_listen).await?;
+        let admin = admin.before_scrape(move || {
+            let pool = shown.clone();
+            Box::pin(async move { show_database_link(&pool).await })
+        });
         Ok(Self {
             environments,
             sessions,

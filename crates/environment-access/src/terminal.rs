@@ -21,6 +21,8 @@ pub struct TerminalAuthority {
     pub state: String,
     /// Time to the end that is shown; `None` while the session's clock has not started.
     pub remaining: Option<Duration>,
+    /// For how long it has ended, by the database's clock; `None` while it has not.
+    pub ended_for: Option<Duration>,
     /// Time to the cut-off, at the latest the absolute end: always known.
     pub cut_off_in: Duration,
 }
@@ -105,7 +107,8 @@ pub async fn current_epochs(
         SELECT s.id AS "session_id: ExamSessionId", t.epoch, s.state,
                (extract(epoch FROM least(s.ends_at, s.absolute_end) - clock_timestamp()) * 1000)
                    ::bigint AS "cut_off_ms!",
-               s.ends_at IS NOT NULL AS "clock_started!"
+               s.ends_at IS NOT NULL AS "clock_started!",
+               (extract(epoch FROM clock_timestamp() - s.ended_at) * 1000)::bigint AS ended_ms
         FROM terminals t
         JOIN exam_sessions s ON s.id = t.session_id
         WHERE t.session_id = ANY($1)
@@ -120,6 +123,7 @@ pub async fn current_epochs(
         standing: Standing::of(&row.state, row.cut_off_ms <= 0),
         state: row.state,
         remaining: row.clock_started.then(|| millis(row.cut_off_ms)),
+        ended_for: row.ended_ms.map(millis),
         cut_off_in: millis(row.cut_off_ms),
     });
     Ok(authority.collect())

@@ -1,8 +1,8 @@
 //! What a handler knows about its run, and how it writes the run's end itself.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use session_identity::{ExamSessionId, JobId, WorkerIncarnation};
@@ -58,12 +58,19 @@ pub struct JobContext {
     worker_name: Arc<str>,
 }
 
+/// An end that a handler wrote itself; it counts once its transaction has committed.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordedEnd {
+    pub(crate) outcome: StoredOutcome,
+    pub(crate) state: JobState,
+}
+
 /// What has happened to a run so far; every clone of its context shares it.
 #[derive(Debug, Default)]
 struct Course {
     cancel_reason: OnceLock<CancelReason>,
-    recorded: OnceLock<JobState>,
-    has_ended: AtomicBool,
+    recorded: OnceLock<RecordedEnd>,
+    ended_at: OnceLock<Instant>,
 }
 
 impl JobContext {
@@ -100,19 +107,24 @@ impl JobContext {
         self.cancellation.cancel();
     }
 
-    /// The state that the handler's own record left the job in, if its transaction committed.
-    pub(crate) fn recorded_state(&self) -> Option<JobState> {
-        self.course.recorded.get().copied()
+    /// The end that the handler's own record wrote, if its transaction committed.
+    pub(crate) fn recorded_end(&self) -> Option<&RecordedEnd> {
+        self.course.recorded.get()
     }
 
     /// Notes that the run has ended and only its answer is under way.
     pub(crate) fn note_end(&self) {
-        self.course.has_ended.store(true, Ordering::Release);
+        self.course.ended_at.get_or_init(Instant::now);
+    }
+
+    /// Says since when the run's end has waited for its answer.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.course.ended_at.get().copied()
     }
 
     /// Says whether the table may hold the run's end before the worker knows of it.
     pub(crate) fn may_have_ended(&self) -> bool {
-        self.course.has_ended.load(Ordering::Acquire) || self.recorded_state().is_some()
+        self.ended_at().is_some() || self.recorded_end().is_some()
     }
 
     /// Writes the outcome in the caller's transaction, so that it commits together with what the
@@ -130,17 +142,20 @@ impl JobContext {
             incarnation: self.worker,
             name: self.worker_name.clone(),
         };
+        let outcome = StoredOutcome::new(outcome, self.attempt);
         let finish = Finish {
             job_id: self.job_id,
             run_token: self.run_token,
-            outcome: StoredOutcome::new(outcome, self.attempt),
+            outcome: outcome.clone(),
         };
         let terms = ClaimTerms::finish_only();
         let answer = exchange(connection, &worker, &terms, &[finish], 0).await?;
         match answer.finished.first() {
             Some(Finished::Recorded(state)) => {
-                self.course.recorded.get_or_init(|| *state);
-                Ok(Recorded { state: *state })
+                let state = *state;
+                let end = RecordedEnd { outcome, state };
+                self.course.recorded.get_or_init(|| end);
+                Ok(Recorded { state })
             }
             Some(Finished::Stale) | None => Err(RecordError::StaleRun {
                 job_id: self.job_id,

@@ -3,7 +3,10 @@
 //! A slot frees only when the end of its run is answered, so the table never owes this worker an
 //! outcome it has forgotten. A database error puts the batch back, pauses and tries again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::RngExt as _;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
@@ -152,8 +155,12 @@ impl Exchanger {
             let _claiming = self.claims.read().await;
             let finishes: Vec<Finish> = batch.ended.iter().map(Ended::finish).collect();
             let terms = hold.narrow(&self.parts.terms);
+            let asked_at = Instant::now();
             let answer =
                 exchange(connection, &self.identity, &terms, &finishes, batch.limit).await?;
+            if batch.limit > 0 {
+                measure::claim_answered(asked_at.elapsed(), answer.claimed.len());
+            }
             self.settle(batch, answer);
             Ok(())
         });
@@ -208,15 +215,18 @@ impl Exchanger {
         tracing::error!(job.id = %job_id, job.kind = kind, %state, "parked a job whose runs kept crashing");
         measure::parked();
         if let Some(registered) = self.registry.find(kind) {
-            measure::ended(registered.kind.0, *state);
+            measure::dead(registered.kind.0, *state);
         }
     }
 
     fn settle_one(&self, ended: &Ended, finished: Finished) {
         let (context, stored) = (&ended.context, &ended.outcome.stored);
+        if let Some(ended_at) = context.ended_at() {
+            measure::end_answered(ended_at.elapsed());
+        }
         match finished {
             Finished::Recorded(state) => {
-                measure::ended(context.kind.0, state);
+                measure::ended(context.kind.0, stored, state);
                 self.tally.recorded(stored.verb == "released");
                 if ended.outcome.already_recorded {
                     tracing::warn!(job.id = %context.job_id, "the handler's record did not commit");
@@ -227,8 +237,8 @@ impl Exchanger {
                 }
             }
             Finished::Stale if ended.outcome.already_recorded => {
-                if let Some(state) = context.recorded_state() {
-                    measure::ended(context.kind.0, state);
+                if let Some(end) = context.recorded_end() {
+                    measure::ended(context.kind.0, &end.outcome, end.state);
                 }
                 self.tally.recorded(false);
             }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::{
     Job, JobContext, Outcome,
     job::{DecodeError, JobKind},
+    measure,
     payload::StoredPayload,
 };
 
@@ -128,7 +129,10 @@ impl<J: Job, H: Handler<J>> RunStored for Typed<J, H> {
         let payload = payload.read().map_err(DecodeError::Payload);
         match payload.and_then(|payload| J::decode(version, payload)) {
             Ok(job) => self.handler.run(job, context).await,
-            Err(error) => undecodable(&error),
+            Err(error) => {
+                measure::undecodable(J::KIND);
+                undecodable(&error)
+            }
         }
     }
 }

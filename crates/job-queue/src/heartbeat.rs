@@ -1,7 +1,11 @@
 //! The heartbeat: a thread with its own runtime and connection, so that handlers that hog every
 //! worker thread or every pooled connection cannot starve it.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rand::RngExt as _;
 use session_identity::JobId;
@@ -105,13 +109,18 @@ struct Beater {
 impl Beater {
     async fn beat_until_stopped(mut self) {
         let mut connection = None;
+        let mut due_at = Instant::now();
         while !self.stop.is_cancelled() {
             let announced = self.draining.is_cancelled();
             let held = self.held.borrow_and_update().clone();
             let beat = self.beat(&mut connection, held.as_ref());
             let beat = tokio::time::timeout(self.patience, beat);
             let pause = match beat.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-                Ok(()) => self.every,
+                Ok(()) => {
+                    measure::beat(due_at.elapsed());
+                    due_at = Instant::now() + self.every;
+                    self.every
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a heartbeat failed; trying again");
                     connection = None;

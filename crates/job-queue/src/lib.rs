@@ -5,9 +5,11 @@ mod backoff;
 mod claim;
 mod context;
 mod enqueue;
+mod events;
 mod exchange;
 mod finish;
 mod handler;
+mod health;
 mod heartbeat;
 mod hold;
 mod job;
@@ -36,7 +38,12 @@ pub mod cli;
 pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, backoff_window};
 pub use context::{CancelReason, JobContext, RecordError, Recorded};
 pub use enqueue::{EnqueueError, EnqueueOptions, Enqueued, enqueue, enqueue_many, enqueue_raw};
+pub use events::{Actions, EndedInAll, EnqueuedJobs, EventReader, QueueEvents, RescuedRuns};
 pub use handler::{Handler, Registry};
+pub use health::{
+    DatabaseHealth, DeadJobs, UnhandledKind, clock_skew_seconds, count_dead_jobs, database_health,
+    find_unhandled_kinds, show_database_link,
+};
 pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use load::{QueueLoad, queue_load};

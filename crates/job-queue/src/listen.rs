@@ -105,18 +105,25 @@ pub(crate) async fn listen(signal: &LookSignal, options: PgConnectOptions) {
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy_with(options);
+    let mut shown = measure::ListenerShown::down();
     loop {
-        if let Err(error) = listen_once(signal, &pool).await {
+        if let Err(error) = listen_once(signal, &pool, &mut shown).await {
             tracing::warn!(%error, "listening for jobs failed; the poll goes on");
         }
+        shown.show(false);
         let pause = RECONNECT.mul_f64(rand::rng().random_range(0.5..1.5));
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn listen_once(signal: &LookSignal, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
+async fn listen_once(
+    signal: &LookSignal,
+    pool: &sqlx::PgPool,
+    shown: &mut measure::ListenerShown,
+) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
+    shown.show(true);
     // Whatever was notified before the LISTEN took effect is found by looking now.
     signal.look();
     while listener.try_recv().await?.is_some() {

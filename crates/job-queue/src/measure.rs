@@ -2,31 +2,62 @@
 
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 
-use crate::JobState;
+use crate::{JobKind, JobState, outcome::StoredOutcome};
+
+/// A class longer than this is a sentence.
+const CLASS_LIMIT: usize = 64;
+/// What stands for a class that is not a word.
+const OTHER: &str = "other";
 
 pub(crate) fn claimed(kind: &'static str, waited: Duration) {
     counter!("carrel_jobs_claimed_total", "kind" => kind).increment(1);
     histogram!("carrel_job_wait_seconds", "kind" => kind).record(waited.as_secs_f64());
 }
 
-pub(crate) fn finished(kind: &'static str, outcome: &'static str, took: Duration) {
-    counter!("carrel_jobs_finished_total", "kind" => kind, "outcome" => outcome).increment(1);
+/// Tells how long a run took, whatever becomes of its end.
+pub(crate) fn ran(kind: &'static str, took: Duration) {
     histogram!("carrel_job_run_seconds", "kind" => kind).record(took.as_secs_f64());
 }
 
-/// Counts a job, where the end of a run was its own.
-pub(crate) fn ended(kind: &'static str, state: JobState) {
+/// Counts a run's end that the table has taken, and its job where that was the job's own.
+pub(crate) fn ended(kind: &'static str, outcome: &StoredOutcome, state: JobState) {
+    let verb = outcome.verb;
+    counter!("carrel_jobs_finished_total", "kind" => kind, "outcome" => verb).increment(1);
+    if verb == "retry" && state == JobState::Ready {
+        let class = bounded(outcome.class.as_deref());
+        counter!("carrel_job_retries_total", "class" => class.to_owned()).increment(1);
+    }
+    dead(kind, state);
+}
+
+/// Counts a job that is dead now.
+pub(crate) fn dead(kind: &'static str, state: JobState) {
     if state == JobState::Dead {
         counter!("carrel_jobs_dead_total", "kind" => kind).increment(1);
     }
 }
 
+/// A class is a short word by its contract; a sentence in its place would be a series of its own.
+fn bounded(class: Option<&str>) -> &str {
+    let is_word = |class: &&str| {
+        let fits =
+            |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'.' | b'-');
+        !class.is_empty() && class.len() <= CLASS_LIMIT && class.bytes().all(fits)
+    };
+    class.filter(is_word).unwrap_or(OTHER)
+}
+
 /// Begins what an alert looks at with nothing: an increase is only seen of what was there before.
-pub(crate) fn begin() {
+pub(crate) fn begin(kinds: impl Iterator<Item = JobKind>) {
+    for kind in kinds {
+        counter!("carrel_jobs_dead_total", "kind" => kind.0).increment(0);
+    }
     counter!("carrel_jobs_crash_parked_total").increment(0);
     counter!("carrel_jobs_unhandled_total").increment(0);
+    counter!("carrel_job_leases_lost_total").increment(0);
+    counter!("carrel_job_exchange_failures_total").increment(0);
 }
 
 pub(crate) fn stale(kind: &'static str) {
@@ -45,10 +76,130 @@ pub(crate) fn unhandled(count: u64) {
     counter!("carrel_jobs_unhandled_total").increment(count);
 }
 
+pub(crate) fn undecodable(kind: &'static str) {
+    counter!("carrel_job_decode_errors_total", "kind" => kind).increment(1);
+}
+
 pub(crate) fn looked(cause: &'static str) {
     counter!("carrel_job_looks_total", "cause" => cause).increment(1);
 }
 
 pub(crate) fn exchange_failed() {
     counter!("carrel_job_exchange_failures_total").increment(1);
+}
+
+/// Tells of a statement that claimed: how long it took, and how many it brought if it did.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a claim is no larger than the slots"
+)]
+pub(crate) fn claim_answered(took: Duration, jobs: usize) {
+    histogram!("carrel_job_claim_seconds").record(took.as_secs_f64());
+    if jobs > 0 {
+        histogram!("carrel_job_claim_batch_jobs").record(jobs as f64);
+    }
+}
+
+/// Tells how long a run's end waited for its answer, its slot taken all the while.
+pub(crate) fn end_answered(waited: Duration) {
+    histogram!("carrel_job_ack_flush_seconds").record(waited.as_secs_f64());
+}
+
+/// Tells how late a heartbeat was answered.
+pub(crate) fn beat(late: Duration) {
+    histogram!("carrel_job_beat_lag_seconds").record(late.as_secs_f64());
+}
+
+pub(crate) fn notified() {
+    counter!("carrel_job_notifications_sent_total").increment(1);
+}
+
+pub(crate) fn tick_claimed(schedule: &'static str, missed: i64) {
+    counter!("carrel_schedule_ticks_total", "schedule" => schedule).increment(1);
+    counter!("carrel_schedule_ticks_missed_total", "schedule" => schedule)
+        .increment(missed.unsigned_abs());
+}
+
+/// Slots of one state, as long as it lives: a process's workers share one gauge.
+#[derive(Debug)]
+pub(crate) struct SlotsShown {
+    state: &'static str,
+    count: usize,
+}
+
+impl SlotsShown {
+    pub(crate) fn total(slots: usize) -> Self {
+        let mut shown = Self {
+            state: "total",
+            count: 0,
+        };
+        shown.show(slots);
+        shown
+    }
+
+    pub(crate) fn used() -> Self {
+        let mut shown = Self {
+            state: "used",
+            count: 0,
+        };
+        shown.show(0);
+        shown
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a worker has a thousand slots at most"
+    )]
+    pub(crate) fn show(&mut self, count: usize) {
+        let change = count as f64 - self.count as f64;
+        gauge!("carrel_job_slots", "state" => self.state).increment(change);
+        self.count = count;
+    }
+}
+
+impl Drop for SlotsShown {
+    fn drop(&mut self) {
+        self.show(0);
+    }
+}
+
+/// Whether one listener hears, as long as it lives: a process's workers share the gauges.
+#[derive(Debug)]
+pub(crate) struct ListenerShown {
+    state: &'static str,
+}
+
+impl ListenerShown {
+    pub(crate) fn down() -> Self {
+        gauge!("carrel_job_listeners", "state" => "up").increment(0.0);
+        gauge!("carrel_job_listeners", "state" => "down").increment(1.0);
+        Self { state: "down" }
+    }
+
+    pub(crate) fn show(&mut self, is_up: bool) {
+        let state = if is_up { "up" } else { "down" };
+        gauge!("carrel_job_listeners", "state" => self.state).decrement(1.0);
+        gauge!("carrel_job_listeners", "state" => state).increment(1.0);
+        self.state = state;
+    }
+}
+
+impl Drop for ListenerShown {
+    fn drop(&mut self) {
+        gauge!("carrel_job_listeners", "state" => self.state).decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_that_is_no_word_makes_no_series_of_its_own() {
+        assert_eq!(bounded(Some("infra.pod-gone_2")), "infra.pod-gone_2");
+        let sentence = "x".repeat(CLASS_LIMIT + 1);
+        for class in [None, Some(""), Some("job 7 failed"), Some(&*sentence)] {
+            assert_eq!(bounded(class), OTHER, "{class:?}");
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl Runner {
         let started = tokio::time::Instant::now();
         let end = self.supervise(registered, delivery).await;
         let outcome = stored_end(end, &context);
-        measure::finished(context.kind.0, outcome.stored.verb, started.elapsed());
+        measure::ran(context.kind.0, started.elapsed());
         Ended { context, outcome }
     }
 

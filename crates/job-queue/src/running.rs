@@ -9,13 +9,20 @@ use session_identity::JobId;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{CancelReason, JobContext};
+use crate::{CancelReason, JobContext, measure::SlotsShown};
 
 /// Every run from its claim until its end is answered.
 #[derive(Debug)]
 pub(crate) struct RunningJobs {
-    runs: Mutex<HashMap<(JobId, i64), JobContext>>,
+    runs: Mutex<Runs>,
     count: watch::Sender<usize>,
+}
+
+/// The runs, and how many of them the gauge of used slots shows.
+#[derive(Debug)]
+struct Runs {
+    by_run: HashMap<(JobId, i64), JobContext>,
+    shown: SlotsShown,
 }
 
 /// What one heartbeat got back for one run.
@@ -29,33 +36,44 @@ pub(crate) struct Beat {
 impl RunningJobs {
     pub(crate) fn new() -> Self {
         Self {
-            runs: Mutex::default(),
+            runs: Mutex::new(Runs {
+                by_run: HashMap::new(),
+                shown: SlotsShown::used(),
+            }),
             count: watch::Sender::new(0),
         }
     }
 
     pub(crate) fn insert(&self, context: JobContext) {
         let mut runs = self.lock();
-        runs.insert((context.job_id, context.run_token), context);
-        self.count.send_replace(runs.len());
+        let run = (context.job_id, context.run_token);
+        runs.by_run.insert(run, context);
+        self.counted(&mut runs);
     }
 
     pub(crate) fn remove(&self, job_id: JobId, run_token: i64) {
         let mut runs = self.lock();
-        runs.remove(&(job_id, run_token));
-        self.count.send_replace(runs.len());
+        runs.by_run.remove(&(job_id, run_token));
+        self.counted(&mut runs);
+    }
+
+    fn counted(&self, runs: &mut Runs) {
+        let count = runs.by_run.len();
+        runs.shown.show(count);
+        self.count.send_replace(count);
     }
 
     /// Lists ids and tokens in one order, as the set-based beat takes them.
     pub(crate) fn keys(&self) -> (Vec<Uuid>, Vec<i64>) {
         self.lock()
+            .by_run
             .keys()
             .map(|(id, token)| (id.as_uuid(), *token))
             .unzip()
     }
 
     pub(crate) fn cancel_all(&self, reason: CancelReason) {
-        for context in self.lock().values() {
+        for context in self.lock().by_run.values() {
             context.cancel(reason);
         }
     }
@@ -65,7 +83,7 @@ impl RunningJobs {
     /// A run that has ended, or whose handler has recorded its end, has no lease to lose: the table
     /// may know before this worker hears the answer. Returns how many leases were lost.
     pub(crate) fn apply_beats(&self, sent: &(Vec<Uuid>, Vec<i64>), answered: &[Beat]) -> usize {
-        let runs = self.lock();
+        let runs = &self.lock().by_run;
         for beat in answered.iter().filter(|beat| beat.cancel_requested) {
             if let Some(context) = runs.get(&(beat.job_id, beat.run_token)) {
                 context.cancel(CancelReason::Requested);
@@ -89,7 +107,7 @@ impl RunningJobs {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().by_run.len()
     }
 
     /// Waits until no run is owned any more.
@@ -99,7 +117,7 @@ impl RunningJobs {
         count.wait_for(|count| *count == 0).await.ok();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(JobId, i64), JobContext>> {
+    fn lock(&self) -> MutexGuard<'_, Runs> {
         // Nothing can panic while the map is held, and each change is complete in itself.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }

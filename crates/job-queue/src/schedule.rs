@@ -11,6 +11,7 @@ use session_identity::WorkerIncarnation;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+use crate::measure;
 use crate::operate::{JobAction, OperateError, append_action};
 
 pub use backfill::{
@@ -59,24 +60,33 @@ pub async fn tick(
 ) -> Result<Option<Tick>, sqlx::Error> {
     // SKIP LOCKED: who loses the race is told so at once instead of waiting for the winner's
     // transaction.
-    let claimed = sqlx::query!(
-        "UPDATE schedules SET
+    let claimed = sqlx::query_scalar!(
+        r#"WITH due AS MATERIALIZED (
+            SELECT s.name, s.every,
+                   CASE WHEN isfinite(s.last_tick_at) THEN s.last_tick_at ELSE s.due_since - s.every END
+                       AS begun
+            FROM schedules s
+            WHERE s.name = $1 AND (s.disabled_at IS NULL OR s.disabled_until <= now() OR NOT $4)
+              AND s.last_tick_at + make_interval(secs => $2) <= now()
+            FOR UPDATE SKIP LOCKED)
+         UPDATE schedules SET
             last_tick_at = now(), last_worker = $3, every = make_interval(secs => $2),
             is_pausable = $4, disabled_at = NULL, disabled_until = NULL, disabled_by = NULL,
             disabled_reason = NULL
-         WHERE name = (
-            SELECT s.name FROM schedules s
-            WHERE s.name = $1 AND (s.disabled_at IS NULL OR s.disabled_until <= now() OR NOT $4)
-              AND s.last_tick_at + make_interval(secs => $2) <= now()
-            FOR UPDATE SKIP LOCKED)",
+         FROM due WHERE schedules.name = due.name
+         -- As many as the row's trigger writes down.
+         RETURNING CASE WHEN due.every > interval '0' THEN
+             (SELECT count(*) FROM ticks_missed(due.begun, due.every, now())) ELSE 0 END
+             AS "missed!""#,
         schedule.name,
         schedule.every.as_secs_f64(),
         worker.as_uuid(),
         schedule.is_pausable,
     )
-    .execute(&mut *connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    if claimed.rows_affected() > 0 {
+    if let Some(missed) = claimed {
+        measure::tick_claimed(schedule.name, missed);
         return Ok(Some(Tick::Regular));
     }
     let made = sqlx::query!(
@@ -92,9 +102,13 @@ pub async fn tick(
     .execute(&mut *connection)
     .await?;
     if made.rows_affected() > 0 {
+        measure::tick_claimed(schedule.name, 0);
         return Ok(Some(Tick::Regular));
     }
     let owed = backfill::claim_owed(connection, schedule.name, worker).await?;
+    if owed.is_some() {
+        measure::tick_claimed(schedule.name, 0);
+    }
     Ok(owed.map(|due_at| Tick::Owed { due_at }))
 }
 

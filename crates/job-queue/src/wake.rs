@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::Notify;
 
+use crate::measure;
+
 /// The channel workers listen on.
 pub const CHANNEL: &str = "carrel_jobs";
 
@@ -46,8 +48,11 @@ async fn notify_each_request(pool: PgPool, requested: Arc<Notify>) {
     loop {
         requested.notified().await;
         let sent = async { notify_workers(&mut *pool.acquire().await?).await };
-        if let Err(error) = sent.await {
-            tracing::debug!(%error, "workers will find new jobs by their poll: not notified");
+        match sent.await {
+            Ok(()) => measure::notified(),
+            Err(error) => {
+                tracing::debug!(%error, "workers will find new jobs by their poll: not notified");
+            }
         }
         tokio::time::sleep(DEBOUNCE).await;
     }

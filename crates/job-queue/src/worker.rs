@@ -138,7 +138,8 @@ impl QueueWorker {
     /// out and other workers take the jobs. Cancel `shutdown` instead.
     pub async fn run(self, shutdown: CancellationToken) -> Result<DrainReport, WorkerError> {
         self.config.check(&self.registry)?;
-        measure::begin();
+        measure::begin(self.registry.kinds());
+        let _slots = measure::SlotsShown::total(self.config.slots);
         let parts = Parts::new(&self);
         let heartbeat = Heartbeat::start(
             parts.running.clone(),

@@ -1,8 +1,10 @@
 //! What this process tells of the sessions it fails. The names are described in `telemetry`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use cleanup_ttl::{PseudonymCounts, RecordCounts};
 use failure_classification::{Classified, FailureCode};
-use metrics::counter;
+use metrics::{counter, gauge};
 
 /// Whose old rows are counted as they go.
 const RECORD_TABLES: [&str; 3] = ["access_log", "idempotency_keys", "session_recordings"];
@@ -50,6 +52,13 @@ pub(crate) fn pseudonymised(rows: &PseudonymCounts) {
 /// Counts an environment that was deleted without grace because its destruction hung.
 pub(crate) fn teardown_forced() {
     counter!("carrel_teardowns_forced_total").increment(1);
+}
+
+/// Says that a sweep did its work now, by this process's clock.
+pub(crate) fn sweep_succeeded(sweep: &'static str) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0.0, |since| since.as_secs_f64());
+    gauge!("carrel_sweep_succeeded_timestamp_seconds", "sweep" => sweep).set(seconds);
 }
 
 /// Counts old records that are gone.

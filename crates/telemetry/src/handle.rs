@@ -3,18 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics::Unit;
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use crate::metrics::{Metric, MetricKind};
-
-/// Bounds for everything measured in seconds: half a millisecond (a claim) to a minute (the startup
-/// budget), about three to a decade.
-const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0,
-    60.0,
-];
+use crate::metrics::{COUNTS, Metric, MetricKind, SECONDS};
 
 /// Recorded values wait in memory until they are folded into their histograms; often enough that a
 /// process nobody scrapes does not grow.
@@ -86,8 +80,13 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
         .iter()
         .filter(|metric| metric.kind() == MetricKind::Histogram)
     {
-        builder =
-            builder.set_buckets_for_metric(Matcher::Full(metric.name().to_owned()), SECONDS)?;
+        let bounds = if metric.unit() == Unit::Seconds {
+            SECONDS
+        } else {
+            COUNTS
+        };
+        let name = Matcher::Full(metric.name().to_owned());
+        builder = builder.set_buckets_for_metric(name, bounds)?;
     }
     Ok(builder.build_recorder())
 }

@@ -8,6 +8,15 @@ use std::time::Duration;
 
 use metrics::{Label, Unit};
 
+/// Bounds for everything measured in seconds: half a millisecond (a claim) to a minute (the startup
+/// budget), about three to a decade.
+pub const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0,
+    60.0,
+];
+/// Bounds for everything counted: a claim of one job to the largest there is.
+pub(crate) const COUNTS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+
 /// Tells how a metric's values combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -15,7 +24,7 @@ pub enum MetricKind {
     Counter,
     /// A present value.
     Gauge,
-    /// A distribution, in seconds.
+    /// A distribution.
     Histogram,
 }
 
@@ -51,7 +60,7 @@ macro_rules! metric_table {
                 match self { $(Self::$variant => $help,)+ }
             }
 
-            const fn unit(self) -> Unit {
+            pub(crate) const fn unit(self) -> Unit {
                 match self { $(Self::$variant => Unit::$unit,)+ }
             }
         }
@@ -81,20 +90,56 @@ metric_table! {
     CleanupsBlocked: Gauge "carrel_cleanups_blocked" Count ["cause"]
         "Environments whose destruction waits for something that nobody here can mend, by cause, from the database.";
     Jobs: Gauge "carrel_jobs" Count ["queue", "state"]
-        "Jobs by queue and state (ready: due; scheduled: due later; running), from the database.";
+        "Jobs by queue and state (ready: due; scheduled: due later; running; dead), from the database.";
     OldestReadyJobSeconds: Gauge "carrel_oldest_ready_job_seconds" Seconds ["queue"]
         "How long the oldest due job has waited, by queue, from the database.";
     QueueDesiredWorkers: Gauge "carrel_queue_desired_workers" Count ["queue"]
         "Workers that would keep up with a queue and work off within a minute what is due, from the database.";
     QueuePaused: Gauge "carrel_queue_paused" Count ["queue"]
         "1 while nothing is claimed from a queue because an operator paused it, from the database.";
+    JobsEnqueued: Counter "carrel_jobs_enqueued_total" Count ["queue", "kind"]
+        "Jobs enqueued by anybody, counted once their transactions had committed, from the database: every api tells the same.";
+    JobRescues: Counter "carrel_job_rescues_total" Count ["reason"]
+        "Runs ended for their worker (lease: it ran out; deadline: the handler did not return; evict: an operator took them), from the database: every api tells the same.";
+    JobEndToEndSeconds: Histogram "carrel_job_end_to_end_seconds" Seconds ["kind"]
+        "Time from a job's enqueue to its end, good or bad, from the database: every api tells the same.";
+    JobActions: Counter "carrel_job_actions_total" Count ["verb"]
+        "What people did to jobs, queues, workers and schedules, from the database: every api tells the same.";
+    JobsWithoutHandler: Gauge "carrel_jobs_without_handler" Count ["queue", "kind"]
+        "Due jobs whose kind, or version of it, no live worker claims, from the database.";
+    JobsWithoutLease: Gauge "carrel_jobs_without_lease" Count []
+        "Running jobs whose lease has run out and that nobody has taken over, from the database.";
+    Workers: Gauge "carrel_workers" Count ["build", "state"]
+        "Workers by build and state, without those that ended, from the database; silent ones for an hour.";
+    ScheduleAgeSeconds: Gauge "carrel_schedule_age_seconds" Seconds ["schedule"]
+        "Time since a schedule's last tick was claimed, or since it was made due, from the database.";
+    SchedulePeriodSeconds: Gauge "carrel_schedule_period_seconds" Seconds ["schedule"]
+        "Time between a schedule's ticks, from the database.";
+    SchedulePaused: Gauge "carrel_schedule_paused" Count ["schedule"]
+        "1 while an operator keeps a schedule from ticking, from the database.";
+    EnvironmentsOverdue: Gauge "carrel_environments_overdue" Count []
+        "Environments that are not gone ten minutes after their session has ended, from the database.";
+    HistoryDaysAhead: Gauge "carrel_history_days_ahead" Count []
+        "Days after today that have their partition of the history of jobs.";
+    DatabaseConnections: Gauge "carrel_database_connections" Count ["state"]
+        "Client connections of the database server (used), and how many a common role may have (max).";
+    DatabaseXminAgeSeconds: Gauge "carrel_database_xmin_age_seconds" Seconds []
+        "Age of the oldest transaction that keeps dead rows from being removed.";
+    DatabaseNotificationRatio: Gauge "carrel_database_notification_queue_ratio" Count []
+        "How full the database's queue of notifications is, from 0 to 1.";
+    JobsDeadTupleRatio: Gauge "carrel_jobs_dead_tuple_ratio" Count []
+        "Dead rows of the table of jobs as a part of all its rows, from 0 to 1.";
     ServiceGaugesUp: Gauge "carrel_service_gauges_up" Count []
         "1 when the gauges from the database are of this scrape, 0 when they could not be read.";
 
     JobsClaimed: Counter "carrel_jobs_claimed_total" Count ["kind"]
         "Jobs that this worker claimed, by kind.";
     JobsFinished: Counter "carrel_jobs_finished_total" Count ["kind", "outcome"]
-        "Runs of jobs that ended on this worker, by kind and outcome.";
+        "Runs on this worker whose end the table took, by kind and outcome.";
+    JobRetries: Counter "carrel_job_retries_total" Count ["class"]
+        "Runs on this worker after which their job is tried again, by the class of what failed.";
+    JobDecodeErrors: Counter "carrel_job_decode_errors_total" Count ["kind"]
+        "Jobs whose payload this worker could not read, by kind; each is dead.";
     JobsDead: Counter "carrel_jobs_dead_total" Count ["kind"]
         "Jobs that ended dead on this worker, by kind: given up, out of attempts, or parked after crashes.";
     JobWaitSeconds: Histogram "carrel_job_wait_seconds" Seconds ["kind"]
@@ -111,6 +156,20 @@ metric_table! {
         "Jobs that this worker parked because no worker reads their kind and version.";
     JobLooks: Counter "carrel_job_looks_total" Count ["cause"]
         "Times this worker looked for work, by what made it look.";
+    JobNotificationsSent: Counter "carrel_job_notifications_sent_total" Count []
+        "Notifications that this process sent to workers after an enqueue; those heard are looks with the cause notify.";
+    JobListeners: Gauge "carrel_job_listeners" Count ["state"]
+        "Connections of this process that listen for jobs (up), or should and do not (down).";
+    JobSlots: Gauge "carrel_job_slots" Count ["state"]
+        "Jobs that this worker may run at once (total), and those that it runs or has not answered for (used).";
+    JobClaimSeconds: Histogram "carrel_job_claim_seconds" Seconds []
+        "Time of a statement that claims jobs and writes how others ended.";
+    JobClaimBatchJobs: Histogram "carrel_job_claim_batch_jobs" Count []
+        "Jobs that such a statement claimed, of those that claimed any.";
+    JobAckFlushSeconds: Histogram "carrel_job_ack_flush_seconds" Seconds []
+        "Time from a run's end to the table's answer, its slot taken all the while.";
+    JobBeatLagSeconds: Histogram "carrel_job_beat_lag_seconds" Seconds []
+        "How late a heartbeat was answered; a lease lasts 20 s.";
     JobExchangeFailures: Counter "carrel_job_exchange_failures_total" Count []
         "Finish-and-claim statements that failed and were tried again.";
 
@@ -122,8 +181,19 @@ metric_table! {
         "Environments that this worker deleted without grace because their destruction hung.";
     RecordsPseudonymised: Counter "carrel_records_pseudonymised_total" Count ["table"]
         "Rows in which this worker gave a candidate another name because their session has been over for long, by table.";
+    SweepSucceeded: Gauge "carrel_sweep_succeeded_timestamp_seconds" Seconds ["sweep"]
+        "When this worker last ended a sweep that did its work, in seconds since 1970 by its own clock.";
+    ScheduleTicks: Counter "carrel_schedule_ticks_total" Count ["schedule"]
+        "Ticks of schedules that this worker claimed, those that operators asked for included.";
+    ScheduleTicksMissed: Counter "carrel_schedule_ticks_missed_total" Count ["schedule"]
+        "Ticks that nobody had claimed in time, as this worker found when it claimed the next.";
     RecordsRemoved: Counter "carrel_records_removed_total" Count ["table"]
         "Rows that this worker removed because they were older than they are kept, by table.";
+
+    DatabasePoolConnections: Gauge "carrel_database_pool_connections" Count ["state"]
+        "Connections of this process's pool (in_use, idle), and how many it may have (max).";
+    ClockSkewSeconds: Gauge "carrel_clock_skew_seconds" Seconds []
+        "How far the database's clock is ahead of this process's; behind is negative.";
 
     TerminalAttachments: Gauge "carrel_terminal_attachments" Count []
         "Terminals attached to this process.";
@@ -135,6 +205,12 @@ metric_table! {
         "Terminal bytes carried, by direction.";
     TerminalCutoffSeconds: Histogram "carrel_terminal_cutoff_seconds" Seconds []
         "Time from learning of an end to the input gate being shut.";
+    TerminalCutoffLagSeconds: Histogram "carrel_terminal_cutoff_lag_seconds" Seconds []
+        "Time from a session's end, as the database has it, to the input gate being shut; how long the news took included.";
+    TerminalAttachSeconds: Histogram "carrel_terminal_attach_seconds" Seconds []
+        "Time from a browser's HELLO to the shell's answer, of attaches that got one.";
+    TerminalEchoSeconds: Histogram "carrel_terminal_echo_seconds" Seconds []
+        "Time from a typed frame to the shell's next output, whatever made it print.";
     RecordingSpoolBytes: Gauge "carrel_recording_spool_bytes" Bytes []
         "Recordings that wait on this process's disk for the database.";
     RecordingSpoolUse: Gauge "carrel_recording_spool_use" Count []
@@ -145,6 +221,8 @@ metric_table! {
         "Spool files of this process's disk that are kept aside because something in them is damaged.";
     RecordingFullSessions: Gauge "carrel_recording_full_sessions" Count []
         "Sessions of which this process keeps nothing more, because their recording is as long as one may be.";
+    RecordingRejectedSessions: Gauge "carrel_recording_rejected_sessions" Count []
+        "Sessions whose recordings the database does not take from this process: they stay on its disk.";
     RecordingUnshippedSeconds: Gauge "carrel_recording_unshipped_seconds" Seconds []
         "How long nothing reached the database although recordings wait.";
 }
@@ -163,6 +241,12 @@ impl Metric {
     /// Moves a gauge up or down.
     pub fn change(self, by: f64, labels: &[(&'static str, &str)]) {
         metrics::gauge!(self.name(), self.checked(MetricKind::Gauge, labels)).increment(by);
+    }
+
+    /// Records a duration in a histogram as often as it was seen.
+    pub fn observe_many(self, value: Duration, times: usize, labels: &[(&'static str, &str)]) {
+        metrics::histogram!(self.name(), self.checked(MetricKind::Histogram, labels))
+            .record_many(value, times);
     }
 
     /// Records a duration in a histogram.

@@ -107,6 +107,7 @@ async fn enter(
     caller: &Caller,
     hello: Hello,
 ) -> End {
+    let greeted_at = Instant::now();
     let admitted = match admit(state, session_id, caller, &hello).await {
         Ok(admitted) => admitted,
         Err(code) => {
@@ -122,7 +123,7 @@ async fn enter(
     let end = match read_authority(state, session_id).await {
         Ok(()) => {
             let login_ends_at = caller.verified_at + caller.login.expires_in;
-            let turn = Turn::new(&attached, admitted, login_ends_at, state);
+            let turn = Turn::new(&attached, admitted, login_ends_at, greeted_at, state);
             turn.serve(browser, state, &hello).await
         }
         Err(code) => End::refused(code),
@@ -152,6 +153,7 @@ struct Turn<'a> {
     spec: LegSpec,
     recording: RecordingTerms,
     login_ends_at: Instant,
+    greeted_at: Instant,
 }
 
 impl<'a> Turn<'a> {
@@ -159,6 +161,7 @@ impl<'a> Turn<'a> {
         attached: &'a Attached,
         admitted: Admitted,
         login_ends_at: Instant,
+        greeted_at: Instant,
         state: &GatewayState,
     ) -> Self {
         let recording = RecordingTerms::of(admitted.recording);
@@ -179,6 +182,7 @@ impl<'a> Turn<'a> {
             },
             recording,
             login_ends_at,
+            greeted_at,
         }
     }
 
@@ -187,6 +191,7 @@ impl<'a> Turn<'a> {
             Ok(opened) => opened,
             Err(code) => return End::refused(code),
         };
+        Metric::TerminalAttachSeconds.observe(self.greeted_at.elapsed(), &[]);
         let attached = self.attached;
         let evidence = state.evidence.of(attached.session_id, attached.epoch);
         evidence.opened();

@@ -98,6 +98,10 @@ impl Attached {
         };
         if self.gate.shut(code) {
             Metric::TerminalCutoffSeconds.observe(asked_at.elapsed(), &[]);
+            if let Some(ended_for) = authority.ended_for {
+                // As of the question at the earliest: too long by what the question took, never too short.
+                Metric::TerminalCutoffLagSeconds.observe(ended_for + asked_at.elapsed(), &[]);
+            }
         }
     }
 
@@ -150,6 +154,7 @@ mod tests {
             standing,
             state: "running".to_owned(),
             remaining: Some(Duration::from_secs(30)),
+            ended_for: None,
             cut_off_in: Duration::from_secs(30),
         }
     }

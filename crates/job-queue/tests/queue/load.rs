@@ -87,3 +87,161 @@ async fn what_arrives_counts_and_what_runs_keeps_its_worker(pool: PgPool) {
     assert_eq!((load.running, load.workers, load.ready), (0, 0, 1));
     assert_eq!(load.desired_workers, 1);
 }
+
+/// What a queue of its own looks like, and how many workers that asks for.
+struct Case {
+    what: &'static str,
+    arrived: i32,
+    ready: i32,
+    scheduled: i32,
+    running: i32,
+    mean_seconds: f64,
+    limit: Option<i32>,
+    is_paused: bool,
+    slots: i32,
+    desired: i64,
+}
+
+const NOTHING: Case = Case {
+    what: "nothing",
+    arrived: 0,
+    ready: 0,
+    scheduled: 0,
+    running: 0,
+    mean_seconds: 6.0,
+    limit: None,
+    is_paused: false,
+    slots: 4,
+    desired: 0,
+};
+
+/// `ceil((arrivals a second × mean + ready × mean / 60 s) / 0.75 / slots a worker)`, at least what runs
+/// takes; nothing for what may not run.
+const CASES: [Case; 10] = [
+    NOTHING,
+    // 30 × 6 s / 60 s = 3 slots busy, 4 at three quarters.
+    Case {
+        what: "due",
+        ready: 30,
+        desired: 1,
+        ..NOTHING
+    },
+    Case {
+        what: "more due",
+        ready: 31,
+        desired: 2,
+        ..NOTHING
+    },
+    // 300 in five minutes are one a second: 6 slots busy, 8 at three quarters.
+    Case {
+        what: "arriving and done",
+        arrived: 300,
+        desired: 2,
+        ..NOTHING
+    },
+    Case {
+        what: "arriving and due",
+        arrived: 300,
+        ready: 30,
+        desired: 3,
+        ..NOTHING
+    },
+    Case {
+        what: "later",
+        scheduled: 1_000,
+        desired: 0,
+        ..NOTHING
+    },
+    Case {
+        what: "running",
+        running: 9,
+        desired: 3,
+        ..NOTHING
+    },
+    Case {
+        what: "over its limit",
+        ready: 1_000,
+        limit: Some(5),
+        desired: 2,
+        ..NOTHING
+    },
+    Case {
+        what: "paused",
+        ready: 1_000,
+        is_paused: true,
+        desired: 0,
+        ..NOTHING
+    },
+    Case {
+        what: "paused and running",
+        ready: 1_000,
+        running: 9,
+        is_paused: true,
+        desired: 3,
+        ..NOTHING
+    },
+];
+
+async fn insert_case(connection: &mut PgConnection, case: &Case) {
+    sqlx::query!(
+        "WITH numbers AS (SELECT generate_series(1, 1000) AS number),
+         served AS (
+            INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
+            VALUES (gen_random_uuid(), 'w', 'h', 'b', ARRAY[$1], '{ping}', $2)),
+         switched AS (
+            INSERT INTO queues (name, concurrency, paused_at)
+            VALUES ($1, $3, CASE WHEN $4 THEN now() END)),
+         waiting AS (
+            INSERT INTO jobs (id, queue, kind, payload, created_at, run_at)
+            SELECT gen_random_uuid(), $1, 'ping', '{}'::jsonb, now() - interval '1 day', now()
+            FROM numbers WHERE number <= $5
+            UNION ALL
+            SELECT gen_random_uuid(), $1, 'ping', '{}'::jsonb, now() - interval '1 day', now() + interval '1 day'
+            FROM numbers WHERE number <= $6),
+         held AS (
+            INSERT INTO jobs (id, queue, kind, payload, created_at, state, lease_owner, lease_until)
+            SELECT gen_random_uuid(), $1, 'ping', '{}', now() - interval '1 day', 'running',
+                   gen_random_uuid(), now() + interval '1 hour'
+            FROM numbers WHERE number <= $7),
+         arrived AS (
+            INSERT INTO jobs (id, queue, kind, payload, state, finished_at)
+            -- An id says when it was made.
+            SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+                    || substr(md5(number::text || $1), 1, 20))::uuid,
+                   $1, 'ping', '{}', 'done', now()
+            FROM numbers WHERE number <= $8),
+         ran AS (
+            INSERT INTO jobs (id, queue, kind, payload, state, created_at, finished_at)
+            VALUES (gen_random_uuid(), $1, 'ping', '{}', 'done', now() - interval '1 day', now())
+            RETURNING id, finished_at)
+         INSERT INTO job_attempts (job_id, run_token, attempt, worker, started_at, finished_at, outcome)
+         SELECT id, 1, 1, gen_random_uuid(), finished_at - make_interval(secs => $9), finished_at, 'done'
+         FROM ran",
+        case.what,
+        case.slots,
+        case.limit,
+        case.is_paused,
+        case.ready,
+        case.scheduled,
+        case.running,
+        case.arrived,
+        case.mean_seconds,
+    )
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn workers_are_asked_for_by_what_is_due_arrives_and_runs(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    for case in &CASES {
+        insert_case(&mut connection, case).await;
+    }
+    let load = queue_load(&mut connection).await.unwrap();
+    assert_eq!(load.len(), CASES.len());
+    for case in &CASES {
+        let row = load.iter().find(|row| row.queue == case.what).unwrap();
+        assert_eq!(row.desired_workers, case.desired, "{row:?}");
+    }
+}

@@ -181,6 +181,8 @@ impl SweepLoop {
         if let Some(refusal) = &report.refusal {
             measure::sweep_refused(sweep.name());
             tracing::error!(sweep = sweep.name(), %refusal, "nothing was deleted: the plan looks wrong");
+        } else {
+            measure::sweep_succeeded(sweep.name());
         }
         if !report.is_empty() {
             tracing::info!(sweep = sweep.name(), report = %json!(report), "swept");

@@ -72,6 +72,8 @@ pub(super) struct Terminal<'a> {
     draining: CancellationToken,
     timers: Timers,
     traffic: Traffic,
+    /// Since when something typed waits for the shell to print.
+    echo_since: Option<Instant>,
 }
 
 impl<'a> Terminal<'a> {
@@ -132,6 +134,7 @@ impl<'a> Terminal<'a> {
             draining: state.draining.clone(),
             timers: Timers::new(now, login_ends_at),
             traffic: Traffic::default(),
+            echo_since: None,
         };
         terminal
             .outbox

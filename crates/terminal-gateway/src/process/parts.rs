@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use execution_environment::Purpose;
+use job_queue::show_database_link;
 use telemetry::{AdminServer, BoxFuture, MetricsHandle, Readiness};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +20,9 @@ pub(super) async fn watch_runtime(state: Arc<GatewayState>, stopped: Cancellatio
 }
 
 /// Sets the gauges that are read off the process's parts.
-fn show(state: &GatewayState) {
+async fn show(state: &GatewayState) {
     state.verifier.show_key_freshness();
+    show_database_link(&state.pool).await;
     if let Some(recorder) = &state.recorder {
         show_health(recorder);
     }
@@ -35,7 +37,7 @@ pub(super) async fn serve_admin(
     let scraped = Arc::clone(&state);
     let refresh = move || -> BoxFuture<()> {
         let state = Arc::clone(&scraped);
-        Box::pin(async move { show(&state) })
+        Box::pin(async move { show(&state).await })
     };
     let ready = move || -> BoxFuture<Readiness> {
         let state = state.clone();

@@ -64,6 +64,7 @@ impl Terminal<'_> {
 
     fn typed(&mut self, offset: u64, bytes: &Bytes) -> Result<(), CloseCode> {
         self.traffic.received(bytes.len());
+        self.echo_since.get_or_insert_with(Instant::now);
         self.input.accept(offset, bytes).map_err(|error| {
             tracing::info!(session.id = %self.attached.session_id, reason = %error,
                 "a browser broke the protocol");

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Exit, ServerFrame};
+use telemetry::metrics::Metric;
 
 use super::Terminal;
 use crate::connection::freeze::Reason;
@@ -77,6 +78,9 @@ impl Terminal<'_> {
     pub(super) fn leg_event(&mut self, event: Option<LegEvent>) -> Result<(), CloseCode> {
         match event {
             Some(LegEvent::Output { offset, bytes }) => {
+                if let Some(since) = self.echo_since.take() {
+                    Metric::TerminalEchoSeconds.observe(since.elapsed(), &[]);
+                }
                 if let Err(error) = self.outbox.push(offset, bytes) {
                     tracing::warn!(session.id = %self.attached.session_id, %error, "output is missing");
                     return self.reopen();
