@@ -123,6 +123,7 @@ async fn read_teardowns(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         let count = blocked.map_or(0, |row| row.count);
         Metric::CleanupsBlocked.set(whole(count), &[("cause", cause)]);
     }
+    Ok(())
 }
 
 async fn read_overdue(conn: &mut PgConnection) -> Result<(), sqlx::Error> {

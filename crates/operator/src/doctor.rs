@@ -1,6 +1,7 @@
 //! `carrel doctor`: looks at the whole, changes nothing, and says what to do about what it found.
 
 mod args;
+mod database;
 mod keys;
 mod network_policy;
 mod notifications;
@@ -23,9 +24,14 @@ use report::{Check, Report};
 /// The oldest PostgreSQL that Carrel is tested with, as the server counts.
 const OLDEST_SERVER: i32 = 150_000;
 /// The checks that read tables.
-const NEED_SCHEMA: [&str; 7] = [
+const NEED_SCHEMA: [&str; 12] = [
     "installation",
+    "connections",
+    "notification_queue",
+    "transactions",
+    "history",
     "queues",
+    "handlers",
     "leases",
     "dead_jobs",
     "startup",
@@ -84,6 +90,7 @@ async fn examine(
     let mut connection = pool.acquire().await?;
     report.add(latency(&mut connection).await?);
     report.add(server_version(&mut connection).await?);
+    report.add(database::clock(&mut connection).await?);
     report.add(notifications::heard(&mut connection, listening).await);
     let schema = schema::current(&mut connection).await?;
     let readable = schema.is_ok();
@@ -96,8 +103,10 @@ async fn examine(
         return Ok(None);
     }
     report.add(schema::installation(&mut connection).await?);
+    let health = database::examine(&mut connection, report).await?;
     report.add(work::queues(&mut connection).await?);
-    report.add(work::leases(&mut connection).await?);
+    report.add(work::handlers(&mut connection).await?);
+    report.add(work::leases(&mut connection, &health).await?);
     report.add(work::dead_jobs(&mut connection).await?);
     report.add(sweeps::startup(&mut connection).await?);
     report.add(sweeps::teardown(&mut connection).await?);

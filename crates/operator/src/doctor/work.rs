@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use command_line::{CliError, counted};
 use job_queue::{
-    JobFilter, JobState, QueueStatus, WorkerRecord, WorkerState, list_jobs, list_queues,
-    list_workers,
+    DatabaseHealth, JobFilter, JobState, QueueStatus, WorkerRecord, WorkerState,
+    find_unhandled_kinds, list_jobs, list_queues, list_workers,
 };
 use sqlx::PgConnection;
 
@@ -72,8 +72,33 @@ fn starving(queue: &QueueStatus, live: &[WorkerRecord]) -> Option<String> {
     ))
 }
 
-/// Finds runs whose worker is gone and that nobody took over.
-pub(super) async fn leases(connection: &mut PgConnection) -> Result<Check, CliError> {
+/// Finds jobs that no worker of their queue reads, such as those of a kind that was removed. Queues
+/// without any worker have a finding of their own.
+pub(super) async fn handlers(connection: &mut PgConnection) -> Result<Check, CliError> {
+    let live = live_workers(connection).await?;
+    let unhandled = find_unhandled_kinds(connection).await?;
+    let is_served = |queue: &String| live.iter().any(|worker| worker.queues.contains(queue));
+    let found = unhandled.iter().filter(|row| is_served(&row.queue));
+    let found: Vec<_> = found
+        .map(|row| {
+            let jobs = counted(row.jobs, "due job");
+            format!(
+                "{jobs} of kind {} in {}: no live worker reads them",
+                row.kind, row.queue
+            )
+        })
+        .collect();
+    let next = "start a worker of the release that enqueued them, or carrel jobs cancel --queue <queue> \
+                --kind <kind>";
+    let good = "every due job has one";
+    Ok(Check::of_findings("handlers", good, &found, next))
+}
+
+/// Finds runs whose worker is gone and that nobody took over, and those whose worker nobody knows.
+pub(super) async fn leases(
+    connection: &mut PgConnection,
+    health: &DatabaseHealth,
+) -> Result<Check, CliError> {
     let now = server_time(connection).await?;
     let running = JobFilter {
         state: Some(JobState::Running),
@@ -89,7 +114,11 @@ pub(super) async fn leases(connection: &mut PgConnection) -> Result<Check, CliEr
             (now - until).num_seconds()
         ))
     });
-    let expired: Vec<_> = expired.collect();
+    let unknown = (health.unknown_leases > 0).then(|| {
+        let jobs = counted(health.unknown_leases, "running job");
+        format!("{jobs} held by workers that are not known or have ended")
+    });
+    let expired: Vec<_> = expired.chain(unknown).collect();
     let jobs = counted(running.len(), "running job");
     let good = format!("{jobs}, each with its lease");
     Ok(Check::of_findings(

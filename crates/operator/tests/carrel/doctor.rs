@@ -50,7 +50,7 @@ async fn an_empty_database_lacks_its_schema_and_the_rest_is_not_guessed(pool: Pg
     assert_eq!((ended.exit, findings(&ended)), (9, vec!["schema"]));
     let checks = ended.data["checks"].as_array().unwrap();
     let skipped = checks.iter().filter(|check| check["verdict"] == "skipped");
-    assert_eq!(skipped.count(), 9);
+    assert_eq!(skipped.count(), 14);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -141,6 +141,10 @@ async fn sweeps_that_never_ran_and_jobs_that_nobody_takes_are_found(pool: PgPool
     carrel.session("u-1").await;
     assert_eq!(findings(&carrel.run(&["doctor"]).await), ["queues"]);
     sqlx::raw_sql(WORKER).execute(&pool).await.unwrap();
+    let ended = carrel.run(&["doctor"]).await;
+    assert_eq!(findings(&ended), ["handlers"], "it reads no kind at all");
+    let reads = "UPDATE workers SET kinds = (SELECT array_agg(DISTINCT kind) FROM jobs)";
+    sqlx::raw_sql(reads).execute(&pool).await.unwrap();
     assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
     let holds = "UPDATE workers SET holds_because = 'no rights in exams', held_kinds = '{make}'";
     sqlx::raw_sql(holds).execute(&pool).await.unwrap();
@@ -186,6 +190,11 @@ async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
             "UPDATE jobs SET state = 'running', lease_owner = gen_random_uuid(), run_token = 1,
                     lease_until = now() - interval '1 minute', started_at = now()",
             &["leases"][..],
+        ),
+        (
+            "UPDATE jobs SET lease_until = now() + interval '1 hour',
+                    started_at = now() - interval '1 minute'",
+            &["leases"],
         ),
         (
             "UPDATE jobs SET state = 'dead', lease_owner = NULL, lease_until = NULL, finished_at = now()",
@@ -270,4 +279,22 @@ async fn a_session_that_nobody_begins_is_a_finding_with_its_reason(pool: PgPool)
             "{startup}"
         );
     }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn days_of_history_that_run_out_are_found(pool: PgPool) {
+    let_sweeps_tick(&pool).await;
+    let carrel = Carrel::on(&pool);
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
+    let days = "DO $$ DECLARE ahead integer; BEGIN
+        FOR ahead IN 2..7 LOOP
+            EXECUTE format('DROP TABLE job_attempts_%s',
+                to_char((now() AT TIME ZONE 'UTC')::date + ahead, 'YYYYMMDD'));
+        END LOOP; END $$";
+    sqlx::raw_sql(days).execute(&pool).await.unwrap();
+    let ended = carrel.run(&["doctor"]).await;
+    assert_eq!((ended.exit, findings(&ended)), (9, vec!["history"]));
+    let again = "SELECT job_attempts_add_days(7)";
+    sqlx::raw_sql(again).execute(&pool).await.unwrap();
+    assert_eq!(carrel.run(&["doctor"]).await.exit, 0);
 }
