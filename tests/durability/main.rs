@@ -28,6 +28,7 @@ mod killed_while_it_migrates;
 mod killed_while_it_recovers;
 mod listen_blocked;
 mod many_jobs_many_workers;
+mod metrics_move;
 mod producers_race_for_a_key;
 mod retry_storm;
 mod scaled_out_and_in;

@@ -15,6 +15,8 @@ pub(crate) struct WorkerPlan {
     /// The database's address if it is not the bench's own, such as a proxy's.
     pub(crate) url: Option<String>,
     pub(crate) listen_url: Option<String>,
+    /// Where it tells its metrics.
+    pub(crate) admin: Option<String>,
     pub(crate) slots: usize,
     pub(crate) threads: usize,
     pub(crate) pool: u32,
@@ -30,6 +32,7 @@ impl WorkerPlan {
             name: name.into(),
             url: None,
             listen_url: None,
+            admin: None,
             slots: 8,
             threads: 2,
             pool: 4,
@@ -56,6 +59,7 @@ impl WorkerPlan {
         let flags = [
             ("database-url", Some(url.to_owned())),
             ("listen-url", self.listen_url.clone()),
+            ("admin", self.admin.clone()),
             ("name", Some(self.name.clone())),
             ("slots", Some(self.slots.to_string())),
             ("threads", Some(self.threads.to_string())),

@@ -177,6 +177,21 @@ kind!(
     true
 );
 
+kind!(
+    /// Snoozes once; then it works until it is told to stop, which is when its time is over.
+    Brief,
+    "brief",
+    Duration::from_millis(200),
+    false
+);
+kind!(
+    /// Works until it is told to stop, and then says that it is done.
+    Told,
+    "told",
+    Duration::from_hours(1),
+    false
+);
+
 /// How long a `spin` may take.
 pub const SPIN_TIMEOUT: Duration = Duration::from_secs(8);
 

@@ -1,5 +1,6 @@
 //! How a worker of this suite is set up.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -14,6 +15,9 @@ pub(crate) struct Flags {
     /// Where to listen, if not there.
     #[arg(long)]
     pub(crate) listen_url: Option<String>,
+    /// Where to tell metrics; who tells them also notifies others and keeps a schedule.
+    #[arg(long)]
+    pub(crate) admin: Option<SocketAddr>,
     #[arg(long)]
     pub(crate) name: String,
     #[arg(long)]

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use job_queue::{Handler, JobContext, Outcome, RecordError};
 use sqlx::PgPool;
-use system_tests::ledger::{Abort, External, Note, Point, Spin, Task, Through, append};
+use system_tests::ledger::{
+    Abort, Brief, External, Note, Point, Spin, Task, Through, Told, append,
+};
 
 use crate::die;
 
@@ -104,6 +106,26 @@ impl Handler<External> for Ledger {
 impl Handler<Abort> for Ledger {
     async fn run(&self, _: Abort, _: &JobContext) -> Outcome {
         std::process::abort()
+    }
+}
+
+#[async_trait]
+impl Handler<Brief> for Ledger {
+    async fn run(&self, _: Brief, context: &JobContext) -> Outcome {
+        if context.run_token == 1 {
+            let after = Duration::from_millis(1);
+            return Outcome::Snooze { after };
+        }
+        context.cancellation.cancelled().await;
+        Outcome::Cancelled
+    }
+}
+
+#[async_trait]
+impl Handler<Told> for Ledger {
+    async fn run(&self, _: Told, context: &JobContext) -> Outcome {
+        context.cancellation.cancelled().await;
+        Outcome::Done
     }
 }
 

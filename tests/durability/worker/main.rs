@@ -1,5 +1,6 @@
 //! A worker process whose handlers write into the ledger and die where they are told to.
 
+mod admin;
 mod flags;
 mod handlers;
 
@@ -10,7 +11,8 @@ use job_queue::{DrainReport, QueueWorker, Registry};
 use rustix::process::{Signal, getpid, kill_process};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use system_tests::ledger::{Abort, External, Note, Spin};
+use system_tests::ledger::{Abort, Brief, External, Note, Spin, Told};
+use telemetry::MetricsHandle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +37,7 @@ async fn work(flags: &Flags) -> DrainReport {
         .max_connections(flags.pool)
         .connect_lazy(&flags.database_url)
         .expect("the address is sound");
-    let mut builder = QueueWorker::builder(pool.clone(), registry(pool), flags.config());
+    let mut builder = QueueWorker::builder(pool.clone(), registry(pool.clone()), flags.config());
     if let Some(listen_url) = &flags.listen_url {
         builder = builder.listen_with(listen_url.parse().expect("the address is sound"));
     }
@@ -48,7 +50,13 @@ async fn work(flags: &Flags) -> DrainReport {
             cancel.cancel();
         }
     });
-    let worked = builder.build().run(stop).await;
+    let worker = builder.build();
+    if let Some(address) = flags.admin {
+        // Before the worker begins: what it tells without a recorder is lost.
+        let metrics = MetricsHandle::install().expect("one recorder");
+        tokio::spawn(admin::tell(address, metrics, pool, worker.incarnation()));
+    }
+    let worked = worker.run(stop).await;
     worked.expect("only a drain ends a worker")
 }
 
@@ -58,6 +66,8 @@ fn registry(pool: PgPool) -> Registry {
         .register::<Note, _>(ledger.clone())
         .register::<External, _>(ledger.clone())
         .register::<Abort, _>(ledger.clone())
+        .register::<Brief, _>(ledger.clone())
+        .register::<Told, _>(ledger.clone())
         .register::<Spin, _>(ledger)
 }
 

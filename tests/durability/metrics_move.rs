@@ -1,0 +1,207 @@
+//! Every metric of the queue's README moves when what it tells of happens, and says what happened.
+
+mod acts;
+mod scrapes;
+
+use system_tests::Weight;
+use system_tests::ledger::{Brief, External, Note, Task, Told};
+use system_tests::ports::free_port;
+use system_tests::wait::{SOON, until};
+
+use self::scrapes::{Scrapes, series_named, start_api};
+use crate::bench::Bench;
+use crate::worker_plan::WorkerPlan;
+
+/// The table that promises them.
+const PROMISED: &str = include_str!("../../crates/job-queue/README.md");
+
+/// The names of the first column.
+fn promised() -> Vec<&'static str> {
+    let rows = PROMISED.lines().filter_map(|line| line.strip_prefix("| `"));
+    let names = rows.filter_map(|row| row.split_once('`'));
+    let names = names.map(|(name, _)| name);
+    names.filter(|name| name.starts_with("carrel_")).collect()
+}
+
+#[tokio::test]
+async fn each_metric_that_the_readme_promises_moves_with_what_it_tells_of() {
+    let mut bench = Bench::start(Weight::Light).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, url) = bench.proxy().await;
+    let addresses = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+    let _api = start_api(&bench.database.url, &addresses[0], folder.path());
+    let mut scrapes = Scrapes::of(&addresses);
+    scrapes.await_one(0).await;
+    let plan = WorkerPlan {
+        listen_url: Some(url.clone()),
+        admin: Some(addresses[1].clone()),
+        ..WorkerPlan::named("w").through(url)
+    };
+    bench.work(&plan);
+    scrapes.await_one(1).await;
+
+    runs_end_in_every_way(&mut bench, &mut scrapes).await;
+    acts::a_worker_is_evicted(&mut bench, &mut scrapes).await;
+    acts::a_queue_is_paused_and_a_lease_runs_out(bench.pool(), &mut scrapes).await;
+    acts::a_schedule_is_missed_and_paused(bench.pool(), &mut scrapes).await;
+    acts::the_database_is_held_up(bench.pool(), &mut scrapes).await;
+    proxy.cut();
+    scrapes
+        .reach(r#"carrel_job_listeners{state="down"}"#, 1.0)
+        .await;
+    scrapes
+        .reach("carrel_job_exchange_failures_total", 1.0)
+        .await;
+    proxy.pass();
+    scrapes
+        .reach(r#"carrel_job_listeners{state="up"}"#, 1.0)
+        .await;
+
+    let names = promised();
+    assert!(names.len() > 35, "{names:?}");
+    until("each metric has moved", SOON, async || {
+        scrapes.take().await;
+        names
+            .iter()
+            .all(|name| scrapes.has_moved(name))
+            .then_some(())
+    })
+    .await;
+}
+
+/// A run for each outcome that a job can have while its worker lives.
+async fn runs_end_in_every_way(bench: &mut Bench, scrapes: &mut Scrapes) {
+    let recorded = ["a", "b", "c"].map(|effect| Note(Task::new(effect)));
+    bench.put(&recorded).await;
+    bench
+        .put_one(External(Task::new("tried twice").failing(1)))
+        .await;
+    let brief = bench.put_one(Brief(Task::new("over its time"))).await;
+    acts::put_unreadable(bench.pool()).await;
+    acts::put_unhandled(bench.pool()).await;
+    acts::put_later(bench.pool()).await;
+    for (series, at_least) in [
+        // What a handler records itself counts as what it was.
+        (
+            series_named(
+                "carrel_jobs_finished_total",
+                &[("kind", "note"), ("outcome", "done")],
+            ),
+            3.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_finished_total",
+                &[("kind", "external"), ("outcome", "retry")],
+            ),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_finished_total",
+                &[("kind", "external"), ("outcome", "done")],
+            ),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_finished_total",
+                &[("kind", "brief"), ("outcome", "snooze")],
+            ),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_finished_total",
+                &[("kind", "note"), ("outcome", "dead")],
+            ),
+            1.0,
+        ),
+        (
+            series_named("carrel_jobs_dead_total", &[("kind", "note")]),
+            1.0,
+        ),
+        (
+            series_named("carrel_job_decode_errors_total", &[("kind", "note")]),
+            1.0,
+        ),
+        (
+            series_named("carrel_job_retries_total", &[("class", "told_to")]),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_job_retries_total",
+                &[("class", "deadline_exceeded")],
+            ),
+            1.0,
+        ),
+        (
+            series_named("carrel_job_rescues_total", &[("reason", "deadline")]),
+            1.0,
+        ),
+        (
+            series_named("carrel_job_looks_total", &[("cause", "notify")]),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_enqueued_total",
+                &[("queue", "durability"), ("kind", "note")],
+            ),
+            4.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs_without_handler",
+                &[("queue", "durability"), ("kind", "nobody")],
+            ),
+            1.0,
+        ),
+        (
+            series_named(
+                "carrel_jobs",
+                &[("queue", "durability"), ("state", "scheduled")],
+            ),
+            1.0,
+        ),
+        (
+            series_named("carrel_jobs", &[("queue", "durability"), ("state", "dead")]),
+            1.0,
+        ),
+        (
+            series_named("carrel_job_end_to_end_seconds_count", &[("kind", "note")]),
+            4.0,
+        ),
+    ] {
+        scrapes.reach(&series, at_least).await;
+    }
+    // Three by their handlers, and nothing twice.
+    let done = series_named(
+        "carrel_jobs_finished_total",
+        &[("kind", "note"), ("outcome", "done")],
+    );
+    assert!(scrapes.last(&done) < 3.5, "{}", scrapes.last(&done));
+    acts::cancel(bench.pool(), brief).await;
+    acts::no_longer_unhandled(bench.pool()).await;
+    let cancelled = [("kind", "brief"), ("outcome", "cancelled")];
+    let retried = [("kind", "brief"), ("outcome", "retry")];
+    // A cancelled job whose run is at its end becomes so with what that run says.
+    until("the brief one has ended", SOON, async || {
+        scrapes.take().await;
+        let ends =
+            [&cancelled, &retried].map(|labels| series_named("carrel_jobs_finished_total", labels));
+        let state = crate::evidence::job(bench.pool(), brief).await.ok()?.state;
+        (state == "cancelled" && ends.iter().any(|series| scrapes.last(series) > 0.0)).then_some(())
+    })
+    .await;
+    bench.put_one(Told(Task::new("runs on"))).await;
+    let running = series_named(
+        "carrel_jobs",
+        &[("queue", "durability"), ("state", "running")],
+    );
+    scrapes.reach(&running, 1.0).await;
+    scrapes
+        .reach(r#"carrel_job_slots{state="used"}"#, 1.0)
+        .await;
+}
