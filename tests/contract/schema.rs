@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use execution_environment::{EnvironmentAction, EnvironmentState};
+use execution_environment::{CleanupBlock, EnvironmentAction, EnvironmentState};
 use failure_classification::FailureClass;
 use session_lifecycle::{EndingKind, SessionState, TRANSITIONS, is_allowed};
 use sqlx::PgPool;
@@ -90,6 +90,11 @@ async fn every_closed_set_of_words_is_the_same_in_code_and_in_its_check() {
     assert_eq!(
         checked(pool, "execution_environments_state").await,
         set(environments)
+    );
+    let blocks = CleanupBlock::ALL.map(CleanupBlock::as_str);
+    assert_eq!(
+        checked(pool, "execution_environments_cleanup_blocked").await,
+        set(blocks)
     );
     let actions = EnvironmentAction::ALL.map(EnvironmentAction::as_str);
     assert_eq!(

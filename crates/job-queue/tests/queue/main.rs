@@ -5,8 +5,8 @@
 mod backfill;
 mod drain;
 mod enqueue;
-mod example;
 mod events;
+mod example;
 mod faults;
 mod fence;
 mod health;
