@@ -54,12 +54,11 @@ async fn every_line_by_hand_does_what_stands_below_it(pool: PgPool) {
         let words = words(&line);
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let ended = call_whole(&pool, &words, &engine(), "").await;
-        let is_shown = match below.trim().strip_prefix("? ") {
-            Some(exit) => ended.exit == exit.parse().ok(),
-            None => {
-                let below: Value = serde_json::from_str(below).expect("a part of a document");
-                ended.exit == Some(0) && holds(&below, &ended.data)
-            }
+        let is_shown = if let Some(exit) = below.trim().strip_prefix("? ") {
+            ended.exit == exit.parse().ok()
+        } else {
+            let below: Value = serde_json::from_str(below).expect("a part of a document");
+            ended.exit == Some(0) && holds(&below, &ended.data)
         };
         ran.push((is_shown, line, below, ended));
     }
