@@ -8,8 +8,9 @@ use system_tests::ledger::{Brief, External, Note, Task, Told};
 use system_tests::ports::free_port;
 use system_tests::wait::{SOON, until};
 
-use self::scrapes::{Scrapes, series_named, start_api};
+use self::scrapes::{Scrapes, start_api};
 use crate::bench::Bench;
+use crate::evidence;
 use crate::worker_plan::WorkerPlan;
 
 /// The table that promises them.
@@ -69,6 +70,51 @@ async fn each_metric_that_the_readme_promises_moves_with_what_it_tells_of() {
     .await;
 }
 
+/// What a worker and an api tell at least, once runs have ended in every way.
+const TOLD: [(&str, f64); 16] = [
+    // What a handler records itself counts as what it was.
+    (
+        r#"carrel_jobs_finished_total{kind="note",outcome="done"}"#,
+        3.0,
+    ),
+    (
+        r#"carrel_jobs_finished_total{kind="external",outcome="retry"}"#,
+        1.0,
+    ),
+    (
+        r#"carrel_jobs_finished_total{kind="external",outcome="done"}"#,
+        1.0,
+    ),
+    (
+        r#"carrel_jobs_finished_total{kind="brief",outcome="snooze"}"#,
+        1.0,
+    ),
+    (
+        r#"carrel_jobs_finished_total{kind="note",outcome="dead"}"#,
+        1.0,
+    ),
+    (r#"carrel_jobs_dead_total{kind="note"}"#, 1.0),
+    (r#"carrel_job_decode_errors_total{kind="note"}"#, 1.0),
+    (r#"carrel_job_retries_total{class="told_to"}"#, 1.0),
+    (
+        r#"carrel_job_retries_total{class="deadline_exceeded"}"#,
+        1.0,
+    ),
+    (r#"carrel_job_rescues_total{reason="deadline"}"#, 1.0),
+    (r#"carrel_job_looks_total{cause="notify"}"#, 1.0),
+    (
+        r#"carrel_jobs_enqueued_total{queue="durability",kind="note"}"#,
+        4.0,
+    ),
+    (
+        r#"carrel_jobs_without_handler{queue="durability",kind="nobody"}"#,
+        1.0,
+    ),
+    (r#"carrel_jobs{queue="durability",state="scheduled"}"#, 1.0),
+    (r#"carrel_jobs{queue="durability",state="dead"}"#, 1.0),
+    (r#"carrel_job_end_to_end_seconds_count{kind="note"}"#, 4.0),
+];
+
 /// A run for each outcome that a job can have while its worker lives.
 async fn runs_end_in_every_way(bench: &mut Bench, scrapes: &mut Scrapes) {
     let recorded = ["a", "b", "c"].map(|effect| Note(Task::new(effect)));
@@ -80,127 +126,29 @@ async fn runs_end_in_every_way(bench: &mut Bench, scrapes: &mut Scrapes) {
     acts::put_unreadable(bench.pool()).await;
     acts::put_unhandled(bench.pool()).await;
     acts::put_later(bench.pool()).await;
-    for (series, at_least) in [
-        // What a handler records itself counts as what it was.
-        (
-            series_named(
-                "carrel_jobs_finished_total",
-                &[("kind", "note"), ("outcome", "done")],
-            ),
-            3.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_finished_total",
-                &[("kind", "external"), ("outcome", "retry")],
-            ),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_finished_total",
-                &[("kind", "external"), ("outcome", "done")],
-            ),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_finished_total",
-                &[("kind", "brief"), ("outcome", "snooze")],
-            ),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_finished_total",
-                &[("kind", "note"), ("outcome", "dead")],
-            ),
-            1.0,
-        ),
-        (
-            series_named("carrel_jobs_dead_total", &[("kind", "note")]),
-            1.0,
-        ),
-        (
-            series_named("carrel_job_decode_errors_total", &[("kind", "note")]),
-            1.0,
-        ),
-        (
-            series_named("carrel_job_retries_total", &[("class", "told_to")]),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_job_retries_total",
-                &[("class", "deadline_exceeded")],
-            ),
-            1.0,
-        ),
-        (
-            series_named("carrel_job_rescues_total", &[("reason", "deadline")]),
-            1.0,
-        ),
-        (
-            series_named("carrel_job_looks_total", &[("cause", "notify")]),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_enqueued_total",
-                &[("queue", "durability"), ("kind", "note")],
-            ),
-            4.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs_without_handler",
-                &[("queue", "durability"), ("kind", "nobody")],
-            ),
-            1.0,
-        ),
-        (
-            series_named(
-                "carrel_jobs",
-                &[("queue", "durability"), ("state", "scheduled")],
-            ),
-            1.0,
-        ),
-        (
-            series_named("carrel_jobs", &[("queue", "durability"), ("state", "dead")]),
-            1.0,
-        ),
-        (
-            series_named("carrel_job_end_to_end_seconds_count", &[("kind", "note")]),
-            4.0,
-        ),
-    ] {
-        scrapes.reach(&series, at_least).await;
+    for (series, at_least) in TOLD {
+        scrapes.reach(series, at_least).await;
     }
     // Three by their handlers, and nothing twice.
-    let done = series_named(
-        "carrel_jobs_finished_total",
-        &[("kind", "note"), ("outcome", "done")],
-    );
-    assert!(scrapes.last(&done) < 3.5, "{}", scrapes.last(&done));
+    let done = scrapes.last(TOLD[0].0);
+    assert!(done < 3.5, "{done}");
     acts::cancel(bench.pool(), brief).await;
     acts::no_longer_unhandled(bench.pool()).await;
-    let cancelled = [("kind", "brief"), ("outcome", "cancelled")];
-    let retried = [("kind", "brief"), ("outcome", "retry")];
     // A cancelled job whose run is at its end becomes so with what that run says.
     until("the brief one has ended", SOON, async || {
         scrapes.take().await;
-        let ends =
-            [&cancelled, &retried].map(|labels| series_named("carrel_jobs_finished_total", labels));
-        let state = crate::evidence::job(bench.pool(), brief).await.ok()?.state;
-        (state == "cancelled" && ends.iter().any(|series| scrapes.last(series) > 0.0)).then_some(())
+        let ends = ["cancelled", "retry"].map(|outcome| {
+            format!(r#"carrel_jobs_finished_total{{kind="brief",outcome="{outcome}"}}"#)
+        });
+        let state = evidence::job(bench.pool(), brief).await.ok()?.state;
+        let has_ended = ends.iter().any(|series| scrapes.last(series) > 0.0);
+        (state == "cancelled" && has_ended).then_some(())
     })
     .await;
     bench.put_one(Told(Task::new("runs on"))).await;
-    let running = series_named(
-        "carrel_jobs",
-        &[("queue", "durability"), ("state", "running")],
-    );
-    scrapes.reach(&running, 1.0).await;
+    scrapes
+        .reach(r#"carrel_jobs{queue="durability",state="running"}"#, 1.0)
+        .await;
     scrapes
         .reach(r#"carrel_job_slots{state="used"}"#, 1.0)
         .await;

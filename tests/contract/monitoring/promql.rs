@@ -1,4 +1,4 @@
-//! As much of PromQL as tells whether an expression can mean anything: its words, the metrics and
+//! As much of `PromQL` as tells whether an expression can mean anything: its words, the metrics and
 //! labels that it names, and whether a counter is asked for its rate.
 
 use std::collections::BTreeMap;
