@@ -191,7 +191,7 @@ metric_table! {
         "Rows that this worker removed because they were older than they are kept, by table.";
 
     DatabasePoolConnections: Gauge "carrel_database_pool_connections" Count ["state"]
-        "Connections of this process's pool (in_use, idle), and how many it may have (max).";
+        "Connections of this process's pool that are in use and idle, and how many it may have (max).";
     ClockSkewSeconds: Gauge "carrel_clock_skew_seconds" Seconds []
         "How far the database's clock is ahead of this process's; behind is negative.";
 
