@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::types::Uuid;
 
-pub(crate) use diary::Change;
+pub(crate) use diary::{Change, most_at_once};
 
 /// Runs without an answer after which a job is parked.
 const CRASH_LIMIT: i32 = 3;

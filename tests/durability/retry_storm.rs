@@ -1,17 +1,21 @@
-//! Thousands of jobs fail together: they do not come back together.
+//! Thousands of jobs fail together: they do not come back together, and what they call is never called
+//! by more of them at once than the limit of their queue says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use job_queue::{BACKOFF_BASE, backoff_window};
+use job_queue::{BACKOFF_BASE, JobAction, backoff_window, limit_queue};
 use system_tests::ledger::{Note, Task};
 use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
+use crate::checker::most_at_once;
 use crate::worker_plan::WorkerPlan;
 
 const BATCH: usize = 5_000;
 const TENTHS: i64 = 10;
+/// What the jobs call takes no more at once; the workers have five times the slots.
+const BUDGET: i32 = 20;
 
 #[tokio::test]
 async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
@@ -20,6 +24,15 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
     let all: Vec<_> = (0..jobs)
         .map(|it| Note(Task::new(format!("storm {it}")).failing(1)))
         .collect();
+    let action = JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: Some("what they call is slow".to_owned()),
+    };
+    let mut connection = bench.pool().acquire().await.unwrap();
+    limit_queue(&mut connection, "durability", Some(BUDGET), &action)
+        .await
+        .unwrap();
+    drop(connection);
     for batch in all.chunks(BATCH) {
         bench.put(batch).await;
     }
@@ -27,6 +40,9 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
         bench.work(&WorkerPlan::named(name).slots(50));
     }
     let evidence = bench.judge(Duration::from_mins(limit)).await;
+    let most = most_at_once(&evidence.changes);
+    let budget = usize::try_from(BUDGET).unwrap();
+    assert!((2..=budget).contains(&most), "{most} ran at once");
     let window = i64::try_from(backoff_window(1).as_millis()).unwrap();
     assert_eq!(window, i64::try_from(BACKOFF_BASE.as_millis()).unwrap());
     let mut tenths: BTreeMap<i64, usize> = BTreeMap::new();

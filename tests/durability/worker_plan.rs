@@ -24,6 +24,8 @@ pub(crate) struct WorkerPlan {
     pub(crate) heartbeat: Duration,
     pub(crate) drain_grace: Duration,
     pub(crate) cancel_grace: Duration,
+    /// The period of the schedule whose ticks it asks for.
+    pub(crate) tick: Option<Duration>,
 }
 
 impl WorkerPlan {
@@ -40,6 +42,7 @@ impl WorkerPlan {
             heartbeat: Duration::from_millis(500),
             drain_grace: Duration::from_secs(1),
             cancel_grace: Duration::from_secs(1),
+            tick: None,
         }
     }
 
@@ -69,6 +72,7 @@ impl WorkerPlan {
             ("poll-ms", Some(ms(POLL))),
             ("drain-grace-ms", Some(ms(self.drain_grace))),
             ("cancel-grace-ms", Some(ms(self.cancel_grace))),
+            ("tick-ms", self.tick.map(ms)),
         ];
         let given = flags.into_iter();
         let given = given.filter_map(|(name, value)| Some(format!("--{name}={}", value?)));

@@ -195,6 +195,9 @@ kind!(
 /// How long a `spin` may take.
 pub const SPIN_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The schedule of this suite.
+pub const TICKING: &str = "ticking";
+
 /// Who writes an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Through {

@@ -40,6 +40,8 @@ pub struct SweepReport {
     pub silent_attachments: u64,
     /// Jobs that were over for longer than they are kept.
     pub removed_jobs: u64,
+    /// Jobs parked because no worker reads their kind and version.
+    pub parked_jobs: u64,
     /// Days of the history of jobs.
     pub removed_days: u64,
     /// Workers not seen for long.

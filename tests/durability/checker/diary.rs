@@ -1,6 +1,6 @@
 //! What the diary of changes must not hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::types::Uuid;
 
@@ -49,6 +49,21 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
     }
     found.extend(doubled_keys(&evidence.changes));
     found
+}
+
+/// The most runs that there were at once. A claim sees only ends that are committed, whose changes are
+/// in the diary before its own.
+pub(crate) fn most_at_once(changes: &[Change]) -> usize {
+    let (mut running, mut most) = (HashSet::new(), 0);
+    for change in changes {
+        if change.is_claim() {
+            running.insert(change.job_id);
+        } else {
+            running.remove(&change.job_id);
+        }
+        most = most.max(running.len());
+    }
+    most
 }
 
 /// At no moment have two live jobs the same key.

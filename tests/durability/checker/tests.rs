@@ -42,6 +42,19 @@ fn change(number: u128, was: Option<(&str, i64)>, became: (&str, i64)) -> Change
     }
 }
 
+#[test]
+fn runs_at_once_are_counted_by_what_has_begun_and_not_ended() {
+    let changes = [
+        change(1, Some(("ready", 0)), ("running", 1)),
+        change(2, Some(("ready", 0)), ("running", 1)),
+        change(1, Some(("running", 1)), ("ready", 1)),
+        change(3, Some(("ready", 0)), ("running", 1)),
+        // Taken over: it ran already.
+        change(2, Some(("running", 1)), ("running", 2)),
+    ];
+    assert_eq!(most_at_once(&changes), 2);
+}
+
 /// One job whose first run crashed and whose second one did it.
 fn sound() -> Evidence {
     Evidence {

@@ -38,6 +38,9 @@ pub(crate) struct Flags {
     pub(crate) drain_grace_ms: u64,
     #[arg(long)]
     pub(crate) cancel_grace_ms: u64,
+    /// Asks for the tick of a schedule with this period, beside its jobs.
+    #[arg(long)]
+    pub(crate) tick_ms: Option<u64>,
 }
 
 impl Flags {

@@ -3,8 +3,10 @@
 mod admin;
 mod flags;
 mod handlers;
+mod ticks;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use clap::Parser as _;
 use job_queue::{DrainReport, QueueWorker, Registry};
@@ -55,6 +57,10 @@ async fn work(flags: &Flags) -> DrainReport {
         // Before the worker begins: what it tells without a recorder is lost.
         let metrics = MetricsHandle::install().expect("one recorder");
         tokio::spawn(admin::tell(address, metrics, pool, worker.incarnation()));
+    }
+    if let Some(ms) = flags.tick_ms {
+        let every = Duration::from_millis(ms);
+        tokio::spawn(ticks::repeat(pool, every, worker.incarnation()));
     }
     let worked = worker.run(stop).await;
     worked.expect("only a drain ends a worker")

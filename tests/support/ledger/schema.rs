@@ -26,6 +26,10 @@ CREATE TABLE durability.changes (
     -- By the clock of the transaction, as the claim reads it.
     lease_was_over boolean
 );
+CREATE TABLE durability.ticks (
+    at     timestamptz NOT NULL,
+    worker uuid        NOT NULL
+);
 CREATE FUNCTION durability.note_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO durability.changes (job_id, key, became, token_became)

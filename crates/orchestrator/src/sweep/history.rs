@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cleanup_ttl::{PseudonymCounts, RecordRetention, pseudonymise_old, remove_old_records};
 use environment_access::delete_stale_tickets;
-use job_queue::{Retention, apply_retention};
+use job_queue::{Retention, apply_retention, park_unhandled};
 use sqlx::PgConnection;
 
 use super::{SweepReport, Sweeps};
@@ -15,17 +15,19 @@ const TICKETS_KEPT: Duration = Duration::from_hours(24);
 /// More than all candidates of a large exam ask for between two passes.
 const TICKETS_AT_ONCE: i64 = 50_000;
 
-/// One pass over the queue's own tables, the tickets, the access log, the keys of requests and recordings.
-/// What else sessions and environments leave behind stays: it is the record of an exam, without its
-/// candidate's name where names go.
+/// Parks jobs that nobody can do. Then one pass over the queue's own tables, the tickets, the access log,
+/// the keys of requests and recordings. What else sessions and environments leave behind stays: it is the
+/// record of an exam, without its candidate's name where names go.
 pub(super) async fn sweep(workshop: &Workshop, sweeps: &Sweeps) -> Result<SweepReport, StepError> {
     let mut connection = workshop.pool.acquire().await?;
+    let parked_jobs = park_unhandled(&mut connection, &sweeps.unhandled).await?;
     let pseudonymised = match &sweeps.pseudonyms {
         Some(policy) => pseudonymise_old(&mut connection, policy).await?,
         None => PseudonymCounts::default(),
     };
     measure::pseudonymised(&pseudonymised);
     Ok(SweepReport {
+        parked_jobs,
         pseudonymised,
         ..remove(&mut connection, &sweeps.retention, &sweeps.records).await?
     })

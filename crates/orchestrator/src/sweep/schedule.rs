@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cleanup_ttl::{ExpiryPolicy, PseudonymPolicy, RecordRetention};
-use job_queue::{Retention, Schedule, Tick, finish_owed_tick, record_tick, tick};
+use job_queue::{Retention, Schedule, Tick, Unhandled, finish_owed_tick, record_tick, tick};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,8 @@ pub struct Sweeps {
     pub history: Duration,
     /// How much at a time, and when an orphan may go.
     pub policy: ExpiryPolicy,
+    /// When a job is given up that no worker reads.
+    pub unhandled: Unhandled,
     /// How long what is over is kept.
     pub retention: Retention,
     /// How long records outlive their sessions.
@@ -46,6 +48,7 @@ impl Default for Sweeps {
             attachments: Duration::from_secs(10),
             history: Duration::from_mins(1),
             policy: ExpiryPolicy::default(),
+            unhandled: Unhandled::default(),
             retention: Retention::default(),
             records: RecordRetention::default(),
             pseudonyms: None,
