@@ -1,12 +1,12 @@
 //! The worker's settings: each a flag and an environment variable.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use cleanup_ttl::{PseudonymArgs, RecordArgs};
 use command_line::{DatabaseArgs, DirectDatabaseArgs};
 use execution_environment::RuntimeArgs;
-use job_queue::WorkerConfig;
+use job_queue::{Unhandled, WorkerConfig};
 use telemetry::TelemetryArgs;
 
 /// Claims jobs and does the work: provisions environments, moves sessions, sweeps.
@@ -42,6 +42,17 @@ pub struct WorkerArgs {
     )]
     pub slots: u16,
 
+    /// Hours after which a due job is given up that no worker reads, though one serves its queue: 1 to
+    /// 720. Longer than a deployment takes
+    #[arg(
+        long,
+        env = "CARREL_NO_HANDLER_HOURS",
+        default_value_t = 24,
+        value_name = "HOURS",
+        value_parser = clap::value_parser!(u16).range(1..=720)
+    )]
+    pub no_handler_hours: u16,
+
     /// How long records are kept.
     #[command(flatten)]
     pub records: RecordArgs,
@@ -56,6 +67,13 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
+    pub(crate) fn unhandled(&self) -> Unhandled {
+        Unhandled {
+            after: Duration::from_hours(u64::from(self.no_handler_hours)),
+            ..Unhandled::default()
+        }
+    }
+
     pub(crate) fn queue_config(&self) -> WorkerConfig {
         WorkerConfig {
             host: host_name(),

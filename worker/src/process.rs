@@ -80,7 +80,7 @@ impl Worker {
     /// # Errors
     /// [`BuildError`], naming the setting at fault.
     pub async fn build(args: WorkerArgs, metrics: MetricsHandle) -> Result<Self, BuildError> {
-        let config = args.queue_config();
+        let (config, unhandled) = (args.queue_config(), args.unhandled());
         let named = |options: PgConnectOptions| options.application_name("carrel-worker");
         let options = named(args.database.options()?);
         let direct = named(args.direct.options(&args.database)?);
@@ -116,6 +116,7 @@ impl Worker {
         let environments = environments.hold_with(&environments_holder).build();
         let sessions = sessions.build();
         let sweeps = Sweeps {
+            unhandled,
             records: args.records.into(),
             pseudonyms: args.pseudonyms.policy()?,
             ..Sweeps::default()
