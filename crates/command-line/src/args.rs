@@ -19,6 +19,30 @@ pub enum OutputFormat {
     Json,
     /// For people; promises nothing.
     Text,
+    /// A list for people, with every column.
+    #[value(hide = true)]
+    Wide,
+    /// A list as a row of names, then a row each, with tabs between.
+    #[value(hide = true)]
+    Tsv,
+    /// One JSON document a line; of a list, one for each row.
+    #[value(hide = true)]
+    Jsonl,
+    /// A list as what names each row, one a line.
+    #[value(hide = true)]
+    Name,
+}
+
+impl OutputFormat {
+    /// Whether a person reads it, errors included; all else is for programs.
+    pub const fn is_for_people(self) -> bool {
+        matches!(self, Self::Text | Self::Wide)
+    }
+
+    /// Whether it says something of a list alone: how its rows are laid out.
+    pub(crate) const fn needs_list(self) -> bool {
+        matches!(self, Self::Wide | Self::Tsv | Self::Name)
+    }
 }
 
 /// Where the database is.

@@ -1,9 +1,9 @@
 //! What a command prints on success: one JSON document with a named, versioned schema.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::Exit;
+use crate::{Exit, OutputFormat};
 
 /// The one document a command puts on stdout.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,15 @@ impl Document {
         self
     }
 
+    /// Makes what was done in a transaction that was rolled back into what would be done, and to which
+    /// ids, under a schema of its own.
+    #[must_use]
+    pub fn as_preview(self, schema: &'static str, ids: &[String]) -> Self {
+        let text = format!("nothing changed; it would be:\n{}", self.to_text());
+        let data = json!({ "count": ids.len(), "ids": ids, "would_be": self.data });
+        Self::new(schema, data).with_text(text)
+    }
+
     /// Ends the command with another code than 0 although it has something to say.
     #[must_use]
     pub fn with_exit(mut self, exit: Exit) -> Self {
@@ -56,8 +65,37 @@ impl Document {
         self
     }
 
+    /// Adds a particular that stands beside what is in the data.
+    ///
+    /// # Panics
+    /// When the data are no JSON object: a bug of whoever made them.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        if !self.is_printed {
+            let value = serde_json::to_value(value);
+            self.data[name] = value.expect("documents are built from plain JSON types");
+        }
+        self
+    }
+
+    /// Writes it as it was asked for.
+    pub(crate) fn told(&self, output: OutputFormat) -> String {
+        if output.is_for_people() {
+            self.to_text()
+        } else {
+            self.to_json_line()
+        }
+    }
+
     pub(crate) fn to_json_line(&self) -> String {
         format!(r#"{{"schema":"{}","data":{}}}"#, self.schema, self.data)
+    }
+
+    /// Writes a part of what the schema says: `x/list.v1` consists of `x/list-row.v1`.
+    pub(crate) fn to_json_row(&self, part: &str) -> String {
+        let (list, version) = self.schema.rsplit_once('.').unwrap_or((self.schema, "v1"));
+        let data = &self.data;
+        format!(r#"{{"schema":"{list}-{part}.{version}","data":{data}}}"#)
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -78,6 +116,17 @@ mod tests {
             document.to_json_line(),
             r#"{"schema":"x/y.v1","data":{"a":null,"b":1}}"#
         );
+    }
+
+    #[test]
+    fn a_preview_says_what_it_would_be_and_for_whom() {
+        let would_be = Document::new("x/pause.v1", json!({ "queue": "q" })).with_text("q paused");
+        let preview = would_be.as_preview("x/preview.v1", &["q".to_owned()]);
+        assert_eq!(
+            preview.to_json_line(),
+            r#"{"schema":"x/preview.v1","data":{"count":1,"ids":["q"],"would_be":{"queue":"q"}}}"#
+        );
+        assert_eq!(preview.to_text(), "nothing changed; it would be:\nq paused");
     }
 
     #[test]

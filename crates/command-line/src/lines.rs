@@ -10,14 +10,10 @@ use crate::{CliError, Document, OutputFormat};
 /// # Errors
 /// Transient, when stdout does not take it.
 pub fn print_line(document: &Document, output: OutputFormat) -> Result<bool, CliError> {
-    let line = match output {
-        OutputFormat::Json => document.to_json_line(),
-        OutputFormat::Text => document.to_text(),
-    };
-    is_read(writeln!(io::stdout(), "{line}"))
+    is_read(writeln!(io::stdout(), "{}", document.told(output)))
 }
 
-fn is_read(written: io::Result<()>) -> Result<bool, CliError> {
+pub(crate) fn is_read(written: io::Result<()>) -> Result<bool, CliError> {
     match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),

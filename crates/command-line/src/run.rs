@@ -5,11 +5,12 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     CliError, Document, GlobalArgs, OutputFormat,
+    list::COLUMNS,
     usage::{is_help, usage_error},
 };
 
@@ -44,22 +45,44 @@ struct Verb<C: Subcommand> {
 /// Parses the arguments, runs the command, prints one document or one error, and gives the exit
 /// code of the contract.
 pub fn main<C: RunCommand>(name: &'static str, about: &'static str) -> ExitCode {
-    let command = CommandLine::<Verb<C>>::command()
+    let mut command = CommandLine::<Verb<C>>::command()
         .name(name)
         .bin_name(name)
         .about(about)
         .version(env!("CARGO_PKG_VERSION"));
-    let parsed = command
-        .try_get_matches()
-        .and_then(|matches| CommandLine::<Verb<C>>::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = parsed.and_then(|matches| {
+        let parsed = CommandLine::<Verb<C>>::from_arg_matches(&matches)?;
+        Ok((parsed, is_list(&command, &matches)))
+    });
     match parsed {
-        Ok(parsed) => run(parsed.command.verb, &parsed.globals),
+        Ok((parsed, is_list)) if parsed.globals.output.needs_list() && !is_list => {
+            fail(&no_list(), parsed.globals.output)
+        }
+        Ok((parsed, _)) => run(parsed.command.verb, &parsed.globals),
         Err(error) if is_help(&error) => {
             let help = error.render().to_string();
             answer(help.trim_end(), ExitCode::SUCCESS, OutputFormat::Json)
         }
         Err(error) => fail(&usage_error(name, &error), OutputFormat::Json),
     }
+}
+
+/// Whether the verb that was called has the flags of a list.
+fn is_list(command: &clap::Command, matches: &ArgMatches) -> bool {
+    let Some((verb, matches)) = matches.subcommand() else {
+        return command.get_arguments().any(|flag| flag.get_id() == COLUMNS);
+    };
+    let called = command.find_subcommand(verb);
+    called.is_some_and(|called| is_list(called, matches))
+}
+
+fn no_list() -> CliError {
+    CliError::usage(
+        "output",
+        "this verb shows no list, whose rows could be laid out",
+    )
+    .next("give -o json or -o text")
 }
 
 fn run<C: RunCommand>(command: C, globals: &GlobalArgs) -> ExitCode {
@@ -97,11 +120,7 @@ fn succeed(document: &Document, output: OutputFormat) -> ExitCode {
     if document.is_printed {
         return document.exit.into();
     }
-    let text = match output {
-        OutputFormat::Json => document.to_json_line(),
-        OutputFormat::Text => document.to_text(),
-    };
-    answer(&text, document.exit.into(), output)
+    answer(&document.told(output), document.exit.into(), output)
 }
 
 /// A closed pipe (`carrel … | head`) is the reader's choice, not a failure of the command; a full disk
@@ -117,9 +136,10 @@ fn answer(text: &str, exit: ExitCode, output: OutputFormat) -> ExitCode {
 }
 
 fn fail(error: &CliError, output: OutputFormat) -> ExitCode {
-    let text = match output {
-        OutputFormat::Json => error.to_json_line(),
-        OutputFormat::Text => error.to_text(),
+    let text = if output.is_for_people() {
+        error.to_text()
+    } else {
+        error.to_json_line()
     };
     // Where nobody reads, the exit code still says it.
     writeln!(io::stderr(), "{text}").ok();

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::OutputFormat;
+use crate::{CliError, OutputFormat};
 
 const WIDTH: usize = 30;
 
@@ -47,9 +47,9 @@ pub fn bar(done: usize, of: usize) -> String {
     format!("[{:<WIDTH$}]", "#".repeat(full.min(WIDTH)))
 }
 
-/// Tells whether somebody sits there who can be asked: never where JSON is wanted.
+/// Tells whether somebody sits there who can be asked: never where a program reads.
 pub fn can_ask(output: OutputFormat) -> bool {
-    output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal()
+    output.is_for_people() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks on stderr and returns the line that was typed, without the spaces around it; nothing where
@@ -63,9 +63,42 @@ pub fn ask(question: &str) -> Option<String> {
     Some(answer.trim().to_owned())
 }
 
+/// Asks before something that many notice, unless it was agreed to with `--yes`. `what` is read after
+/// "agreed to" and before "Continue?", such as `cancel job 0190…`.
+///
+/// # Errors
+/// Exit 6, where nobody agrees or nobody is there to be asked.
+pub fn agree(output: OutputFormat, yes: bool, what: &str) -> Result<(), CliError> {
+    if yes || (can_ask(output) && agrees(what)) {
+        return Ok(());
+    }
+    Err(CliError::refused(format!("nobody agreed to {what}"))
+        .field("yes")
+        .next("--yes, or --dry-run to see what it would do"))
+}
+
+fn agrees(what: &str) -> bool {
+    let answer = ask(&format!("Would {what}.\nContinue? [y/N]"));
+    is_yes(answer.as_deref())
+}
+
+/// Whether an answer to `[y/N]` agrees.
+pub fn is_yes(answer: Option<&str>) -> bool {
+    matches!(answer, Some("y" | "Y" | "yes"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_program_reads_nobody_is_asked_and_yes_is_told() {
+        let refused = agree(OutputFormat::Json, false, "pause queue grade").unwrap_err();
+        assert_eq!(refused.exit, crate::Exit::Refused);
+        assert_eq!(refused.message, "nobody agreed to pause queue grade");
+        assert_eq!(agree(OutputFormat::Json, true, "pause queue grade"), Ok(()));
+        assert!(is_yes(Some("y")) && !is_yes(Some("")) && !is_yes(None));
+    }
 
     #[test]
     fn a_bar_is_as_wide_whatever_is_done() {

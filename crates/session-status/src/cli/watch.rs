@@ -40,7 +40,7 @@ pub async fn watch(conn: &mut PgConnection, watch: &Watch) -> Result<Document, C
             return Ok(document(&told));
         }
         let words = line::words(&told);
-        let is_news = watch.output == OutputFormat::Json || last.as_ref() != Some(&words);
+        let is_news = !watch.output.is_for_people() || last.as_ref() != Some(&words);
         if is_news && !print_line(&document(&told), watch.output)? {
             return Ok(document(&told));
         }

@@ -1,6 +1,6 @@
 //! Asking before a whole exam is changed.
 
-use command_line::{CliError, OutputFormat, ask, can_ask};
+use command_line::{CliError, OutputFormat, ask, can_ask, is_yes};
 
 use super::Work;
 use super::tell::{Tense, line, whole};
@@ -43,7 +43,7 @@ fn agrees(work: &Work, would_be: &CohortReport) -> bool {
         return false;
     };
     match work {
-        Work::Extend(_) | Work::Compensate(_) => matches!(answer.as_str(), "y" | "Y" | "yes"),
+        Work::Extend(_) | Work::Compensate(_) => is_yes(Some(&answer)),
         Work::End(_) => answer == count.to_string(),
     }
 }
