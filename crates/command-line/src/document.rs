@@ -49,6 +49,13 @@ impl Document {
         self
     }
 
+    /// Adds a line below what people read.
+    #[must_use]
+    pub fn with_line(mut self, line: &str) -> Self {
+        self.text = Some(format!("{}\n{line}", self.to_text()));
+        self
+    }
+
     /// Makes what was done in a transaction that was rolled back into what would be done, and to which
     /// ids, under a schema of its own.
     #[must_use]

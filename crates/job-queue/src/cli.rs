@@ -1,5 +1,6 @@
 //! `carrel jobs …`, `ops …`, `dlq …`, `queues …`, `workers …` and `schedules …`, and the `job-queue` binary.
 
+mod act;
 mod args;
 mod bench;
 mod bulk;
@@ -17,6 +18,7 @@ mod workers;
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
+pub use act::RehearsalArgs;
 pub use args::{ActionArgs, PageArgs, ReasonedActionArgs};
 pub use bench::BenchArgs;
 pub use bulk::BulkArgs;

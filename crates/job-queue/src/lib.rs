@@ -52,8 +52,8 @@ pub use operate::{
     JobCount, JobFilter, JobPrefix, JobRecord, OperateError, QueueFlow, SignedAction, SignedFilter,
     WhyNotRunning, cancel_job, count_jobs, database_now, drain_worker, evict_worker, export_jobs,
     find_job, find_pattern_fault, find_worker, job_actions, job_attempts, jobs_of_worker, kill_job,
-    list_dead_groups, list_jobs, list_signed_actions, load_job, queue_flows, retry_job, snooze_job,
-    undrain_worker, why_not_running,
+    list_dead_groups, list_jobs, list_signed_actions, load_job, preview_eviction, queue_flows,
+    retry_job, retry_job_after, snooze_job, undrain_worker, why_not_running, workers_named,
 };
 pub use operations::{
     BulkOperation, BulkVerb, NewOperation, OPERATIONS_QUEUE, OperationCancel, OperationHandler,

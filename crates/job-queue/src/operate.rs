@@ -16,16 +16,19 @@ mod signed;
 
 pub(crate) use act::append_action;
 pub use act::{
-    ActionOutcome, JobAction, JobActionRecord, cancel_job, job_actions, retry_job, snooze_job,
+    ActionOutcome, JobAction, JobActionRecord, cancel_job, job_actions, retry_job, retry_job_after,
+    snooze_job,
 };
 #[cfg(feature = "cli")]
 pub(crate) use count::FitCounts;
 pub(crate) use count::count_fitting;
 pub use count::{CountBy, JobCount, count_jobs};
 pub use dead::{DeadGroup, list_dead_groups};
-pub use drain::{drain_worker, find_worker, undrain_worker};
+pub use drain::{drain_worker, find_worker, undrain_worker, workers_named};
 pub use error::OperateError;
-pub use evict::evict_worker;
+#[cfg(feature = "cli")]
+pub(crate) use evict::{CLAIM_LASTS, have_ended, last_transaction};
+pub use evict::{evict_worker, preview_eviction};
 pub use explain::{WhyNotRunning, why_not_running};
 pub use fence::{AfterKill, kill_job};
 pub use filter::{JobFilter, database_now, find_pattern_fault};

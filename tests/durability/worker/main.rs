@@ -56,7 +56,12 @@ async fn work(flags: &Flags) -> DrainReport {
     if let Some(address) = flags.admin {
         // Before the worker begins: what it tells without a recorder is lost.
         let metrics = MetricsHandle::install().expect("one recorder");
-        tokio::spawn(admin::tell(address, metrics, pool.clone(), worker.incarnation()));
+        tokio::spawn(admin::tell(
+            address,
+            metrics,
+            pool.clone(),
+            worker.incarnation(),
+        ));
     }
     if let Some(ms) = flags.tick_ms {
         let every = Duration::from_millis(ms);

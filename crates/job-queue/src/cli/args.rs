@@ -1,6 +1,7 @@
 //! Arguments the verbs share.
 
 use clap::Args;
+use command_line::{PagedArgs, WatchArgs};
 use session_identity::{Actor, JobId, UserId};
 
 use crate::JobAction;
@@ -8,9 +9,12 @@ use crate::JobAction;
 /// One page of a listing.
 #[derive(Debug, Args)]
 pub struct PageArgs {
-    /// Jobs on a page, 1 to 500.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
-    pub(super) limit: i64,
+    /// How many, and how they are shown.
+    #[command(flatten)]
+    pub(super) paged: PagedArgs,
+    /// Whether it is looked at again.
+    #[command(flatten)]
+    pub(super) watch: WatchArgs,
     /// Goes on after this job: the `next_cursor` of the page before.
     #[arg(long, value_name = "JOB_ID")]
     pub(super) after: Option<JobId>,

@@ -4,7 +4,7 @@ mod measure;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use command_line::{CliError, DirectDatabaseArgs, Document, GlobalArgs};
 use serde::Serialize;
 use serde_json::json;
@@ -19,18 +19,55 @@ use measure::{Bench, BenchError, QUEUE, Starts};
 /// benchmark suffers.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
+    /// How much is measured, where no number says otherwise.
+    #[arg(long, value_enum, default_value = "standard")]
+    profile: Profile,
     /// No-op jobs to enqueue and to run, 1,000 to 1,000,000.
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
-    jobs: u32,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
+    jobs: Option<u32>,
     /// Jobs run at once, 1 to 1000.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    slots: u16,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    slots: Option<u16>,
     /// Starts on an idle worker to time, 10 to 10,000, about 20 a second.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(10..=10_000))]
-    probes: u16,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(10..=10_000))]
+    probes: Option<u16>,
     /// Where its worker listens.
     #[command(flatten)]
     direct: DirectDatabaseArgs,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Profile {
+    /// Seconds: 2,000 jobs, 20 at once, 40 starts
+    Quick,
+    /// 20,000 jobs, 100 at once, 200 starts
+    Standard,
+    /// Minutes, figures to publish: 200,000 jobs, 100 at once, 2,000 starts
+    Thorough,
+}
+
+/// The numbers of a measuring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    jobs: u32,
+    slots: u16,
+    probes: u16,
+}
+
+impl Profile {
+    const fn size(self) -> Size {
+        let (jobs, slots, probes) = match self {
+            Self::Quick => (2_000, 20, 40),
+            Self::Standard => (20_000, 100, 200),
+            Self::Thorough => (200_000, 100, 2_000),
+        };
+        Size {
+            jobs,
+            slots,
+            probes,
+        }
+    }
 }
 
 /// What decides how fast a server commits.
@@ -51,13 +88,14 @@ impl BenchArgs {
         let pool = globals.connect().await?;
         let direct = self.direct.options(&globals.database)?;
         let server = prepare(&mut *pool.acquire().await?).await?;
-        let bench = Bench::new(pool.clone(), direct, usize::from(self.slots));
-        let measured = self.measure(&bench).await;
+        let size = self.size();
+        let bench = Bench::new(pool.clone(), direct, usize::from(size.slots));
+        let measured = measure(size, &bench).await;
         let cleared = clear(&mut *pool.acquire().await?).await;
         let (enqueue_one, enqueue_many, run, starts) = measured?;
         cleared?;
         let data = json!({
-            "jobs": self.jobs, "slots": self.slots,
+            "jobs": size.jobs, "slots": size.slots, "probes": size.probes,
             "enqueued_one_by_one_per_second": enqueue_one,
             "enqueued_in_batches_per_second": enqueue_many,
             "run_per_second": run,
@@ -71,7 +109,7 @@ impl BenchArgs {
              run, {:>4} at once    {run:>10.0} /s\n\
              enqueue to start, idle  p50 {p50:.1} ms  p99 {p99:.1} ms  max {max:.1} ms\n\
              PostgreSQL {}, fsync {}, synchronous_commit {}, shared_buffers {}",
-            self.slots,
+            size.slots,
             server.version,
             server.fsync,
             server.synchronous_commit,
@@ -80,16 +118,25 @@ impl BenchArgs {
         Ok(Document::new("job-queue/bench.v1", data).with_text(text))
     }
 
-    async fn measure(&self, bench: &Bench) -> Result<(f64, f64, f64, Starts), BenchError> {
-        // A commit each: a tenth is enough to tell, and two seconds are.
-        let one_by_one = bench
-            .enqueue_one_by_one(self.jobs / 10, Duration::from_secs(2))
-            .await?;
-        let in_batches = bench.enqueue_in_batches(self.jobs).await?;
-        let run = bench.run_all().await?;
-        let starts = bench.idle_starts(self.probes).await?;
-        Ok((one_by_one, in_batches, run, starts))
+    fn size(&self) -> Size {
+        let usual = self.profile.size();
+        Size {
+            jobs: self.jobs.unwrap_or(usual.jobs),
+            slots: self.slots.unwrap_or(usual.slots),
+            probes: self.probes.unwrap_or(usual.probes),
+        }
     }
+}
+
+async fn measure(size: Size, bench: &Bench) -> Result<(f64, f64, f64, Starts), BenchError> {
+    // A commit each: a tenth is enough to tell, and two seconds are.
+    let one_by_one = bench
+        .enqueue_one_by_one(size.jobs / 10, Duration::from_secs(2))
+        .await?;
+    let in_batches = bench.enqueue_in_batches(size.jobs).await?;
+    let run = bench.run_all().await?;
+    let starts = bench.idle_starts(size.probes).await?;
+    Ok((one_by_one, in_batches, run, starts))
 }
 
 /// Makes sure that nobody else's jobs are there, and none of an earlier measuring.

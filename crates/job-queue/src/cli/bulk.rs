@@ -38,11 +38,11 @@ the operation was cancelled, 8 not ended yet.";
 #[derive(Args, Debug)]
 pub struct BulkArgs {
     /// Says how many jobs and which, and changes nothing.
-    #[arg(long, help_heading = MANY)]
-    dry_run: bool,
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// Does not ask. Without a terminal and `--output text` nobody can be asked.
-    #[arg(long, help_heading = MANY)]
-    yes: bool,
+    #[arg(long)]
+    pub(super) yes: bool,
     /// Refuses if more jobs than this match and fit by then.
     #[arg(long, value_name = "COUNT", help_heading = MANY)]
     expect: Option<i64>,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
-use serde_json::json;
-use sqlx::PgConnection;
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+};
 
 use super::bulk::{self, Asked, EXITS};
 use super::{ActionArgs, BulkArgs, ScopeArgs};
@@ -24,6 +24,9 @@ pub enum DlqCommand {
         /// Groups at most, the largest first, 1 to 500.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
+        /// How they are shown.
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Makes the dead jobs of a group ready again, with fresh attempts
     #[command(after_help = EXITS)]
@@ -42,6 +45,9 @@ pub struct RedriveArgs {
     /// When they may start is spread evenly over this long from now.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     spread: Option<Duration>,
+    /// They may start this long from now, such as 10m, and not before; spread from then on.
+    #[arg(long = "in", value_name = "DURATION", value_parser = parse_duration)]
+    after: Option<Duration>,
     /// How to go about it.
     #[command(flatten)]
     bulk: BulkArgs,
@@ -56,7 +62,11 @@ impl RunCommand for DlqCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { scope, limit } => list(connection, &scope, limit).await,
+            Self::List { scope, limit, list } => {
+                let filter = scope.filter(connection).await?;
+                let groups = list_dead_groups(connection, &filter, limit).await?;
+                LIST.whole(globals, &list, &groups)
+            }
             Self::Redrive(args) => {
                 if args.group.is_none() && !args.all {
                     return Err(CliError::usage("group", "nothing says which dead jobs")
@@ -67,9 +77,10 @@ impl RunCommand for DlqCommand {
                     error_group: args.group,
                     ..JobFilter::default()
                 };
+                let after = args.after.unwrap_or_default();
                 let spread = args.spread.unwrap_or_default();
                 let asked = Asked {
-                    verb: BulkVerb::Retry { spread },
+                    verb: BulkVerb::Retry { after, spread },
                     filter,
                     all: args.all,
                     confirm: None,
@@ -82,29 +93,22 @@ impl RunCommand for DlqCommand {
     }
 }
 
-async fn list(
-    connection: &mut PgConnection,
-    scope: &ScopeArgs,
-    limit: i64,
-) -> Result<Document, CliError> {
-    let filter = scope.filter(connection).await?;
-    let groups = list_dead_groups(connection, &filter, limit).await?;
-    let lines: Vec<_> = groups.iter().map(line).collect();
-    let data = json!({ "groups": groups });
-    Ok(Document::new("job-queue/dlq-list.v1", data).with_text(lines.join("\n")))
-}
-
-fn line(row: &DeadGroup) -> String {
-    let DeadGroup {
-        group,
-        kind,
-        class,
-        pattern,
-        count,
-        newest,
-        ..
-    } = row;
-    let class = class.as_deref().unwrap_or("-");
-    let pattern = pattern.as_deref().unwrap_or("");
-    format!("{group}  {count:>7}  {kind}  {class}  newest {newest}  {pattern}")
-}
+const LIST: List<DeadGroup> = List {
+    schema: "job-queue/dlq-list.v1",
+    rows: "groups",
+    empty: "no dead job matches",
+    name: |group| group.group.clone(),
+    columns: &[
+        Column::new("group", |group| group.group.as_str().into()),
+        Column::new("count", |group| group.count.into()),
+        Column::new("kind", |group| group.kind.as_str().into()),
+        Column::new("class", |group| group.class.as_deref().into()),
+        Column::new("newest", |group| group.newest.into()),
+        Column::new("pattern", |group| group.pattern.as_deref().into()),
+        Column::wide("oldest", |group| group.oldest.into()),
+        Column::wide("sample", |group| Cell::words(group.sample_id)),
+        Column::wide("sample_reason", |group| {
+            group.sample_reason.as_deref().into()
+        }),
+    ],
+};

@@ -12,6 +12,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 use many::ManyCommand;
 use wait::WaitArgs;
 
+use super::act::RehearsalArgs;
 use super::{ActionArgs, FilterArgs, PageArgs};
 use crate::{CountBy, JobPrefix};
 
@@ -54,7 +55,8 @@ pub enum JobsCommand {
     },
     /// Waits until jobs have ended
     ///
-    /// Exit code 7 when one ended otherwise than done, 8 when the time ran out first.
+    /// Exit code 7 when one ended otherwise than done and was not waited for with `--for terminal`, 8 when
+    /// the time ran out first.
     Wait(WaitArgs),
     /// The verbs that change one job or many.
     #[command(flatten)]
@@ -89,6 +91,9 @@ pub struct KillArgs {
     /// The job's whole id once more.
     #[arg(long, value_name = "JOB_ID")]
     confirm: Option<String>,
+    /// Whether at all.
+    #[command(flatten)]
+    rehearsal: RehearsalArgs,
     /// Who and why.
     #[command(flatten)]
     action: ActionArgs,
@@ -100,7 +105,7 @@ impl RunCommand for JobsCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { filter, page } => read::list(connection, &filter, &page).await,
+            Self::List { filter, page } => read::list(connection, globals, &filter, &page).await,
             Self::Count { filter, by } => read::count(connection, &filter, &by).await,
             Self::Export { filter } => export::run(connection, &filter).await,
             Self::Show { id } => read::show(connection, &id).await,

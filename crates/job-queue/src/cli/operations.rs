@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
-use serde_json::{Value, json};
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use sqlx::PgConnection;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ActionArgs;
+use super::act::{RehearsalArgs, act};
 use super::bulk::{describe, report, told, watch, why_waiting};
 use super::errors::cli_error;
 use crate::{
@@ -23,6 +27,9 @@ pub enum OperationsCommand {
         /// Operations at most, 1 to 500.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
+        /// How they are shown.
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Shows one operation: how far it is, how fast, who asked for it, and why it does not run
     Show {
@@ -43,6 +50,9 @@ pub enum OperationsCommand {
     Cancel {
         /// The operation's number.
         id: OperationId,
+        /// Whether at all.
+        #[command(flatten)]
+        rehearsal: RehearsalArgs,
         /// Who and why.
         #[command(flatten)]
         action: ActionArgs,
@@ -55,27 +65,77 @@ impl RunCommand for OperationsCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { limit } => list(connection, limit).await,
+            Self::List { limit, list: args } => list(connection, globals, limit, &args).await,
             Self::Show { id } => show(connection, id).await,
             Self::Wait { id, timeout } => wait(connection, id, timeout).await,
-            Self::Cancel { id, action } => {
-                let outcome = cancel_operation(connection, id, &action.action()).await;
-                let outcome = outcome.map_err(cli_error)?;
-                let operation = load(connection, id).await?;
-                let data = json!({ "outcome": outcome, "operation": describe(&operation) });
-                let text = told(&operation, &[]);
-                Ok(Document::new("job-queue/ops-cancel.v1", data).with_text(text))
+            Self::Cancel {
+                id,
+                rehearsal,
+                action,
+            } => {
+                act(connection, rehearsal, &[id.to_string()], async |it| {
+                    cancel(it, id, &action).await
+                })
+                .await
             }
         }
     }
 }
 
-async fn list(connection: &mut PgConnection, limit: i64) -> Result<Document, CliError> {
+async fn cancel(
+    connection: &mut PgConnection,
+    id: OperationId,
+    action: &ActionArgs,
+) -> Result<Document, CliError> {
+    let outcome = cancel_operation(connection, id, &action.action()).await;
+    let outcome = outcome.map_err(cli_error)?;
+    let operation = load(connection, id).await?;
+    let data = json!({ "outcome": outcome, "operation": describe(&operation) });
+    let text = told(&operation, &[]);
+    Ok(Document::new("job-queue/ops-cancel.v1", data).with_text(text))
+}
+
+/// An operation with what follows from its row.
+struct Row(OperationRecord);
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        describe(&self.0).serialize(serializer)
+    }
+}
+
+const LIST: List<Row> = List {
+    schema: "job-queue/ops-list.v1",
+    rows: "operations",
+    empty: "nobody changed many jobs at once",
+    name: |row| row.0.id.to_string(),
+    columns: &[
+        Column::new("id", |row| Cell::words(row.0.id)),
+        Column::new("verb", |row| row.0.verb.as_str().into()),
+        Column::new("state", |row| row.0.state().as_str().into()),
+        Column::new("changed", |row| row.0.changed.into()),
+        Column::new("skipped", |row| row.0.skipped_total().into()),
+        Column::new("matched", |row| row.0.matched.into()),
+        Column::new("created", |row| row.0.created_at.into()),
+        Column::new("by", |row| row.0.actor.as_str().into()),
+        Column::wide("reason", |row| row.0.reason.as_deref().into()),
+        Column::wide("finished", |row| row.0.finished_at.into()),
+        Column::wide("rate", |row| row.0.rate.into()),
+        Column::wide("left", |row| row.0.eta_seconds().map(Cell::Seconds).into()),
+        Column::wide("job", |row| row.0.job_id.map(Cell::words).into()),
+        Column::wide("filter", |row| Cell::words(&row.0.filter)),
+    ],
+};
+
+async fn list(
+    connection: &mut PgConnection,
+    globals: &GlobalArgs,
+    limit: i64,
+    args: &ListArgs,
+) -> Result<Document, CliError> {
     let operations = list_operations(connection, limit).await?;
-    let lines: Vec<_> = operations.iter().map(line).collect();
-    let operations: Vec<Value> = operations.iter().map(describe).collect();
-    let data = json!({ "operations": operations });
-    Ok(Document::new("job-queue/ops-list.v1", data).with_text(lines.join("\n")))
+    let rows: Vec<_> = operations.into_iter().map(Row).collect();
+    LIST.whole(globals, args, &rows)
 }
 
 async fn show(connection: &mut PgConnection, id: OperationId) -> Result<Document, CliError> {
@@ -100,20 +160,4 @@ async fn wait(
 async fn load(connection: &mut PgConnection, id: OperationId) -> Result<OperationRecord, CliError> {
     let found = load_operation(connection, id).await?;
     found.ok_or_else(|| cli_error(OperateError::OperationNotFound { operation: id }))
-}
-
-fn line(operation: &OperationRecord) -> String {
-    let OperationRecord {
-        id,
-        verb,
-        changed,
-        matched,
-        actor,
-        created_at,
-        ..
-    } = operation;
-    let (state, skipped) = (operation.state().as_str(), operation.skipped_total());
-    format!(
-        "{id:>6}  {verb:<7} {state:<9} {changed}/{matched} ({skipped} skipped)  {created_at} {actor}"
-    )
 }

@@ -1,80 +1,44 @@
 //! `queues …`.
 
-use std::fmt::Write as _;
+mod limit;
+mod write;
+
 use std::time::Duration;
 
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
-use serde_json::json;
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+};
 use sqlx::PgConnection;
 
-use super::{ActionArgs, stats};
-use crate::{
-    AllQueues, QueueStatus, limit_all_queues, limit_queue, list_queues, load_all_queues,
-    notify_workers, pause_queue, resume_queue,
-};
+use super::stats::{self, StatsArgs};
+use crate::{QueueStatus, list_queues, load_all_queues};
+use limit::LimitArgs;
+use write::QueueArgs;
 
 /// Shows how full queues are, closes and opens them.
 #[derive(Debug, Subcommand)]
 pub enum QueuesCommand {
     /// Lists every queue with its depth, the age of its oldest due job, and its switch
-    List,
+    List(ListArgs),
     /// Shows every queue's depth, what comes and goes, and when it is empty if that goes on
-    Stats {
-        /// Over how long arrivals and ends are counted.
-        #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-        window: Duration,
-    },
+    Stats(StatsArgs),
     /// Stops claims from a queue; what runs goes on
     Pause {
-        /// The queue's name.
-        queue: String,
+        /// Which queue, who and why.
+        #[command(flatten)]
+        args: QueueArgs,
         /// Opens it again by itself after this long, such as 30m; without, it stays closed.
         #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
         lasts: Option<Duration>,
-        /// Who and why.
-        #[command(flatten)]
-        action: ActionArgs,
+        /// Does not ask. Without a terminal and `--output text` nobody can be asked.
+        #[arg(long)]
+        yes: bool,
     },
     /// Sets how many jobs of a queue, or of all together, may run at once, over all workers
-    Set {
-        /// The queue's name.
-        #[arg(required_unless_present = "all")]
-        queue: Option<String>,
-        /// All queues together, instead of one; counts beside the limits of each.
-        #[arg(long, conflicts_with = "queue")]
-        all: bool,
-        /// At most so many, or `none` for as many as workers have slots.
-        #[arg(long, value_name = "N", value_parser = parse_limit)]
-        concurrency: Limit,
-        /// Who and why.
-        #[command(flatten)]
-        action: ActionArgs,
-    },
+    Set(LimitArgs),
     /// Opens a queue again
-    Resume {
-        /// The queue's name.
-        queue: String,
-        /// Who and why.
-        #[command(flatten)]
-        action: ActionArgs,
-    },
-}
-
-/// How many may run at once; `None` for no limit.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit(Option<i32>);
-
-fn parse_limit(text: &str) -> Result<Limit, String> {
-    if text == "none" {
-        return Ok(Limit(None));
-    }
-    match text.parse() {
-        Ok(limit @ 1..) => Ok(Limit(Some(limit))),
-        _ => {
-            Err("a whole number of at least 1, or `none`; to stop claims: queues pause".to_owned())
-        }
-    }
+    Resume(QueueArgs),
 }
 
 impl RunCommand for QueuesCommand {
@@ -82,71 +46,52 @@ impl RunCommand for QueuesCommand {
         let pool = globals.connect().await?;
         let mut connection = pool.acquire().await?;
         match self {
-            Self::List => list(&mut connection).await,
-            Self::Stats { window } => stats::run(&mut connection, window).await,
-            Self::Pause {
-                queue,
-                lasts,
-                action,
-            } => {
-                must_be_known(&mut connection, "queue", &queue).await?;
-                pause_queue(&mut connection, &queue, lasts, &action.action()).await?;
-                let found = find(&mut connection, &queue).await?;
-                Ok(changed("job-queue/queues-pause.v1", found.as_ref()))
+            Self::List(args) => list(&mut connection, globals, &args).await,
+            Self::Stats(args) => stats::run(&mut connection, globals, &args).await,
+            Self::Pause { args, lasts, yes } => {
+                args.pause(&mut connection, lasts, (globals.output, yes))
+                    .await
             }
-            Self::Set {
-                queue,
-                concurrency: Limit(concurrency),
-                action,
-                ..
-            } => set(&mut connection, queue.as_deref(), concurrency, &action).await,
-            Self::Resume { queue, action } => {
-                must_be_known(&mut connection, "queue", &queue).await?;
-                resume_queue(&mut connection, &queue, &action.action()).await?;
-                // It is open whether or not anybody hears of it; workers also poll.
-                notify_workers(&mut connection).await.ok();
-                let found = find(&mut connection, &queue).await?;
-                Ok(changed("job-queue/queues-resume.v1", found.as_ref()))
-            }
+            Self::Set(args) => args.set(&mut connection).await,
+            Self::Resume(args) => args.resume(&mut connection).await,
         }
     }
 }
 
-async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
+async fn list(
+    connection: &mut PgConnection,
+    globals: &GlobalArgs,
+    args: &ListArgs,
+) -> Result<Document, CliError> {
     let queues = list_queues(connection).await?;
     let all = load_all_queues(connection).await?;
-    let mut text = queues.iter().fold(String::new(), |mut text, queue| {
-        // Writing to a string cannot fail.
-        writeln!(text, "{}", line(queue)).ok();
-        text
-    });
-    if all.concurrency.is_some() {
-        writeln!(text, "{}", line_of_all(all)).ok();
-    }
-    let data = json!({ "queues": queues, "all": all });
-    Ok(Document::new("job-queue/queues-list.v1", data).with_text(text))
+    let document = LIST.whole(globals, args, &queues)?.with("all", all);
+    Ok(match all.concurrency {
+        Some(_) => document.with_line(&limit::line(all)),
+        None => document,
+    })
 }
 
-/// Limits one queue, or all together where none is named.
-async fn set(
-    connection: &mut PgConnection,
-    queue: Option<&str>,
-    concurrency: Option<i32>,
-    action: &ActionArgs,
-) -> Result<Document, CliError> {
-    let Some(queue) = queue else {
-        limit_all_queues(connection, concurrency, &action.action()).await?;
-        notify_workers(connection).await.ok();
-        let all = load_all_queues(connection).await?;
-        let document = Document::new("job-queue/queues-set.v1", json!({ "all": all }));
-        return Ok(document.with_text(line_of_all(all)));
-    };
-    must_be_known(connection, "queue", queue).await?;
-    limit_queue(connection, queue, concurrency, &action.action()).await?;
-    notify_workers(connection).await.ok();
-    let found = find(connection, queue).await?;
-    Ok(changed("job-queue/queues-set.v1", found.as_ref()))
-}
+const LIST: List<QueueStatus> = List {
+    schema: "job-queue/queues-list.v1",
+    rows: "queues",
+    empty: "no queue is in use",
+    name: |queue| queue.name.clone(),
+    columns: &[
+        Column::new("queue", |queue| queue.name.as_str().into()),
+        Column::new("ready", |queue| queue.ready.into()),
+        Column::new("oldest", |queue| {
+            queue.oldest_ready_seconds.map(Cell::Seconds).into()
+        }),
+        Column::new("scheduled", |queue| queue.scheduled.into()),
+        Column::new("running", |queue| queue.running.into()),
+        Column::new("limit", |queue| queue.concurrency.into()),
+        Column::new("dead", |queue| queue.dead.into()),
+        Column::new("state", |queue| state(queue).into()),
+        Column::wide("paused_by", |queue| queue.paused_by.as_deref().into()),
+        Column::wide("paused_until", |queue| queue.paused_until.into()),
+    ],
+};
 
 /// A typing error must not close a queue that nobody uses, and look like success.
 pub(super) async fn must_be_known(
@@ -164,32 +109,8 @@ pub(super) async fn must_be_known(
         .next(format!("name one of: {}", known.join(", "))))
 }
 
-async fn find(connection: &mut PgConnection, queue: &str) -> Result<Option<QueueStatus>, CliError> {
-    let mut queues = list_queues(connection).await?;
-    queues.retain(|found| found.name == queue);
-    Ok(queues.pop())
-}
-
-fn changed(schema: &'static str, queue: Option<&QueueStatus>) -> Document {
-    let text = queue.map(line).unwrap_or_default();
-    Document::new(schema, json!({ "queue": queue })).with_text(text)
-}
-
-fn line(queue: &QueueStatus) -> String {
-    format!("{}  {}", depth(queue), state(queue))
-}
-
-fn line_of_all(all: AllQueues) -> String {
-    let AllQueues {
-        running,
-        concurrency,
-    } = all;
-    let limit = concurrency.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-    format!("all queues together: running {running}/{limit}")
-}
-
-/// How full it is, as every line about a queue begins.
-pub(super) fn depth(queue: &QueueStatus) -> String {
+/// How full it is.
+fn depth(queue: &QueueStatus) -> String {
     let oldest = queue.oldest_ready_seconds;
     let oldest = oldest.map_or_else(|| "-".to_owned(), |age| format!("{age:.0} s"));
     let QueueStatus {

@@ -2,25 +2,29 @@
 
 mod backfill;
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+};
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::act::{RehearsalArgs, act};
 use super::errors::cli_error;
 use super::{ActionArgs, ReasonedActionArgs};
 use backfill::BackfillArgs;
 
-use crate::{ScheduleRecord, list_schedules, pause_schedule, resume_schedule, run_schedule};
+use crate::{
+    OperateError, ScheduleRecord, list_schedules, pause_schedule, resume_schedule, run_schedule,
+};
 
 /// Shows recurring work, pauses and resumes it, and has it run now.
 #[derive(Debug, Subcommand)]
 pub enum SchedulesCommand {
     /// Lists schedules: their period, their last tick, what it did, and their next
-    List,
+    List(ListArgs),
     /// Pauses a schedule for an hour at most; what ends exams and removes environments never pauses
     Pause(PauseArgs),
     /// Ends a pause before its time
@@ -40,6 +44,9 @@ pub enum SchedulesCommand {
 pub struct ScheduleArgs {
     /// The schedule's name, such as `sweep_expired`.
     schedule: String,
+    /// Whether at all.
+    #[command(flatten)]
+    rehearsal: RehearsalArgs,
     /// Who and why.
     #[command(flatten)]
     action: ActionArgs,
@@ -53,6 +60,9 @@ pub struct PauseArgs {
     /// How long, such as 30m, and at most 1h; then it goes on by itself.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     lasts: Duration,
+    /// Whether at all.
+    #[command(flatten)]
+    rehearsal: RehearsalArgs,
     /// Who and why.
     #[command(flatten)]
     action: ReasonedActionArgs,
@@ -63,61 +73,99 @@ impl RunCommand for SchedulesCommand {
         let pool = globals.connect().await?;
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
-        let (schema, name, changed) = match self {
-            Self::List => return list(connection).await,
-            Self::Backfill(args) => return args.run(connection).await,
-            Self::Pause(PauseArgs {
-                schedule,
-                lasts,
-                action,
-            }) => {
-                let changed = pause_schedule(connection, &schedule, lasts, &action.action()).await;
-                ("job-queue/schedules-pause.v1", schedule, changed)
+        match self {
+            Self::List(args) => {
+                let schedules = list_schedules(connection).await?;
+                LIST.whole(globals, &args, &schedules)
             }
-            Self::Resume(ScheduleArgs { schedule, action }) => {
-                let changed = resume_schedule(connection, &schedule, &action.action()).await;
-                ("job-queue/schedules-resume.v1", schedule, changed)
+            Self::Backfill(args) => args.run(connection).await,
+            Self::Pause(args) => {
+                let changed = Changed("job-queue/schedules-pause.v1", &args.schedule);
+                let pause = async |it: &mut PgConnection| {
+                    let action = args.action.action();
+                    pause_schedule(it, &args.schedule, args.lasts, &action).await
+                };
+                changed.by(connection, args.rehearsal, pause).await
             }
-            Self::Run(ScheduleArgs { schedule, action }) => {
-                let changed = run_schedule(connection, &schedule, &action.action()).await;
-                ("job-queue/schedules-run.v1", schedule, changed)
+            Self::Resume(args) => {
+                let changed = Changed("job-queue/schedules-resume.v1", &args.schedule);
+                let resume = async |it: &mut PgConnection| {
+                    resume_schedule(it, &args.schedule, &args.action.action()).await
+                };
+                changed.by(connection, args.rehearsal, resume).await
             }
-        };
-        changed.map_err(cli_error)?;
-        let mut schedules = list_schedules(connection).await?;
-        schedules.retain(|row| row.name == name);
-        let text = schedules.first().map(line).unwrap_or_default();
-        let data = json!({ "schedule": schedules.first() });
-        Ok(Document::new(schema, data).with_text(text))
+            Self::Run(args) => {
+                let changed = Changed("job-queue/schedules-run.v1", &args.schedule);
+                let run = async |it: &mut PgConnection| {
+                    run_schedule(it, &args.schedule, &args.action.action()).await
+                };
+                changed.by(connection, args.rehearsal, run).await
+            }
+        }
     }
 }
 
-async fn list(connection: &mut PgConnection) -> Result<Document, CliError> {
-    let schedules = list_schedules(connection).await?;
-    let text = schedules.iter().fold(String::new(), |mut text, row| {
-        // Writing to a string cannot fail.
-        writeln!(text, "{}", line(row)).ok();
-        text
-    });
-    let data = json!({ "schedules": schedules });
-    Ok(Document::new("job-queue/schedules-list.v1", data).with_text(text))
+/// The document of a change, and the schedule that it tells of.
+struct Changed<'a>(&'static str, &'a str);
+
+impl Changed<'_> {
+    async fn by(
+        self,
+        connection: &mut PgConnection,
+        rehearsal: RehearsalArgs,
+        change: impl AsyncFnOnce(&mut PgConnection) -> Result<(), OperateError>,
+    ) -> Result<Document, CliError> {
+        let Self(schema, name) = self;
+        act(connection, rehearsal, &[name.to_owned()], async |it| {
+            change(it).await.map_err(cli_error)?;
+            let mut schedules = list_schedules(it).await?;
+            schedules.retain(|row| row.name == name);
+            let text = schedules.first().map(line).unwrap_or_default();
+            let data = json!({ "schedule": schedules.first() });
+            Ok(Document::new(schema, data).with_text(text))
+        })
+        .await
+    }
 }
+
+const LIST: List<ScheduleRecord> = List {
+    schema: "job-queue/schedules-list.v1",
+    rows: "schedules",
+    empty: "no schedule was made; workers make them",
+    name: |schedule| schedule.name.clone(),
+    columns: &[
+        Column::new("name", |schedule| schedule.name.as_str().into()),
+        Column::new("every", |schedule| Cell::Seconds(schedule.every_seconds)),
+        Column::new("last_tick", |schedule| schedule.last_tick_at.into()),
+        Column::new("next_tick", |schedule| schedule.next_tick_at.into()),
+        Column::new("owed", |schedule| schedule.owed_ticks.into()),
+        Column::new("state", |schedule| state(schedule).into()),
+        Column::wide("last_ran", |schedule| schedule.last_ran_at.into()),
+        Column::wide("last_worker", |schedule| {
+            schedule.last_worker.map(Cell::words).into()
+        }),
+        Column::wide("pausable", |schedule| {
+            if schedule.is_pausable { "yes" } else { "no" }.into()
+        }),
+        Column::wide("last_status", |schedule| {
+            schedule.last_status.as_ref().map(Cell::words).into()
+        }),
+    ],
+};
 
 fn line(row: &ScheduleRecord) -> String {
     let last = row.last_tick_at;
     let last = last.map_or_else(|| "due now".to_owned(), |at| format!("last tick {at}"));
     let next = row.next_tick_at;
     let next = next.map_or_else(String::new, |at| format!("next {at}  "));
-    let state = if row.disabled_at.is_none() {
-        "on".to_owned()
-    } else {
-        paused(row)
-    };
-    let (name, every) = (&row.name, row.every_seconds);
+    let (name, every, state) = (&row.name, row.every_seconds, state(row));
     format!("{name:<16} every {every} s  {last}  {next}{state}")
 }
 
-fn paused(row: &ScheduleRecord) -> String {
+fn state(row: &ScheduleRecord) -> String {
+    if row.disabled_at.is_none() {
+        return "on".to_owned();
+    }
     let by = row.disabled_by.as_deref().unwrap_or("unknown");
     let why = row.disabled_reason.as_deref();
     let why = why.map_or_else(String::new, |why| format!(": {why}"));

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use command_line::{CliError, Document};
+use clap::Args;
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, WatchArgs, parse_duration,
+};
 use serde::Serialize;
-use serde_json::json;
 use sqlx::PgConnection;
 
-use super::queues::{depth, state};
+use super::queues::state;
 use crate::{QueueFlow, QueueStatus, list_queues, queue_flows};
 
 /// What a queue's backlog does.
@@ -36,22 +38,91 @@ struct QueueStats {
     eta_seconds: Option<f64>,
 }
 
+const LIST: List<QueueStats> = List {
+    schema: "job-queue/queues-stats.v1",
+    rows: "queues",
+    empty: "no queue is in use",
+    name: |stats| stats.status.name.clone(),
+    columns: &[
+        Column::new("queue", |stats| stats.status.name.as_str().into()),
+        Column::new("ready", |stats| stats.status.ready.into()),
+        Column::new("oldest", |stats| {
+            stats.status.oldest_ready_seconds.map(Cell::Seconds).into()
+        }),
+        Column::new("scheduled", |stats| stats.status.scheduled.into()),
+        Column::new("running", |stats| stats.status.running.into()),
+        Column::new("limit", |stats| stats.status.concurrency.into()),
+        Column::new("dead", |stats| stats.status.dead.into()),
+        Column::new("in_per_second", |stats| {
+            Cell::Rate(stats.arrivals_per_second)
+        }),
+        Column::new("out_per_second", |stats| {
+            Cell::Rate(stats.finishes_per_second)
+        }),
+        Column::new("trend", |stats| stats.trend.as_str().into()),
+        Column::new("eta", |stats| stats.eta_seconds.map(Cell::Seconds).into()),
+        Column::new("state", |stats| state(&stats.status).into()),
+        Column::wide("mean_run", |stats| {
+            stats.mean_run_seconds.map(Cell::Seconds).into()
+        }),
+    ],
+};
+
+/// What to measure, and how it is shown.
+#[derive(Args, Debug)]
+pub struct StatsArgs {
+    /// Over how long arrivals and ends are counted.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    window: Duration,
+    /// Whether it is looked at again.
+    #[command(flatten)]
+    watch: WatchArgs,
+    /// How they are shown.
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 pub(super) async fn run(
     connection: &mut PgConnection,
-    window: Duration,
+    globals: &GlobalArgs,
+    args: &StatsArgs,
 ) -> Result<Document, CliError> {
+    let StatsArgs {
+        window,
+        watch,
+        list,
+    } = args;
+    if watch.watch {
+        let read = async || measure(connection, *window).await;
+        return LIST.watch(globals, list, watch.interval, read).await;
+    }
+    let stats = measure(connection, *window).await?;
+    let document = LIST.whole(globals, list, &stats)?;
+    Ok(document.with("window_seconds", window.as_secs_f64()))
+}
+
+async fn measure(
+    connection: &mut PgConnection,
+    window: Duration,
+) -> Result<Vec<QueueStats>, CliError> {
     let flows = queue_flows(connection, window).await?;
     let queues = list_queues(connection).await?;
-    let stats: Vec<_> = queues
-        .into_iter()
-        .map(|status| {
-            let flow = flows.iter().find(|flow| flow.name == status.name);
-            QueueStats::new(status, flow)
-        })
-        .collect();
-    let lines: Vec<_> = stats.iter().map(line).collect();
-    let data = json!({ "window_seconds": window.as_secs_f64(), "queues": stats });
-    Ok(Document::new("job-queue/queues-stats.v1", data).with_text(lines.join("\n")))
+    let stats = queues.into_iter().map(|status| {
+        let flow = flows.iter().find(|flow| flow.name == status.name);
+        QueueStats::new(status, flow)
+    });
+    Ok(stats.collect())
+}
+
+impl Trend {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Drains => "drains",
+            Self::Grows => "grows",
+            Self::Stands => "stands",
+        }
+    }
 }
 
 impl QueueStats {
@@ -83,18 +154,6 @@ fn forecast(ready: i64, arrivals: f64, finishes: f64) -> (Trend, Option<f64>) {
     }
     let ready = u32::try_from(ready).unwrap_or(u32::MAX);
     (Trend::Drains, Some(f64::from(ready) / drained_per_second))
-}
-
-fn line(stats: &QueueStats) -> String {
-    let (arrivals, finishes) = (stats.arrivals_per_second, stats.finishes_per_second);
-    let forecast = match (stats.trend, stats.eta_seconds) {
-        (Trend::Empty, _) => "nothing waits".to_owned(),
-        (Trend::Drains, Some(eta)) => format!("empty in about {eta:.0} s"),
-        (Trend::Stands, _) => "stands".to_owned(),
-        (Trend::Drains | Trend::Grows, _) => "grows".to_owned(),
-    };
-    let (depth, state) = (depth(&stats.status), state(&stats.status));
-    format!("{depth}  in {arrivals:.2}/s  out {finishes:.2}/s  {forecast}, {state}")
 }
 
 #[cfg(test)]

@@ -1,29 +1,33 @@
 //! `workers …`.
 
+mod drain;
+mod evict;
+mod version;
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand, counted};
+use command_line::{Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand};
+use serde::Serialize;
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use sqlx::PgConnection;
 
 use super::ActionArgs;
+use super::act::{RehearsalArgs, act};
 use super::errors::cli_error;
 use crate::{
-    OperateError, WorkerRecord, WorkerState, drain_worker, evict_worker, find_worker,
-    jobs_of_worker, list_workers, notify_workers, undrain_worker,
+    OperateError, WorkerRecord, WorkerState, find_worker, jobs_of_worker, list_workers,
+    undrain_worker,
 };
+use drain::DrainArgs;
+use evict::EvictArgs;
 
 /// Shows who works, and has one worker claim nothing.
 #[derive(Debug, Subcommand)]
 pub enum WorkersCommand {
     /// Lists workers, newest first: those that live, or all that are still known
-    List {
-        /// Also those that have ended or fallen silent.
-        #[arg(long)]
-        all: bool,
-    },
+    List(WorkersListArgs),
     /// Shows one worker and the jobs it runs
     Show {
         /// The worker's name, or its incarnation where several live under one name.
@@ -33,20 +37,36 @@ pub enum WorkersCommand {
     ///
     /// A carrel-worker process is two workers, NAME for environments and NAME-sessions, and its sweeps
     /// go on: end the process to have all of it stop.
-    Drain(WorkerArgs),
+    Drain(DrainArgs),
     /// Lets a drained or evicted worker claim again
     Undrain(WorkerArgs),
     /// Takes every running job from a worker, for one that is gone or not to be trusted
     ///
     /// Its jobs are ready again at once, its late answers are refused, and it claims nothing more.
-    Evict {
-        /// Which, who and why.
-        #[command(flatten)]
-        args: WorkerArgs,
-        /// The worker once more, as named.
-        #[arg(long, value_name = "WORKER")]
-        confirm: Option<String>,
-    },
+    Evict(EvictArgs),
+}
+
+/// Which workers, and how they are shown.
+#[derive(Args, Debug)]
+pub struct WorkersListArgs {
+    /// Also those that have ended or fallen silent.
+    #[arg(long)]
+    all: bool,
+    /// Only those that have fallen silent and never said that they end.
+    #[arg(long, conflicts_with = "all")]
+    stale: bool,
+    /// How they are shown.
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+impl WorkersListArgs {
+    fn shows(&self, state: WorkerState) -> bool {
+        if self.stale {
+            return state == WorkerState::Silent;
+        }
+        self.all || !is_gone(state)
+    }
 }
 
 /// Which worker, who and why.
@@ -54,6 +74,9 @@ pub enum WorkersCommand {
 pub struct WorkerArgs {
     /// The worker's name, or its incarnation where several live under one name.
     worker: String,
+    /// Whether at all.
+    #[command(flatten)]
+    rehearsal: RehearsalArgs,
     /// Who and why.
     #[command(flatten)]
     action: ActionArgs,
@@ -65,46 +88,81 @@ impl RunCommand for WorkersCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { all } => list(connection, all).await,
+            Self::List(args) => list(connection, globals, &args).await,
             Self::Show { worker } => show(connection, &worker).await,
-            Self::Drain(args) => {
-                let worker = find(connection, &args.worker).await?;
-                let drained = drain_worker(connection, worker, &args.action.action()).await;
-                drained.map_err(cli_error)?;
-                let text = format!("{worker} claims nothing more; what it runs goes on");
-                Ok(done("job-queue/workers-drain.v1", worker, text))
-            }
-            Self::Undrain(args) => {
-                let worker = find(connection, &args.worker).await?;
-                let undrained = undrain_worker(connection, worker, &args.action.action()).await;
-                undrained.map_err(cli_error)?;
-                let text = format!("{worker} claims again after its next heartbeat");
-                Ok(done("job-queue/workers-undrain.v1", worker, text))
-            }
-            Self::Evict { args, confirm } => evict(connection, &args, confirm.as_deref()).await,
+            Self::Drain(args) => drain::run(connection, &args).await,
+            Self::Undrain(args) => undrain(connection, &args).await,
+            Self::Evict(args) => evict::run(connection, &args).await,
         }
     }
+}
+
+async fn undrain(connection: &mut PgConnection, args: &WorkerArgs) -> Result<Document, CliError> {
+    let worker = find(connection, &args.worker).await?;
+    act(
+        connection,
+        args.rehearsal,
+        &[worker.to_string()],
+        async |it| {
+            let undrained = undrain_worker(it, worker, &args.action.action()).await;
+            undrained.map_err(cli_error)?;
+            let text = format!("{worker} claims again after its next heartbeat");
+            let data = json!({ "worker": worker });
+            Ok(Document::new("job-queue/workers-undrain.v1", data).with_text(text))
+        },
+    )
+    .await
 }
 
 /// As many as are ever shown.
 const LOOK_AT: i64 = 500;
 
-async fn list(connection: &mut PgConnection, all: bool) -> Result<Document, CliError> {
-    let mut workers = list_workers(connection, LOOK_AT).await?;
-    let is_gone =
-        |worker: &WorkerRecord| matches!(worker.state(), WorkerState::Ended | WorkerState::Silent);
-    workers.retain(|worker| all || !is_gone(worker));
-    let text = workers.iter().fold(String::new(), |mut text, worker| {
-        // Writing to a string cannot fail.
-        writeln!(text, "{}", line(worker)).ok();
-        text
+/// A worker with what follows from its row.
+#[derive(Serialize)]
+struct Row {
+    worker: WorkerRecord,
+    state: WorkerState,
+}
+
+const LIST: List<Row> = List {
+    schema: "job-queue/workers-list.v1",
+    rows: "workers",
+    empty: "no worker is known of this sort",
+    name: |row| row.worker.incarnation.to_string(),
+    columns: &[
+        Column::new("incarnation", |row| Cell::words(row.worker.incarnation)),
+        Column::new("name", |row| row.worker.name.as_str().into()),
+        Column::new("state", |row| row.state.as_str().into()),
+        Column::new("running", |row| row.worker.running.into()),
+        Column::new("slots", |row| row.worker.slots.into()),
+        Column::new("queues", |row| row.worker.queues.join(",").into()),
+        Column::new("version", |row| row.worker.build.as_str().into()),
+        Column::new("heard", |row| Cell::Seconds(row.worker.seen_seconds_ago)),
+        Column::new("why", |row| why(&row.worker).into()),
+        Column::wide("host", |row| row.worker.host.as_str().into()),
+        Column::wide("kinds", |row| row.worker.kinds.join(",").into()),
+        Column::wide("started", |row| row.worker.started_at.into()),
+        Column::wide("seen", |row| row.worker.seen_at.into()),
+        Column::wide("stopped", |row| row.worker.stopped_at.into()),
+    ],
+};
+
+async fn list(
+    connection: &mut PgConnection,
+    globals: &GlobalArgs,
+    args: &WorkersListArgs,
+) -> Result<Document, CliError> {
+    let workers = list_workers(connection, LOOK_AT).await?;
+    let rows = workers.into_iter().map(|worker| Row {
+        state: worker.state(),
+        worker,
     });
-    let workers: Vec<_> = workers
-        .iter()
-        .map(|worker| json!({ "worker": worker, "state": worker.state() }))
-        .collect();
-    let data = json!({ "workers": workers });
-    Ok(Document::new("job-queue/workers-list.v1", data).with_text(text))
+    let rows: Vec<_> = rows.filter(|row| args.shows(row.state)).collect();
+    LIST.whole(globals, &args.list, &rows)
+}
+
+fn is_gone(state: WorkerState) -> bool {
+    matches!(state, WorkerState::Ended | WorkerState::Silent)
 }
 
 async fn find(connection: &mut PgConnection, named: &str) -> Result<WorkerIncarnation, CliError> {
@@ -136,40 +194,15 @@ async fn show(connection: &mut PgConnection, named: &str) -> Result<Document, Cl
     Ok(Document::new("job-queue/workers-show.v1", data).with_text(text))
 }
 
-async fn evict(
-    connection: &mut PgConnection,
-    args: &WorkerArgs,
-    confirm: Option<&str>,
-) -> Result<Document, CliError> {
-    let worker = find(connection, &args.worker).await?;
-    let consequence = "its running jobs are given to others while it may still be at them";
-    CliError::unless_confirmed(confirm, &args.worker, consequence)?;
-    let jobs = evict_worker(connection, worker, &args.action.action()).await;
-    let jobs = jobs.map_err(cli_error)?;
-    // They are ready whether or not anybody hears of it; workers also poll.
-    notify_workers(connection).await.ok();
-    let verb = if jobs.len() == 1 { "is" } else { "are" };
-    let text = format!(
-        "{worker} evicted; {} {verb} ready again",
-        counted(jobs.len(), "job")
-    );
-    let data = json!({ "worker": worker, "jobs": jobs });
-    Ok(Document::new("job-queue/workers-evict.v1", data).with_text(text))
-}
-
-fn done(schema: &'static str, worker: WorkerIncarnation, text: String) -> Document {
-    Document::new(schema, json!({ "worker": worker })).with_text(text)
-}
-
-fn why(worker: &WorkerRecord) -> String {
+fn why(worker: &WorkerRecord) -> Option<String> {
     if worker.drain_requested_at.is_some() {
         let by = worker.drain_requested_by.as_deref().unwrap_or("unknown");
         let reason = worker.drain_reason.as_deref().unwrap_or("no reason given");
-        return format!("drained by {by}: {reason}");
+        return Some(format!("drained by {by}: {reason}"));
     }
     let kinds = worker.held_kinds.join(", ");
-    let reason = worker.holds_because.as_deref();
-    reason.map_or_else(String::new, |reason| format!("takes no {kinds}: {reason}"))
+    let reason = worker.holds_because.as_deref()?;
+    Some(format!("takes no {kinds}: {reason}"))
 }
 
 fn line(worker: &WorkerRecord) -> String {
@@ -184,7 +217,7 @@ fn line(worker: &WorkerRecord) -> String {
     } = worker;
     let (state, queues) = (worker.state().as_str(), worker.queues.join(","));
     let beat = worker.seen_seconds_ago;
-    let why = why(worker);
+    let why = why(worker).unwrap_or_default();
     format!(
         "{incarnation}  {name:<18} {state:<8} {running}/{slots} of {queues}  {host} {build}  \
          heard of {beat:.0} s ago  {why}"

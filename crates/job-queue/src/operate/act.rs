@@ -69,6 +69,19 @@ pub async fn retry_job(
     id: JobId,
     action: &JobAction,
 ) -> Result<ActionOutcome, OperateError> {
+    retry_job_after(connection, id, Duration::ZERO, action).await
+}
+
+/// As [`retry_job`], but the job may start this long from now, and not before.
+///
+/// # Errors
+/// As [`retry_job`].
+pub async fn retry_job_after(
+    connection: &mut PgConnection,
+    id: JobId,
+    after: Duration,
+    action: &JobAction,
+) -> Result<ActionOutcome, OperateError> {
     let mut transaction = connection.begin().await?;
     let job = lock_job(&mut transaction, id).await?;
     if ![JobState::Dead, JobState::Cancelled]
@@ -84,16 +97,19 @@ pub async fn retry_job(
     if let Some(holder) = find_key_holder(&mut transaction, job.key.as_deref()).await? {
         return Err(OperateError::KeyTaken { id, holder });
     }
+    let after_ms = millis(after);
     // The token stays: the next claim takes a larger one, so runs of before remain fenced off.
     sqlx::query!(
-        "UPDATE jobs SET state = 'ready', run_at = now(), attempt = 0, crash_count = 0, snoozes = 0,
+        "UPDATE jobs SET state = 'ready', attempt = 0, crash_count = 0, snoozes = 0,
+                run_at = now() + $2::bigint * interval '1 millisecond',
                 cancel_requested_at = NULL, finished_at = NULL
          WHERE id = $1",
         id.as_uuid(),
+        after_ms,
     )
     .execute(&mut *transaction)
     .await?;
-    let detail = json!({ "from": job.state });
+    let detail = json!({ "from": job.state, "after_ms": after_ms });
     append_action(&mut transaction, Some(id), "job.retry", action, &detail).await?;
     transaction.commit().await?;
     Ok(ActionOutcome::Requeued)

@@ -56,7 +56,7 @@ pub async fn count_jobs(
                            END AS error_group,
                       CASE WHEN $6 THEN j.outcome_class || ': ' || j.outcome_reason END AS error
                FROM jobs j
-               WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
+               WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
            )
            SELECT queue, kind, state, error_group, min(error) AS error, count(*) AS "count!"
            FROM counted GROUP BY queue, kind, state, error_group

@@ -55,7 +55,7 @@ pub async fn list_dead_groups(
                   (array_agg(j.outcome_reason ORDER BY j.finished_at DESC, j.id))[1]
                       AS sample_reason
            FROM jobs j
-           WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
+           WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
            GROUP BY 1, j.kind ORDER BY count(*) DESC, 1 LIMIT $3"#,
         dead.wanted(),
         dead.ids() as Option<Vec<Uuid>>,

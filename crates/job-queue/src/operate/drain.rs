@@ -44,6 +44,25 @@ pub async fn find_worker(
     }
 }
 
+/// Finds every worker that bears a name, also those that live no more, or has an incarnation.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn workers_named(
+    connection: &mut PgConnection,
+    named: &str,
+) -> Result<Vec<WorkerIncarnation>, sqlx::Error> {
+    let id: Option<Uuid> = named.parse().ok();
+    sqlx::query_scalar!(
+        r#"SELECT incarnation AS "incarnation: WorkerIncarnation" FROM workers
+           WHERE name = $1 OR incarnation = $2 ORDER BY started_at DESC"#,
+        named,
+        id,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Has a worker claim nothing more. A claim that is under way may still get its jobs, and what the
 /// worker runs goes on.
 ///

@@ -11,7 +11,7 @@ use super::fence::{end_runs, words};
 use super::{JobAction, OperateError, append_action, drain};
 
 /// A claim is given up after half its lease, which is 20 s.
-const CLAIM_LASTS: Duration = Duration::from_secs(10);
+pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Each is one victim chosen by the database, and the next try meets other rows.
 const DEADLOCKS: u32 = 5;
@@ -33,8 +33,7 @@ pub async fn evict_worker(
     drain::request(&mut transaction, worker, action).await?;
     let detail = json!({ "worker": worker });
     append_action(&mut transaction, None, "worker.evict", action, &detail).await?;
-    let drained_in = sqlx::query_scalar!(r#"SELECT pg_current_xact_id()::text AS "xid!""#);
-    let drained_in = drained_in.fetch_one(&mut *transaction).await?;
+    let drained_in = last_transaction(&mut transaction).await?;
     transaction.commit().await?;
     let mut taken = take_jobs(connection, worker, action).await?;
     // A claim that began before the drain was committed could not see it. When every transaction of
@@ -47,8 +46,34 @@ pub async fn evict_worker(
     Ok(taken)
 }
 
+/// Says which jobs [`evict_worker`] would take now, by its own statements, all of which are rolled back.
+///
+/// # Errors
+/// As [`evict_worker`].
+pub async fn preview_eviction(
+    connection: &mut PgConnection,
+    worker: WorkerIncarnation,
+    action: &JobAction,
+) -> Result<Vec<JobId>, OperateError> {
+    let mut transaction = connection.begin().await?;
+    drain::request(&mut transaction, worker, action).await?;
+    let jobs = take_jobs(&mut transaction, worker, action).await?;
+    transaction.rollback().await?;
+    Ok(jobs)
+}
+
+/// Names the transaction that is under way, for [`have_ended`].
+pub(crate) async fn last_transaction(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT pg_current_xact_id()::text AS "xid!""#)
+        .fetch_one(connection)
+        .await
+}
+
 /// Whether every transaction has ended that was under way when this one was.
-async fn have_ended(connection: &mut PgConnection, xid: &str) -> Result<bool, sqlx::Error> {
+pub(crate) async fn have_ended(
+    connection: &mut PgConnection,
+    xid: &str,
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8 AS "ended!""#,
         xid,

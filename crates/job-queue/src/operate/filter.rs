@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use session_identity::{ExamSessionId, JobId};
+use session_identity::{ExamSessionId, JobId, WorkerIncarnation};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::JobState;
 
-/// Which jobs; an absent field does not narrow. The database's `job_matches` decides, for lists,
+/// Which jobs; an absent field does not narrow. The database's `job_matches_filter` decides, for lists,
 /// counts, previews and operations alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobFilter {
@@ -30,12 +30,20 @@ pub struct JobFilter {
     pub error: Option<String>,
     /// Only with a failure of this group, as [`crate::list_dead_groups`] names it.
     pub error_group: Option<String>,
+    /// Only with a lease that one of these holds.
+    pub workers: Option<Vec<WorkerIncarnation>>,
+    /// Only with so many counted runs or more.
+    pub attempts_from: Option<i32>,
+    /// Only with so many counted runs or fewer.
+    pub attempts_to: Option<i32>,
+    /// Only where the payload holds these fields.
+    pub payload: Option<Value>,
     /// Only these.
     pub ids: Option<Vec<JobId>>,
 }
 
 impl JobFilter {
-    /// What `job_matches` takes. Ids go beside it: the statement finds them by the primary key.
+    /// What `job_matches_filter` takes. Ids go beside it: the statement finds them by the primary key.
     pub(crate) fn wanted(&self) -> Value {
         let narrow = Self {
             ids: None,

@@ -119,7 +119,7 @@ pub async fn list_jobs(
 ) -> Result<Vec<JobRecord>, sqlx::Error> {
     // Ids are UUIDv7: their order is the order of making, so they serve as the cursor.
     job_records!(
-        "WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+        "WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
            AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $4",
         filter.wanted(),
@@ -174,7 +174,7 @@ pub async fn export_jobs(
     limit: i64,
 ) -> Result<Vec<JobRecord>, sqlx::Error> {
     job_records!(
-        "WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+        "WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR id = ANY($2))
            AND ($3::uuid IS NULL OR id > $3)
          ORDER BY id LIMIT $4",
         filter.wanted(),

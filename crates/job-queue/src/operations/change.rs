@@ -21,7 +21,7 @@ pub(super) async fn find_next(
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT j.id FROM jobs j
-         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
+         WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
            AND ($3::uuid IS NULL OR j.id > $3) AND j.id <= $4
          ORDER BY j.id LIMIT $5",
         filter.wanted(),
@@ -44,7 +44,7 @@ pub(super) async fn pick(
         Picked,
         r#"SELECT j.id, j.state, j.queue, j.idempotency_key AS key,
                   j.cancel_requested_at IS NOT NULL AS "cancel_requested!"
-           FROM jobs j WHERE j.id = ANY($2) AND job_matches(j, $1)
+           FROM jobs j WHERE j.id = ANY($2) AND job_matches_filter(j, $1)
            ORDER BY j.id FOR UPDATE"#,
         filter.wanted(),
         found,
@@ -76,12 +76,14 @@ pub(super) async fn change(
 ) -> Result<(), sqlx::Error> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let change = match verb {
-        BulkVerb::Retry { spread } => sqlx::query!(
+        BulkVerb::Retry { after, spread } => sqlx::query!(
             "UPDATE jobs SET state = 'ready', attempt = 0, crash_count = 0, snoozes = 0,
-                    run_at = now() + random() * $2::bigint * interval '1 millisecond',
+                    run_at = now() + ($2::bigint + random() * $3::bigint)
+                             * interval '1 millisecond',
                     cancel_requested_at = NULL, finished_at = NULL
              WHERE id = ANY($1)",
             &ids,
+            millis(*after),
             millis(*spread),
         ),
         BulkVerb::Cancel => sqlx::query!(

@@ -116,6 +116,7 @@ mod tests {
     #[test]
     fn each_verb_leaves_alone_the_states_it_does_not_fit() {
         let retry = BulkVerb::Retry {
+            after: Duration::ZERO,
             spread: Duration::ZERO,
         };
         assert_eq!(
@@ -134,6 +135,7 @@ mod tests {
     #[test]
     fn of_two_dead_jobs_with_one_key_the_first_is_retried_and_none_while_a_live_one_has_it() {
         let retry = BulkVerb::Retry {
+            after: Duration::ZERO,
             spread: Duration::ZERO,
         };
         let dead = |key| job(JobState::Dead, Some(key));

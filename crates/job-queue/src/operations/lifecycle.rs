@@ -105,7 +105,7 @@ async fn find_last(
 ) -> Result<Option<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT j.id FROM jobs j
-         WHERE job_matches(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
+         WHERE job_matches_filter(j, $1) AND ($2::uuid[] IS NULL OR j.id = ANY($2))
          ORDER BY j.id DESC LIMIT 1",
         filter.wanted(),
         filter.ids() as Option<Vec<Uuid>>,

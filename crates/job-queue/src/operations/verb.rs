@@ -9,8 +9,10 @@ use crate::{JobState, job::millis};
 /// What is done to each job of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkVerb {
-    /// Dead and cancelled jobs become ready again, at times spread evenly over this long from now.
+    /// Dead and cancelled jobs become ready again, at times spread evenly over this long.
     Retry {
+        /// How long from now the first may start.
+        after: Duration,
         /// Zero: all at once.
         spread: Duration,
     },
@@ -65,7 +67,9 @@ impl BulkVerb {
 
     pub(super) fn arguments(&self) -> Value {
         match self {
-            Self::Retry { spread } => json!({ "spread_ms": millis(*spread) }),
+            Self::Retry { after, spread } => {
+                json!({ "after_ms": millis(*after), "spread_ms": millis(*spread) })
+            }
             Self::Snooze { lasts } => json!({ "snooze_ms": millis(*lasts) }),
             Self::Move { to } => json!({ "to": to }),
             Self::Cancel | Self::Purge => json!({}),
@@ -77,6 +81,8 @@ impl BulkVerb {
         let lasts = |name: &str| arguments[name].as_u64().map(Duration::from_millis);
         Some(match verb {
             "retry" => Self::Retry {
+                // An operation of before knew of none.
+                after: lasts("after_ms").unwrap_or_default(),
                 spread: lasts("spread_ms")?,
             },
             "cancel" => Self::Cancel,
@@ -101,7 +107,10 @@ mod tests {
         let lasts = Duration::from_secs(90);
         let to = "bulk".to_owned();
         for verb in [
-            BulkVerb::Retry { spread: lasts },
+            BulkVerb::Retry {
+                after: lasts,
+                spread: lasts * 2,
+            },
             BulkVerb::Cancel,
             BulkVerb::Snooze { lasts },
             BulkVerb::Move { to },

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::{PgPool, error::DatabaseError};
 use tokio::{
     sync::Semaphore,
@@ -12,7 +13,7 @@ use tokio::{
 
 use super::OperationId;
 use super::chunk::{Chunk, work_chunk};
-use crate::{CancelReason, Handler, Job, JobContext, Outcome, notify_workers};
+use crate::{CancelReason, DecodeError, Handler, Job, JobContext, Outcome, notify_workers};
 
 /// Where operations wait.
 pub const OPERATIONS_QUEUE: &str = "operations";
@@ -33,6 +34,9 @@ pub struct BulkOperation {
 
 impl Job for BulkOperation {
     const KIND: &'static str = "bulk_operation";
+    // A worker of version 1 leaves out what it does not know of a filter, and would change more jobs.
+    const VERSION: i32 = 2;
+    const OLDEST_VERSION: i32 = 1;
     const QUEUE: &'static str = OPERATIONS_QUEUE;
     // Each is an outage of the database that outlasted a run, and nothing else fails.
     const MAX_ATTEMPTS: i32 = 1_000;
@@ -41,6 +45,17 @@ impl Job for BulkOperation {
 
     fn key(&self) -> Option<String> {
         Some(format!("bulk_operation:{}", self.operation))
+    }
+
+    fn decode(version: i32, payload: Value) -> Result<Self, DecodeError> {
+        if (Self::OLDEST_VERSION..=Self::VERSION).contains(&version) {
+            return serde_json::from_value(payload).map_err(DecodeError::Payload);
+        }
+        let known = Self::VERSION;
+        Err(DecodeError::Version {
+            found: version,
+            known,
+        })
     }
 }
 

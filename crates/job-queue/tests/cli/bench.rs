@@ -6,7 +6,17 @@ use crate::{data, put, run};
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_empty_database_is_measured_and_left_empty(pool: PgPool) {
-    let words = ["bench", "--jobs", "1000", "--slots", "4", "--probes", "10"];
+    let words = [
+        "bench",
+        "--profile",
+        "quick",
+        "--jobs",
+        "1000",
+        "--slots",
+        "4",
+        "--probes",
+        "10",
+    ];
     let measured = run(&pool, &words).await;
     assert_eq!(measured.status.code(), Some(0), "{measured:?}");
     let told = data(&measured);
@@ -20,6 +30,7 @@ async fn an_empty_database_is_measured_and_left_empty(pool: PgPool) {
         let figure = told.pointer(figure).unwrap().as_f64().unwrap();
         assert!(figure > 0.0, "{told}");
     }
+    assert_eq!((&told["jobs"], &told["slots"]), (&1_000.into(), &4.into()));
     assert!(told["server"]["fsync"].is_string(), "{told}");
     let left = "SELECT 1 FROM jobs UNION ALL SELECT 1 FROM job_attempts";
     let left = sqlx::raw_sql(left).fetch_all(&pool).await.unwrap();

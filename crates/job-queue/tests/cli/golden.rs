@@ -60,7 +60,7 @@ async fn queues_are_listed_paused_and_resumed_in_these_very_documents(pool: PgPo
         })
     );
     let words = ["queues", "pause", "test", "--for", "30m"];
-    let pause = [&words[..], &["--as", "dana", "--reason", "INC-7"]].concat();
+    let pause = [&words[..], &["--as", "dana", "--reason", "INC-7", "--yes"]].concat();
     let time = || json!("[time]");
     let closed = queue([time(), json!("staff:dana"), json!("INC-7"), time()]);
     assert_eq!(

@@ -4,8 +4,11 @@
 
 mod bench;
 mod golden;
+mod lists;
 mod many;
+mod rehearsed;
 mod seen;
+mod watched;
 
 use std::process::Output;
 
@@ -124,7 +127,9 @@ async fn an_operator_sees_cancels_and_retries_a_job(pool: PgPool) {
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(4), 0));
     let cancelled = run(
         &pool,
-        &["cancel", &id, "--as", "dana", "--reason", "no need"],
+        &[
+            "cancel", &id, "--as", "dana", "--reason", "no need", "--yes",
+        ],
     )
     .await;
     assert_eq!(data(&cancelled)["outcome"], "cancelled");
@@ -146,8 +151,10 @@ async fn waiting_tells_of_jobs_that_end_otherwise_and_of_time_that_runs_out(pool
     let waited = run(&pool, &wait).await;
     assert_eq!(waited.status.code(), Some(8));
     assert_eq!(data(&waited)["jobs"][0]["state"], "ready");
-    run(&pool, &["cancel", &id, "--as", "dana"]).await;
+    run(&pool, &["cancel", &id, "--as", "dana", "--yes"]).await;
     assert_eq!(run(&pool, &wait).await.status.code(), Some(7));
+    let terminal = [&wait[..], &["--for", "terminal"]].concat();
+    assert_eq!(run(&pool, &terminal).await.status.code(), Some(0));
     let done = "UPDATE jobs SET state = 'done'";
     sqlx::raw_sql(done).execute(&pool).await.unwrap();
     assert_eq!(run(&pool, &wait).await.status.code(), Some(0));
@@ -202,6 +209,7 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
         "dana",
         "--reason",
         "maintenance",
+        "--yes",
     ];
     let paused = run(&pool, &[&pause[..], &["--for", "30m"]].concat()).await;
     assert_eq!(data(&paused)["queue"]["paused_by"], "staff:dana");
@@ -299,6 +307,10 @@ async fn workers_are_listed_by_what_they_do_drained_and_evicted(pool: PgPool) {
     assert_eq!(states(&["workers", "list"]).await, ["w-1 working"]);
     let all = ["w-1 working", "w-2 silent", "w-3 ended"];
     assert_eq!(states(&["workers", "list", "--all"]).await, all);
+    assert_eq!(
+        states(&["workers", "list", "--stale"]).await,
+        ["w-2 silent"]
+    );
     let drained = run(&pool, &["workers", "drain", "w-1", "--as", "dana"]).await;
     assert_eq!(drained.status.code(), Some(0));
     assert_eq!(states(&["workers", "list"]).await, ["w-1 drained"]);

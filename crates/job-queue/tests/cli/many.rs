@@ -76,7 +76,6 @@ fn a_job_or_many_and_never_both() {
         &["--queue", "q"],
         &["--since", "2h"],
         &["--all"],
-        &["--dry-run"],
         &["--rate", "20/s"],
         &["--spread", "15m"],
     ] {
@@ -310,7 +309,7 @@ async fn an_operation_whose_own_job_is_cancelled_is_not_waited_for(pool: PgPool)
     wait_for_an_operation(&pool).await;
     let job = sqlx::query_scalar!(r#"SELECT job_id::text AS "id!" FROM job_operations"#);
     let job = job.fetch_one(&pool).await.unwrap();
-    run(&pool, &["cancel", &job, "--as", "dana"]).await;
+    run(&pool, &["cancel", &job, "--as", "dana", "--yes"]).await;
     let ended = tokio::time::timeout(PATIENCE, watching.wait_with_output());
     let ended = ended.await.expect("it ends").unwrap();
     assert_eq!(ended.status.code(), Some(8));

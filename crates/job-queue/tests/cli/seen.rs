@@ -45,10 +45,8 @@ async fn a_job_is_named_by_the_beginning_of_its_id_where_just_one_begins_so(pool
     let shown = data(&run(&pool, &["show", &id[..30]]).await);
     assert_eq!(shown["job"]["id"], id.as_str());
     let undashed = id.replace('-', "");
-    assert_eq!(
-        data(&run(&pool, &["cancel", &undashed[..20], "--as", "dana"]).await)["id"],
-        id.as_str()
-    );
+    let cancel = ["cancel", &undashed[..20], "--as", "dana", "--yes"];
+    assert_eq!(data(&run(&pool, &cancel).await)["id"], id.as_str());
     assert_eq!(run(&pool, &["show", "ffffff"]).await.status.code(), Some(3));
     let second = put(&pool).await;
     let ambiguous = run(&pool, &["show", &id[..6]]).await;

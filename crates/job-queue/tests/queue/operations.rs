@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::support::{PATIENCE, Started, ping, put, quick, start, wait_for_state};
 
 const RETRY: BulkVerb = BulkVerb::Retry {
+    after: Duration::ZERO,
     spread: Duration::ZERO,
 };
 
@@ -355,7 +356,10 @@ async fn a_spread_retry_uses_the_whole_of_its_time(pool: PgPool) {
     let spread = Duration::from_hours(2);
     let id = ask(
         &pool,
-        BulkVerb::Retry { spread },
+        BulkVerb::Retry {
+            after: Duration::ZERO,
+            spread,
+        },
         every(JobState::Dead),
         None,
     )

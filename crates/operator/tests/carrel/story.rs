@@ -198,7 +198,7 @@ async fn explain_joins_all_that_is_on_record_and_show_stays_short(pool: PgPool) 
     let job = story["jobs"][0]["id"].as_str().unwrap();
     let by = ["--reason", "INC-7", "--as", "dana"];
     carrel
-        .data(&[&["jobs", "cancel", job], &by[..]].concat())
+        .data(&[&["jobs", "cancel", job, "--yes"], &by[..]].concat())
         .await;
 
     let short = carrel.data(&["sessions", "show", &id]).await;

@@ -1,6 +1,6 @@
 //! Asking before many jobs are changed.
 
-use command_line::{CliError, OutputFormat, ask, can_ask};
+use command_line::{CliError, OutputFormat, ask, can_ask, is_yes};
 
 use super::{Asked, Preview};
 use crate::BulkVerb;
@@ -46,5 +46,5 @@ fn agrees(verb: &str, preview: &Preview) -> bool {
     let lines = lines.chain(samples.map(|id| format!("  {id}")));
     let lines: Vec<_> = lines.chain(["Continue? [y/N]".to_owned()]).collect();
     let answer = ask(&lines.join("\n"));
-    matches!(answer.as_deref(), Some("y" | "Y" | "yes"))
+    is_yes(answer.as_deref())
 }

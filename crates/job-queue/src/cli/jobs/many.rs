@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use command_line::{CliError, Document, OutputFormat, parse_duration};
 use sqlx::PgConnection;
 
-use super::write;
+use super::write::One;
+use crate::cli::act::RehearsalArgs;
 use crate::cli::bulk::{self, Asked, EXITS, MANY};
 use crate::cli::queues::must_be_known;
 use crate::cli::{ActionArgs, BulkArgs, FilterArgs};
@@ -27,6 +28,9 @@ pub enum ManyCommand {
             help_heading = MANY
         )]
         spread: Option<Duration>,
+        /// They may start this long from now, such as 10m, and not before; spread from then on.
+        #[arg(long = "in", value_name = "DURATION", value_parser = parse_duration)]
+        after: Option<Duration>,
         /// Who and why.
         #[command(flatten)]
         action: ActionArgs,
@@ -85,7 +89,7 @@ pub enum ManyCommand {
 }
 
 /// The flags that say which jobs, and how to go about many.
-const PLURAL: [&str; 16] = [
+const PLURAL: [&str; 17] = [
     "state",
     "queue",
     "kind",
@@ -94,10 +98,11 @@ const PLURAL: [&str; 16] = [
     "until",
     "older_than",
     "error",
+    "worker",
+    "attempts",
+    "payload",
     "id_file",
     "all",
-    "dry_run",
-    "yes",
     "expect",
     "rate",
     "no_wait",
@@ -139,18 +144,20 @@ impl ManyCommand {
             Self::Retry {
                 target,
                 spread,
+                after,
                 action,
             } => {
-                if let Some(id) = &target.id {
-                    return write::retry(connection, id, action).await;
+                let after = after.unwrap_or_default();
+                if let Some(one) = target.one(action) {
+                    return one.retry(connection, after).await;
                 }
                 let spread = spread.unwrap_or_default();
-                let verb = BulkVerb::Retry { spread };
+                let verb = BulkVerb::Retry { after, spread };
                 target.many.asked(connection, verb, action).await?
             }
             Self::Cancel { target, action } => {
-                if let Some(id) = &target.id {
-                    return write::cancel(connection, id, action).await;
+                if let Some(one) = target.one(action) {
+                    return one.cancel(connection, output, target.many.bulk.yes).await;
                 }
                 let many = &target.many;
                 many.asked(connection, BulkVerb::Cancel, action).await?
@@ -160,8 +167,8 @@ impl ManyCommand {
                 lasts,
                 action,
             } => {
-                if let Some(id) = &target.id {
-                    return write::snooze(connection, id, *lasts, action).await;
+                if let Some(one) = target.one(action) {
+                    return one.snooze(connection, *lasts).await;
                 }
                 let verb = BulkVerb::Snooze { lasts: *lasts };
                 target.many.asked(connection, verb, action).await?
@@ -181,6 +188,18 @@ impl ManyCommand {
             },
         };
         bulk::run(connection, output, asked).await
+    }
+}
+
+impl TargetArgs {
+    /// The one job, where one is named.
+    fn one(&self, action: &ActionArgs) -> Option<One<'_>> {
+        let dry_run = self.many.bulk.dry_run;
+        self.id.as_ref().map(|id| One {
+            id,
+            rehearsal: RehearsalArgs { dry_run },
+            action: action.action(),
+        })
     }
 }
 

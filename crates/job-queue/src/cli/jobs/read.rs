@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use command_line::{CliError, Document};
+use command_line::{Cell, CliError, Column, Document, GlobalArgs, List};
 use serde_json::json;
+use session_identity::JobId;
 use sqlx::PgConnection;
 
 use super::By;
@@ -14,22 +15,54 @@ use crate::{
     count_jobs, find_job, job_actions, job_attempts, list_jobs, load_job, why_not_running,
 };
 
+const LIST: List<JobRecord> = List {
+    schema: "job-queue/list.v1",
+    rows: "jobs",
+    empty: "no job matches",
+    name: |job| job.id.to_string(),
+    columns: &[
+        Column::new("id", |job| Cell::words(job.id)),
+        Column::new("state", |job| job.state.as_str().into()),
+        Column::new("queue", |job| job.queue.as_str().into()),
+        Column::new("kind", |job| job.kind.as_str().into()),
+        Column::new("attempt", |job| job.attempt.into()),
+        Column::new("of", |job| job.max_attempts.into()),
+        Column::new("created", |job| job.created_at.into()),
+        Column::new("class", |job| job.outcome_class.as_deref().into()),
+        Column::wide("reason", |job| job.outcome_reason.as_deref().into()),
+        Column::wide("run_at", |job| job.run_at.into()),
+        Column::wide("started", |job| job.started_at.into()),
+        Column::wide("finished", |job| job.finished_at.into()),
+        Column::wide("crashes", |job| job.crash_count.into()),
+        Column::wide("priority", |job| i32::from(job.priority).into()),
+        Column::wide("session", |job| job.session_id.map(Cell::words).into()),
+        Column::wide("worker", |job| job.lease_owner.map(Cell::words).into()),
+        Column::wide("key", |job| job.idempotency_key.as_deref().into()),
+        Column::wide("by", |job| job.enqueued_by.as_str().into()),
+        Column::wide("payload", |job| Cell::words(&job.payload)),
+    ],
+};
+
 pub(super) async fn list(
     connection: &mut PgConnection,
+    globals: &GlobalArgs,
     filter: &FilterArgs,
     page: &PageArgs,
 ) -> Result<Document, CliError> {
     let filter = filter.filter(connection).await?;
-    let jobs = list_jobs(connection, &filter, page.after, page.limit).await?;
-    let full = i64::try_from(jobs.len()).is_ok_and(|count| count == page.limit);
-    let next_cursor = jobs.last().filter(|_| full).map(|job| job.id);
-    let text = jobs.iter().fold(String::new(), |mut text, job| {
-        // Writing to a string cannot fail.
-        writeln!(text, "{}", line(job)).ok();
-        text
-    });
-    let data = json!({ "jobs": jobs, "next_cursor": next_cursor });
-    Ok(Document::new("job-queue/list.v1", data).with_text(text))
+    if page.watch.watch {
+        let read = async || {
+            let jobs = list_jobs(connection, &filter, page.after, page.paged.page()).await;
+            Ok(jobs?)
+        };
+        let list = &page.paged.list;
+        return LIST.watch(globals, list, page.watch.interval, read).await;
+    }
+    let read = async |last: Option<&JobRecord>, limit| {
+        let after = last.map(|job| JobId::from_uuid(job.id)).or(page.after);
+        Ok(list_jobs(connection, &filter, after, limit).await?)
+    };
+    LIST.paged(globals, &page.paged, "--after", read).await
 }
 
 pub(super) async fn count(

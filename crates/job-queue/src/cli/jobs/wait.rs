@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use command_line::{CliError, Document, Exit, parse_duration};
 use serde_json::json;
 use session_identity::JobId;
@@ -21,9 +21,21 @@ pub struct WaitArgs {
     /// The jobs' ids, or their beginnings.
     #[arg(required = true, value_name = "ID")]
     ids: Vec<JobPrefix>,
+    /// For what: that all are done, or that all have ended, however they did.
+    #[arg(long = "for", value_enum, default_value = "done")]
+    what: WaitFor,
     /// For how long at most, such as 90s or 5m.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
+}
+
+/// What jobs may be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WaitFor {
+    /// Exit code 7 when one ended otherwise
+    Done,
+    /// Exit code 0 once they have ended
+    Terminal,
 }
 
 pub(super) async fn run(
@@ -39,7 +51,7 @@ pub(super) async fn run(
         let jobs = load(connection, &ids).await?;
         let is_over = jobs.iter().all(has_ended);
         if is_over || Instant::now() >= give_up {
-            return Ok(document(&jobs, is_over));
+            return Ok(document(&jobs, is_over, args.what));
         }
         sleep_until((Instant::now() + POLL).min(give_up)).await;
     }
@@ -58,9 +70,10 @@ fn has_ended(job: &JobRecord) -> bool {
     job.finished_at.is_some()
 }
 
-fn document(jobs: &[JobRecord], is_over: bool) -> Document {
+fn document(jobs: &[JobRecord], is_over: bool, what: WaitFor) -> Document {
     let is_done = |job: &JobRecord| job.state == JobState::Done.as_str();
-    let exit = match (is_over, jobs.iter().all(is_done)) {
+    let is_good = what == WaitFor::Terminal || jobs.iter().all(is_done);
+    let exit = match (is_over, is_good) {
         (false, _) => Exit::TimedOut,
         (true, false) => Exit::Partial,
         (true, true) => Exit::Ok,

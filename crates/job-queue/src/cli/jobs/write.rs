@@ -2,56 +2,84 @@
 
 use std::time::Duration;
 
-use command_line::{CliError, Document};
+use command_line::{CliError, Document, OutputFormat, agree};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
 
 use super::KillArgs;
-use crate::cli::ActionArgs;
+use crate::cli::act::{RehearsalArgs, act};
 use crate::cli::errors::cli_error;
 use crate::{
-    ActionOutcome, AfterKill, JobPrefix, cancel_job, find_job, kill_job, notify_workers, retry_job,
-    snooze_job,
+    ActionOutcome, AfterKill, JobAction, JobPrefix, cancel_job, find_job, kill_job, notify_workers,
+    retry_job_after, snooze_job,
 };
 
-pub(super) async fn retry(
-    connection: &mut PgConnection,
-    prefix: &JobPrefix,
-    args: &ActionArgs,
-) -> Result<Document, CliError> {
-    let id = find_job(connection, prefix).await.map_err(cli_error)?;
-    let outcome = retry_job(connection, id, &args.action())
-        .await
-        .map_err(cli_error)?;
-    // The retry is committed whether or not anybody hears of it; workers also poll.
-    notify_workers(connection).await.ok();
-    Ok(changed("job-queue/retry.v1", id, outcome))
+/// One job, who changes it, and whether at all.
+pub(super) struct One<'a> {
+    pub(super) id: &'a JobPrefix,
+    pub(super) rehearsal: RehearsalArgs,
+    pub(super) action: JobAction,
 }
 
-pub(super) async fn cancel(
-    connection: &mut PgConnection,
-    prefix: &JobPrefix,
-    args: &ActionArgs,
-) -> Result<Document, CliError> {
-    let id = find_job(connection, prefix).await.map_err(cli_error)?;
-    let outcome = cancel_job(connection, id, &args.action())
-        .await
-        .map_err(cli_error)?;
-    Ok(changed("job-queue/cancel.v1", id, outcome))
-}
+impl One<'_> {
+    async fn find(&self, connection: &mut PgConnection) -> Result<JobId, CliError> {
+        find_job(connection, self.id).await.map_err(cli_error)
+    }
 
-pub(super) async fn snooze(
-    connection: &mut PgConnection,
-    prefix: &JobPrefix,
-    lasts: Duration,
-    args: &ActionArgs,
-) -> Result<Document, CliError> {
-    let id = find_job(connection, prefix).await.map_err(cli_error)?;
-    let outcome = snooze_job(connection, id, lasts, &args.action())
+    pub(super) async fn retry(
+        &self,
+        connection: &mut PgConnection,
+        after: Duration,
+    ) -> Result<Document, CliError> {
+        let id = self.find(connection).await?;
+        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+            let outcome = retry_job_after(it, id, after, &self.action).await;
+            let outcome = outcome.map_err(cli_error)?;
+            // The retry is committed whether or not anybody hears of it; workers also poll.
+            notify_workers(it).await.ok();
+            Ok(changed("job-queue/retry.v1", id, outcome))
+        })
         .await
-        .map_err(cli_error)?;
-    Ok(changed("job-queue/snooze.v1", id, outcome))
+    }
+
+    pub(super) async fn cancel(
+        &self,
+        connection: &mut PgConnection,
+        output: OutputFormat,
+        yes: bool,
+    ) -> Result<Document, CliError> {
+        let id = self.find(connection).await?;
+        if !self.rehearsal.dry_run {
+            agree(output, yes, &format!("cancel job {id}"))?;
+        }
+        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+            let outcome = cancel_job(it, id, &self.action).await;
+            Ok(changed(
+                "job-queue/cancel.v1",
+                id,
+                outcome.map_err(cli_error)?,
+            ))
+        })
+        .await
+    }
+
+    pub(super) async fn snooze(
+        &self,
+        connection: &mut PgConnection,
+        lasts: Duration,
+    ) -> Result<Document, CliError> {
+        let id = self.find(connection).await?;
+        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+            let outcome = snooze_job(it, id, lasts, &self.action).await;
+            Ok(changed(
+                "job-queue/snooze.v1",
+                id,
+                outcome.map_err(cli_error)?,
+            ))
+        })
+        .await
+    }
 }
 
 pub(super) async fn kill(
@@ -59,18 +87,22 @@ pub(super) async fn kill(
     args: &KillArgs,
 ) -> Result<Document, CliError> {
     let id = find_job(connection, &args.id).await.map_err(cli_error)?;
-    let consequence = "the run is not asked to stop: its effects may still be under way";
-    CliError::unless_confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
+    if !args.rehearsal.dry_run {
+        let consequence = "the run is not asked to stop: its effects may still be under way";
+        CliError::unless_confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
+    }
     let then = if args.requeue {
         AfterKill::Requeue
     } else {
         AfterKill::Park
     };
-    let outcome = kill_job(connection, id, then, &args.action.action())
-        .await
-        .map_err(cli_error)?;
-    notify_workers(connection).await.ok();
-    Ok(changed("job-queue/kill.v1", id, outcome))
+    act(connection, args.rehearsal, &[id.to_string()], async |it| {
+        let outcome = kill_job(it, id, then, &args.action.action()).await;
+        let outcome = outcome.map_err(cli_error)?;
+        notify_workers(it).await.ok();
+        Ok(changed("job-queue/kill.v1", id, outcome))
+    })
+    .await
 }
 
 fn changed(schema: &'static str, id: JobId, outcome: ActionOutcome) -> Document {

@@ -1,0 +1,52 @@
+//! `workers evict`.
+
+use clap::Args;
+use command_line::{CliError, Document, counted};
+use serde_json::json;
+use session_identity::{JobId, WorkerIncarnation};
+use sqlx::PgConnection;
+
+use super::{WorkerArgs, find};
+use crate::cli::act::PREVIEW;
+use crate::cli::errors::cli_error;
+use crate::{evict_worker, notify_workers, preview_eviction};
+
+/// Which worker, who, why and for sure.
+#[derive(Args, Debug)]
+pub struct EvictArgs {
+    /// Which, who and why.
+    #[command(flatten)]
+    args: WorkerArgs,
+    /// The worker once more, as named.
+    #[arg(long, value_name = "WORKER")]
+    confirm: Option<String>,
+}
+
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    EvictArgs { args, confirm }: &EvictArgs,
+) -> Result<Document, CliError> {
+    let worker = find(connection, &args.worker).await?;
+    let action = args.action.action();
+    if args.rehearsal.dry_run {
+        let jobs = preview_eviction(connection, worker, &action).await;
+        let jobs = jobs.map_err(cli_error)?;
+        let ids: Vec<_> = jobs.iter().map(ToString::to_string).collect();
+        return Ok(document(worker, &jobs).as_preview(PREVIEW, &ids));
+    }
+    let consequence = "its running jobs are given to others while it may still be at them";
+    CliError::unless_confirmed(confirm.as_deref(), &args.worker, consequence)?;
+    let jobs = evict_worker(connection, worker, &action).await;
+    let jobs = jobs.map_err(cli_error)?;
+    // They are ready whether or not anybody hears of it; workers also poll.
+    notify_workers(connection).await.ok();
+    Ok(document(worker, &jobs))
+}
+
+fn document(worker: WorkerIncarnation, jobs: &[JobId]) -> Document {
+    let verb = if jobs.len() == 1 { "is" } else { "are" };
+    let count = counted(jobs.len(), "job");
+    let text = format!("{worker} evicted; {count} {verb} ready again");
+    let data = json!({ "worker": worker, "jobs": jobs });
+    Document::new("job-queue/workers-evict.v1", data).with_text(text)
+}
