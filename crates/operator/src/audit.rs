@@ -3,14 +3,15 @@
 mod args;
 mod cursor;
 mod entry;
+mod list;
 mod sources;
-mod text;
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
-use serde_json::json;
 
 pub use args::AuditArgs;
+use entry::Found;
+use list::LIST;
 
 /// Shows who did what.
 #[derive(Debug, Subcommand)]
@@ -31,18 +32,17 @@ impl RunCommand for AuditCommand {
 }
 
 async fn list(args: &AuditArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
-    // All sources are read as of one moment: what is written meanwhile is newer than the page.
+    // All sources are read as of one moment: what is written meanwhile is newer than every page.
     let mut transaction = globals.connect().await?.begin().await?;
     sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(&mut *transaction)
         .await?;
     let query = args.query(&mut transaction).await?;
-    let mut page = sources::newest(&mut transaction, &query).await?;
-    let is_full = page.len() >= query.limit;
-    let next_cursor = page.last().filter(|_| is_full).map(entry::Found::cursor);
-    entry::name_principals(&mut transaction, &mut page).await?;
-    let entries: Vec<_> = page.into_iter().map(|found| found.entry).collect();
-    let text = text::table(&entries, next_cursor.as_ref());
-    let data = json!({ "entries": entries, "next_cursor": next_cursor });
-    Ok(Document::new("operator/audit-list.v1", data).with_text(text))
+    let read = async |last: Option<&Found>, limit| {
+        let query = query.after(last.map(Found::cursor));
+        let mut page = sources::newest(&mut transaction, &query, limit).await?;
+        entry::name_principals(&mut transaction, &mut page).await?;
+        Ok(page)
+    };
+    LIST.paged(globals, &args.paged, "--cursor", read).await
 }

@@ -18,7 +18,8 @@ use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
 pub use args::{
-    AuthorArgs, CreateArgs, ExtendArgs, ListArgs, ShowArgs, TerminateArgs, WaitArgs, WaitFor,
+    AuthorArgs, CreateArgs, ExtendArgs, SessionsListArgs, ShowArgs, TerminateArgs, WaitArgs,
+    WaitFor,
 };
 pub use cohort::{CohortArgs, Confirmation};
 pub use compensate::CompensateArgs;
@@ -44,7 +45,7 @@ impl RunCommand for Command {
 #[derive(Debug, Subcommand)]
 pub enum SessionsCommand {
     /// Lists sessions, newest first, one page at a time
-    List(ListArgs),
+    List(SessionsListArgs),
     /// Shows where a session stands, and how it came there
     Show(ShowArgs),
     /// Tells the whole story of a session: all that is on record, one line a moment

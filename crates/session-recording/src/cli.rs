@@ -14,7 +14,7 @@ use crate::replay::ReadError;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List recordings, newest session first.
-    List(list::ListArgs),
+    List(list::RecordingsListArgs),
     /// Prove that a recording is the one that was made, and say what is missing in it.
     ///
     /// Walks the chain: every number, hash and offset. Exit code 9 when it is broken, with the first place.

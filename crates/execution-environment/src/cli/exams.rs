@@ -6,13 +6,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use command_line::{CliError, Document, GlobalArgs, RunCommand};
+use command_line::{CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand};
 use serde_json::json;
 
 pub use apply::ApplyOptions;
 
 use super::errors;
-use crate::{ExamDefinition, FieldError, RuntimeChoice, list_exams, load_exam};
+use crate::{ExamDefinition, ExamSummary, FieldError, RuntimeChoice, list_exams, load_exam};
 
 /// Applies and shows exam definitions.
 #[derive(Debug, Subcommand)]
@@ -37,7 +37,7 @@ pub enum ExamsCommand {
         runtime: RuntimeChoice,
     },
     /// Lists the latest version of every exam, and whether it is proven
-    List,
+    List(ListArgs),
     /// Shows one version of an exam, with what its trial found
     Show {
         /// The exam
@@ -63,7 +63,7 @@ impl RunCommand for ExamsCommand {
                     json!({ "valid": true, "exam": definition }),
                 ))
             }
-            Self::List => list(globals).await,
+            Self::List(args) => list(&args, globals).await,
             Self::Show { name, exam_version } => show(globals, &name, exam_version).await,
         }
     }
@@ -105,14 +105,29 @@ fn check(definition: ExamDefinition, runtime: RuntimeChoice) -> Result<ExamDefin
     }
 }
 
-async fn list(globals: &GlobalArgs) -> Result<Document, CliError> {
+const LIST: List<ExamSummary> = List {
+    schema: "execution-environment/exams-list.v1",
+    rows: "exams",
+    empty: "no exam was applied",
+    name: |exam| exam.name.clone(),
+    columns: &[
+        Column::new("name", |exam| exam.name.as_str().into()),
+        Column::new("version", |exam| exam.version.into()),
+        Column::new("title", |exam| exam.title.as_str().into()),
+        Column::new("applied", |exam| exam.applied_at.into()),
+        Column::new("applied_by", |exam| exam.applied_by.as_str().into()),
+        Column::new("proven", |exam| exam.proven_at.into()),
+        Column::wide("unproven_because", |exam| {
+            exam.unproven_reason.as_deref().into()
+        }),
+    ],
+};
+
+async fn list(args: &ListArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let pool = globals.connect().await?;
     let mut conn = pool.acquire().await?;
     let exams = list_exams(&mut conn).await.map_err(errors::store)?;
-    Ok(Document::new(
-        "execution-environment/exams-list.v1",
-        json!({ "exams": exams }),
-    ))
+    LIST.whole(globals, args, &exams)
 }
 
 async fn show(

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use command_line::{CliError, Document, GlobalArgs, RunCommand, parse_duration};
-use serde_json::json;
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+};
 use session_identity::{Actor, UserId};
 use uuid::Uuid;
 
 use super::errors;
-use crate::{Protection, grant_waiver, list_waivers, revoke_waiver};
+use crate::{IsolationWaiver, Protection, grant_waiver, list_waivers, revoke_waiver};
 
 /// What `waive` must be told: it names what is given up.
 const CONFIRMATION: &str = Protection::NoNetwork.as_str();
@@ -27,6 +28,9 @@ pub enum IsolationCommand {
         /// Waivers at most, 1 to 500
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
+        /// How they are shown.
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Takes a waiver back; environments that are up stay up
     Revoke {
@@ -60,7 +64,7 @@ impl RunCommand for IsolationCommand {
     async fn run(self, globals: &GlobalArgs) -> Result<Document, CliError> {
         match self {
             Self::Waive(args) => waive(args, globals).await,
-            Self::List { limit } => list(limit, globals).await,
+            Self::List { limit, list } => show(limit, &list, globals).await,
             Self::Revoke { id, actor } => revoke(id, actor, globals).await,
         }
     }
@@ -82,16 +86,33 @@ async fn waive(args: WaiveArgs, globals: &GlobalArgs) -> Result<Document, CliErr
     ))
 }
 
-async fn list(limit: i64, globals: &GlobalArgs) -> Result<Document, CliError> {
+const LIST: List<IsolationWaiver> = List {
+    schema: "execution-environment/isolation-list.v1",
+    rows: "waivers",
+    empty: "no isolation was waived",
+    name: |waiver| waiver.id.to_string(),
+    columns: &[
+        Column::new("id", |waiver| Cell::words(waiver.id)),
+        Column::new("protection", |waiver| waiver.protection.as_str().into()),
+        Column::new("counts", |waiver| {
+            if waiver.valid { "yes" } else { "no" }.into()
+        }),
+        Column::new("granted", |waiver| waiver.granted_at.into()),
+        Column::new("granted_by", |waiver| waiver.granted_by.as_str().into()),
+        Column::new("expires", |waiver| waiver.expires_at.into()),
+        Column::new("reason", |waiver| waiver.reason.as_str().into()),
+        Column::wide("revoked", |waiver| waiver.revoked_at.into()),
+        Column::wide("revoked_by", |waiver| waiver.revoked_by.as_deref().into()),
+    ],
+};
+
+async fn show(limit: i64, args: &ListArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let pool = globals.connect().await?;
     let mut conn = pool.acquire().await?;
     let waivers = list_waivers(&mut conn, limit)
         .await
         .map_err(errors::store)?;
-    Ok(Document::new(
-        "execution-environment/isolation-list.v1",
-        json!({ "waivers": waivers }),
-    ))
+    LIST.whole(globals, args, &waivers)
 }
 
 async fn revoke(id: Uuid, actor: UserId, globals: &GlobalArgs) -> Result<Document, CliError> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use command_line::{CliError, Moment};
+use command_line::{CliError, Moment, PagedArgs, Window};
 use job_queue::database_now;
 use session_identity::{ExamSessionId, JobId};
 use sqlx::PgConnection;
@@ -30,16 +30,16 @@ pub struct AuditArgs {
     /// Only before then, likewise
     #[arg(long, value_name = "WHEN")]
     until: Option<Moment>,
-    /// Entries on a page, 1 to 500
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
+    /// How many, and how they are shown.
+    #[command(flatten)]
+    pub(super) paged: PagedArgs,
     /// Goes on after this entry: the `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<Cursor>,
 }
 
 /// The flags, settled by the database's clock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Query {
     /// As stored.
     pub(super) actors: Option<Vec<String>>,
@@ -47,30 +47,31 @@ pub(super) struct Query {
     pub(super) job_id: Option<JobId>,
     pub(super) from: Option<DateTime<Utc>>,
     pub(super) before: Option<DateTime<Utc>>,
-    pub(super) limit: usize,
     pub(super) cursor: Option<Cursor>,
 }
 
 impl AuditArgs {
     pub(super) async fn query(&self, connection: &mut PgConnection) -> Result<Query, CliError> {
         let now = database_now(connection).await?;
-        let from = self.since.map(|since| since.before(now));
-        let before = self.until.map(|until| until.before(now));
-        if let (Some(from), Some(before)) = (from, before)
-            && from >= before
-        {
-            return Err(CliError::usage("since", "the window ends before it begins")
-                .next("give a --since that is before --until"));
-        }
+        let Window { from, before } = Window::settle(self.since, [self.until], now)?;
         Ok(Query {
             actors: self.actor.as_deref().map(spellings),
             session_id: self.session_id,
             job_id: self.job,
             from,
             before,
-            limit: usize::from(self.limit),
             cursor: self.cursor.clone(),
         })
+    }
+}
+
+impl Query {
+    /// The same, behind this entry where there is one.
+    pub(super) fn after(&self, last: Option<Cursor>) -> Self {
+        Self {
+            cursor: last.or_else(|| self.cursor.clone()),
+            ..self.clone()
+        }
     }
 }
 

@@ -40,6 +40,13 @@ pub(super) struct Found {
     pub(super) entry: Entry,
 }
 
+/// Where it was found is nobody's concern but the next page's.
+impl Serialize for Found {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.entry.serialize(serializer)
+    }
+}
+
 impl Found {
     pub(super) fn cursor(&self) -> Cursor {
         Cursor {

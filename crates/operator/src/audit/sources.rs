@@ -19,8 +19,8 @@ use super::entry::Found;
 pub(super) async fn newest(
     connection: &mut PgConnection,
     query: &Query,
+    limit: i64,
 ) -> Result<Vec<Found>, CliError> {
-    let limit = i64::try_from(query.limit).map_err(CliError::bug)?;
     let mut found = actions(connection, query, limit).await?;
     found.extend(lifecycles(connection, query, limit).await?);
     // What is done to environments by hand is done in no job.
@@ -33,7 +33,7 @@ pub(super) async fn newest(
     }
     // A stable sort: within one source and moment the order is the library's own.
     found.sort_by_key(|it| (Reverse(it.entry.at), it.source));
-    found.truncate(query.limit);
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
 }
 

@@ -29,10 +29,10 @@ async fn one_of_each(carrel: &Carrel, pool: &PgPool) -> [String; 3] {
     let jobs = carrel.data(&["jobs", "list", "--session", &session]).await;
     let job = jobs["jobs"][0]["id"].as_str().unwrap().to_owned();
     carrel
-        .data(&[&["queues", "pause", "environments"][..], &WHY].concat())
+        .data(&[&["queues", "pause", "environments", "--yes"][..], &WHY].concat())
         .await;
     carrel
-        .data(&[&["jobs", "cancel", &job][..], &WHY].concat())
+        .data(&[&["jobs", "cancel", &job, "--yes"][..], &WHY].concat())
         .await;
     carrel
         .data(&[&["sessions", "extend", &session, "--by", "5m"][..], &WHY].concat())
@@ -196,7 +196,8 @@ async fn people_read_a_table_with_all_ids_and_how_to_go_on(pool: PgPool) {
     let told = carrel
         .lines(&["audit", "list", "--job", &job, "-o", "text"])
         .await;
-    let line = &told.all[0];
+    assert!(told.all[0].starts_with("AT "), "{:?}", told.all);
+    let line = &told.all[1];
     for word in [
         "staff:dana",
         "job.cancel",
@@ -210,7 +211,32 @@ async fn people_read_a_table_with_all_ids_and_how_to_go_on(pool: PgPool) {
     let told = carrel
         .lines(&["audit", "list", "--limit", "1", "-o", "text"])
         .await;
-    assert!(told.all[1].contains("--cursor "), "{:?}", told.all);
+    assert!(told.all[2].contains("--cursor "), "{:?}", told.all);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn scripts_read_every_page_as_lines_and_go_on_after_any(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    one_of_each(&carrel, &pool).await;
+    let (all, _) = listed(&carrel, &[]).await;
+    let rows = carrel.lines(&["audit", "list", "-o", "jsonl"]).await.all;
+    let entry = |row: &String| serde_json::from_str::<Value>(row).unwrap()["data"].clone();
+    assert_eq!(rows.iter().map(entry).collect::<Vec<_>>(), all);
+    let names = carrel.lines(&["audit", "list", "-o", "name"]).await.all;
+    let (rest, _) = listed(&carrel, &["--cursor", &names[2]]).await;
+    assert_eq!(rest, all[3..]);
+    let verbs = [
+        "audit",
+        "list",
+        "-o",
+        "tsv",
+        "--columns",
+        "verb",
+        "--limit",
+        "1",
+    ];
+    let newest = carrel.lines(&verbs).await.all;
+    assert_eq!(newest, ["verb", "waiver.revoke"]);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -325,4 +325,23 @@ async fn a_list_is_narrowed_and_turned_page_by_page(pool: PgPool) {
     let (page, cursor) = list(&["--limit", "2"]).await;
     assert_eq!(page, newest_first[..2]);
     assert_eq!(list(&["--after", &cursor.unwrap()]).await.0, made[..1]);
+    let lines = async |words: &[&str]| {
+        carrel
+            .lines(&[&["sessions", "list"], words].concat())
+            .await
+            .all
+    };
+    assert_eq!(lines(&["-o", "name"]).await, newest_first);
+    let columns = ["-o", "tsv", "--columns", "user,state", "--limit", "2"];
+    assert_eq!(
+        lines(&columns).await,
+        ["user\tstate", "u-3\tcreated", "u-2\tcreated"]
+    );
+    let exams = carrel.lines(&["exams", "list", "-o", "name"]).await.all;
+    assert_eq!(exams, ["linux-fundamentals"]);
+    let recordings = carrel
+        .lines(&["recordings", "list", "-o", "name"])
+        .await
+        .all;
+    assert!(recordings.is_empty(), "{recordings:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use command_line::{Moment, parse_duration};
+use command_line::{Moment, PagedArgs, parse_duration};
 use failure_classification::{FailureCode, Reference};
 use session_identity::{ExamSessionId, IdPrefix, LoginId, Principal, Role, UserId};
 use session_lifecycle::SessionState;
@@ -12,7 +12,7 @@ use super::cohort::{CohortArgs, Confirmation, MANY};
 
 /// Which sessions, and which page of them.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct SessionsListArgs {
     /// Only sessions in this state; may be given more than once
     #[arg(long, value_name = "STATE")]
     pub(super) state: Vec<SessionState>,
@@ -22,9 +22,8 @@ pub struct ListArgs {
     /// Only of this exam
     #[arg(long, value_name = "NAME", value_parser = exam)]
     pub(super) exam: Option<String>,
-    /// Sessions on a page, 1 to 500
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
-    pub(super) limit: i64,
+    #[command(flatten)]
+    pub(super) paged: PagedArgs,
     /// Goes on after this session: the `next_cursor` of the page before
     #[arg(long, value_name = "SESSION_ID")]
     pub(super) after: Option<ExamSessionId>,

@@ -1,14 +1,45 @@
 //! `sessions list`.
 
-use command_line::{CliError, Document, GlobalArgs};
+use command_line::{CliError, Column, Document, GlobalArgs, List};
 use failure_classification::{Reference, reference};
 use job_queue::database_now;
-use serde_json::json;
 use session_lifecycle::{SessionFilter, SessionRecord, list_sessions};
 
-use super::{ListArgs, failure};
+use super::{SessionsListArgs, failure};
 
-pub(super) async fn run(args: ListArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+const LIST: List<SessionRecord> = List {
+    schema: "orchestrator/sessions-list.v1",
+    rows: "sessions",
+    empty: "no session matches",
+    name: |session| session.id.to_string(),
+    columns: &[
+        Column::new("id", |session| session.id.to_string().into()),
+        Column::new("reference", |session| {
+            reference(session.id.as_uuid()).into()
+        }),
+        Column::new("state", |session| session.state.as_str().into()),
+        Column::new("user", |session| session.user_id.as_str().into()),
+        Column::new("exam", |session| session.exam_name.as_str().into()),
+        Column::new("version", |session| session.exam_version.into()),
+        Column::new("requested", |session| session.created_at.into()),
+        Column::new("ends", |session| session.ends_at.into()),
+        Column::new("ended", |session| session.ended_at.into()),
+        Column::wide("environment", |session| {
+            session.environment_id.to_string().into()
+        }),
+        Column::wide("ready", |session| session.ready_at.into()),
+        Column::wide("attached", |session| session.running_at.into()),
+        Column::wide("failure", |session| {
+            let failure = session.failure.as_ref();
+            failure.map(|failure| failure.code.as_str()).into()
+        }),
+    ],
+};
+
+pub(super) async fn run(
+    args: SessionsListArgs,
+    globals: &GlobalArgs,
+) -> Result<Document, CliError> {
     let mut connection = globals.connect().await?.acquire().await?;
     let now = database_now(&mut connection).await?;
     let filter = SessionFilter {
@@ -20,38 +51,13 @@ pub(super) async fn run(args: ListArgs, globals: &GlobalArgs) -> Result<Document
         failure_code: args.code.map(|code| code.as_str().to_owned()),
         created_from: args.since.map(|since| since.before(now)),
     };
-    let sessions = list_sessions(&mut connection, &filter, args.limit).await;
-    let sessions = sessions.map_err(failure::load)?;
-    let full = i64::try_from(sessions.len()).is_ok_and(|length| length >= args.limit);
-    let next_cursor = sessions.last().filter(|_| full).map(|session| session.id);
-    let text = text(&sessions);
-    let data = json!({ "sessions": sessions, "next_cursor": next_cursor });
-    Ok(Document::new("orchestrator/sessions-list.v1", data).with_text(text))
-}
-
-fn text(sessions: &[SessionRecord]) -> String {
-    if sessions.is_empty() {
-        return "no session matches".to_owned();
-    }
-    let users = sessions
-        .iter()
-        .map(|session| session.user_id.as_str().len());
-    let width = users.max().unwrap_or_default();
-    let line = |session: &SessionRecord| {
-        let ends = match (session.ended_at, session.ends_at) {
-            (Some(ended), _) => format!("ended {}", ended.format("%F %T")),
-            (None, Some(ends)) => format!("ends {}", ends.format("%F %T")),
-            (None, None) => format!("requested {}", session.created_at.format("%F %T")),
+    let read = async |last: Option<&SessionRecord>, limit| {
+        let filter = SessionFilter {
+            before: last.map(|session| session.id).or(filter.before),
+            ..filter.clone()
         };
-        format!(
-            "{}  {}  {:<12}  {:<width$}  {} v{}  {ends}",
-            session.id,
-            reference(session.id.as_uuid()),
-            session.state.as_str(),
-            session.user_id.as_str(),
-            session.exam_name,
-            session.exam_version
-        )
+        let page = list_sessions(&mut connection, &filter, limit).await;
+        page.map_err(failure::load)
     };
-    sessions.iter().map(line).collect::<Vec<_>>().join("\n")
+    LIST.paged(globals, &args.paged, "--after", read).await
 }

@@ -1,66 +1,76 @@
 //! `session-recording list`.
 
 use clap::Args;
-use command_line::{CliError, Document, GlobalArgs};
-use serde_json::json;
+use command_line::{CliError, Column, Document, GlobalArgs, List, PagedArgs};
 use session_identity::ExamSessionId;
 
 use crate::store::{RecordingFilter, RecordingSummary, list_recordings};
 
 /// Which recordings, and which page of them.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct RecordingsListArgs {
     /// Only this session's
     #[arg(long, value_name = "ID")]
     session_id: Option<ExamSessionId>,
     /// Only of this exam
     #[arg(long, value_name = "NAME")]
     exam: Option<String>,
-    /// Recordings on a page, 1 to 500
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
-    limit: i64,
+    /// How many, and how they are shown.
+    #[command(flatten)]
+    paged: PagedArgs,
     /// Goes on after this session: the `next_cursor` of the page before
     #[arg(long, value_name = "ID")]
     after: Option<ExamSessionId>,
 }
 
-pub(super) async fn run(args: ListArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+const LIST: List<RecordingSummary> = List {
+    schema: "session-recording/list.v1",
+    rows: "recordings",
+    empty: "no recording matches",
+    name: |recording| recording.session_id.to_string(),
+    columns: &[
+        Column::new("session", |recording| {
+            recording.session_id.to_string().into()
+        }),
+        Column::new("policy", |recording| recording.policy.as_deref().into()),
+        Column::new("segments", |recording| recording.segments.into()),
+        Column::new("bytes", |recording| recording.raw_bytes.into()),
+        Column::new("stored", |recording| recording.stored_bytes.into()),
+        Column::new("user", |recording| recording.user_id.as_str().into()),
+        Column::new("exam", |recording| recording.exam_name.as_str().into()),
+        Column::new("started", |recording| recording.started_at.into()),
+        Column::new("closed", |recording| recording.closed_at.into()),
+        Column::wide("input", |recording| {
+            let kept = if recording.records_input {
+                "kept"
+            } else {
+                "not kept"
+            };
+            kept.into()
+        }),
+        Column::wide("shells", |recording| recording.shell_epoch.into()),
+        Column::wide("last_hash", |recording| {
+            recording.last_hash.as_deref().into()
+        }),
+    ],
+};
+
+pub(super) async fn run(
+    args: RecordingsListArgs,
+    globals: &GlobalArgs,
+) -> Result<Document, CliError> {
     let mut conn = globals.connect().await?.acquire().await?;
     let filter = RecordingFilter {
         session_id: args.session_id,
         exam_name: args.exam,
         before: args.after,
     };
-    let recordings = list_recordings(&mut conn, &filter, args.limit).await?;
-    let is_full = i64::try_from(recordings.len()).is_ok_and(|length| length >= args.limit);
-    let last = recordings.last().filter(|_| is_full);
-    let next_cursor = last.map(|recording| recording.session_id);
-    let text = text(&recordings);
-    let data = json!({ "recordings": recordings, "next_cursor": next_cursor });
-    Ok(Document::new("session-recording/list.v1", data).with_text(text))
-}
-
-fn text(recordings: &[RecordingSummary]) -> String {
-    if recordings.is_empty() {
-        return "no recording matches".to_owned();
-    }
-    let lines = recordings.iter().map(line);
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn line(recording: &RecordingSummary) -> String {
-    let closed = match recording.closed_at {
-        Some(closed_at) => format!("closed {}", closed_at.format("%F %T")),
-        None => format!("since {}", recording.started_at.format("%F %T")),
+    let read = async |last: Option<&RecordingSummary>, limit| {
+        let filter = RecordingFilter {
+            before: last.map(|recording| recording.session_id).or(filter.before),
+            ..filter.clone()
+        };
+        Ok(list_recordings(&mut conn, &filter, limit).await?)
     };
-    format!(
-        "{}  {:<11}  {:>7} segments  {:>11} bytes, {:>10} stored  {}  {}  {closed}",
-        recording.session_id,
-        recording.policy.as_deref().unwrap_or("-"),
-        recording.segments,
-        recording.raw_bytes,
-        recording.stored_bytes,
-        recording.user_id,
-        recording.exam_name,
-    )
+    LIST.paged(globals, &args.paged, "--after", read).await
 }
