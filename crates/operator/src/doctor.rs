@@ -17,7 +17,7 @@ use command_line::{CliError, Document, Exit, GlobalArgs};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 
-pub use args::{DoctorArgs, RightsOf};
+pub use args::{DoctorArgs, FailOn, RightsOf};
 
 use report::{Check, Report};
 
@@ -46,23 +46,28 @@ const SLOW: Duration = Duration::from_millis(250);
 pub(crate) async fn run(args: DoctorArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     globals.database.options()?;
     let listening = args.direct.listening(&globals.database, "carrel-doctor")?;
-    let mut report = Report::default();
+    let mut report = Report::of(args.only.clone());
     let mut readable = match globals.connect().await {
-        Ok(pool) => examine(&pool, &listening, &mut report).await?,
+        Ok(pool) => examine(&pool, &listening, args.fix_sql, &mut report).await?,
         Err(error) => {
-            report.add(unreachable(error));
+            report.insist(unreachable(error));
             None
         }
     };
-    match keys::usable(args.tokens.clone()).await {
-        Some(check) => report.add(check),
-        None => report.skip(
-            "token_keys",
-            "nobody says where they are: give --token-jwks-url",
-        ),
+    let fail_on = args.fail_on;
+    if report.wants(&["token_keys"]) {
+        match keys::usable(args.tokens.clone()).await {
+            Some(check) => report.add(check),
+            None => report.skip(
+                "token_keys",
+                "nobody says where they are: give --token-jwks-url",
+            ),
+        }
     }
-    runtime::examine(args, readable.as_deref_mut(), &mut report).await?;
-    let exit = if report.is_healthy() {
+    if report.wants(&["runtime", "exams", "network_policy"]) {
+        runtime::examine(args, readable.as_deref_mut(), &mut report).await?;
+    }
+    let exit = if report.is_healthy(fail_on) {
         Exit::Ok
     } else {
         Exit::Unhealthy
@@ -85,16 +90,26 @@ fn unreachable(error: CliError) -> Check {
 async fn examine(
     pool: &PgPool,
     listening: &PgPool,
+    fix_sql: bool,
     report: &mut Report,
 ) -> Result<Option<PoolConnection<Postgres>>, CliError> {
     let mut connection = pool.acquire().await?;
     report.add(latency(&mut connection).await?);
     report.add(server_version(&mut connection).await?);
     report.add(database::clock(&mut connection).await?);
-    report.add(notifications::heard(&mut connection, listening).await);
+    if report.wants(&["notifications"]) {
+        report.add(notifications::heard(&mut connection, listening).await);
+    }
     let schema = schema::current(&mut connection).await?;
+    if fix_sql {
+        report.fix_with(schema::missing(&mut connection).await?);
+    }
     let readable = schema.is_ok();
-    report.add(schema);
+    if !readable && report.wants(&NEED_SCHEMA) {
+        report.insist(schema);
+    } else {
+        report.add(schema);
+    }
     if !readable {
         // The other checks read tables that may not be there, or not as they are known here.
         for name in NEED_SCHEMA {

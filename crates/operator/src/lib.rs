@@ -12,7 +12,7 @@ use command_line::{CliError, Document, GlobalArgs, RunCommand};
 
 pub use audit::{AuditArgs, AuditCommand};
 pub use completions::CompletionsArgs;
-pub use doctor::{DoctorArgs, RightsOf};
+pub use doctor::{DoctorArgs, FailOn, RightsOf};
 pub use exams::Exams;
 pub use migrate::MigrateCommand;
 pub use top_verb::{Sweep, Token, TopVerb, Verb};

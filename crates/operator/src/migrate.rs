@@ -4,6 +4,7 @@ mod lock;
 mod patience;
 mod plan;
 mod schema;
+mod target;
 mod validate;
 
 use std::time::Duration;
@@ -29,6 +30,12 @@ pub enum MigrateCommand {
         /// How long to wait for another one that is at work, or for a table that is in use, such as 30s
         #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
         lock_timeout: Duration,
+        /// Stops after this migration, by its number in `migrate status`; without, after the last
+        #[arg(long, value_name = "VERSION")]
+        to: Option<i64>,
+        /// Says which would be applied and applies none; `migrate sql` prints their statements
+        #[arg(long)]
+        dry_run: bool,
         /// Past a pooler: the lock belongs to a session.
         #[command(flatten)]
         direct: DirectDatabaseArgs,
@@ -53,10 +60,16 @@ impl RunCommand for MigrateCommand {
             Self::Status => status(&mut connect().await?).await,
             Self::Up {
                 lock_timeout,
+                to,
+                dry_run,
                 direct,
             } => {
-                let connection = direct.connect(&globals.database).await?;
-                up(connection, lock_timeout).await
+                let mut connection = direct.connect(&globals.database).await?;
+                let target = target::known(to)?;
+                if dry_run {
+                    return target::preview(&mut connection, target).await;
+                }
+                up(connection, lock_timeout, target).await
             }
             Self::Sql { all } => plan::sql(globals, all).await,
             Self::Validate => validate::validate(&mut connect().await?).await,
@@ -70,16 +83,20 @@ async fn status(connection: &mut PgConnection) -> Result<Document, CliError> {
     Ok(Document::new("carrel/migrate-status.v1", schema).with_text(text))
 }
 
-async fn up(mut connection: PgConnection, lock_timeout: Duration) -> Result<Document, CliError> {
+async fn up(
+    mut connection: PgConnection,
+    lock_timeout: Duration,
+    target: i64,
+) -> Result<Document, CliError> {
     let give_up = Instant::now() + lock_timeout;
     lock(&mut connection, give_up).await?;
-    let missing = read(&mut connection).await?.pending();
+    let missing = read(&mut connection).await?.pending_to(target);
     let mut migrator =
         sqlx::migrate::Migrator::with_migrations(migrations::MIGRATOR.iter().cloned().collect());
     // Ours is held. The migrator's own waits inside a statement, and a waiting statement holds a
     // snapshot, which a `CREATE INDEX CONCURRENTLY` of the one at work would wait for in turn.
     migrator.set_locking(false);
-    patience::run(&migrator, &mut connection, lock_timeout).await?;
+    patience::run(&migrator, target, &mut connection, lock_timeout).await?;
     let schema = read(&mut connection).await?;
     // The session ends, and its lock with it.
     connection.close().await?;

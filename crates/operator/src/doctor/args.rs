@@ -1,5 +1,6 @@
 //! What `carrel doctor` is told.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use command_line::DirectDatabaseArgs;
 use environment_access::TokenArgs;
@@ -10,6 +11,18 @@ use execution_environment::{Purpose, RuntimeArgs, RuntimeChoice};
 /// Says which runtime to look at, and with whose eyes.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
+    /// Only these checks, joined by commas
+    #[arg(
+        long, value_name = "NAMES", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(super::report::CHECKS)
+    )]
+    pub only: Vec<String>,
+    /// What ends with exit code 9
+    #[arg(long, value_enum, default_value_t)]
+    pub fail_on: FailOn,
+    /// Also gives the statements that mend what SQL can mend: of a schema that is behind
+    #[arg(long)]
+    pub fix_sql: bool,
     /// Where processes listen.
     #[command(flatten)]
     pub direct: DirectDatabaseArgs,
@@ -28,6 +41,16 @@ pub struct DoctorArgs {
     /// The cluster; only looked at for `kubernetes`.
     #[command(flatten)]
     pub kubernetes: KubernetesArgs,
+}
+
+/// What is bad enough to fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Something is broken
+    #[default]
+    Error,
+    /// As well what is merely worth knowing
+    Warn,
 }
 
 /// Names a process by what it does with a runtime.

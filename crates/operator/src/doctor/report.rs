@@ -4,6 +4,33 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::args::FailOn;
+
+/// Every check by its name, in the order they are made.
+pub(super) const CHECKS: [&str; 21] = [
+    "database",
+    "server_version",
+    "clock",
+    "notifications",
+    "schema",
+    "installation",
+    "connections",
+    "notification_queue",
+    "transactions",
+    "history",
+    "queues",
+    "handlers",
+    "leases",
+    "dead_jobs",
+    "startup",
+    "teardown",
+    "sweeps",
+    "token_keys",
+    "runtime",
+    "exams",
+    "network_policy",
+];
+
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,10 +120,37 @@ pub(super) struct Report {
     findings: usize,
     warnings: usize,
     checks: Vec<Check>,
+    /// Statements that mend what was found; null where nobody asked for them.
+    fix_sql: Option<Vec<String>>,
+    /// The checks that were asked for; empty for all.
+    #[serde(skip)]
+    only: Vec<String>,
 }
 
 impl Report {
+    /// A report of these checks alone; of all where none is named.
+    pub(super) fn of(only: Vec<String>) -> Self {
+        debug_assert!(only.iter().all(|name| CHECKS.contains(&name.as_str())));
+        Self {
+            only,
+            ..Self::default()
+        }
+    }
+
+    /// Whether one of these checks was asked for.
+    pub(super) fn wants(&self, names: &[&str]) -> bool {
+        let is_wanted = |name: &&str| self.only.iter().any(|only| only == name);
+        self.only.is_empty() || names.iter().any(is_wanted)
+    }
+
     pub(super) fn add(&mut self, check: Check) {
+        if self.wants(&[check.name]) {
+            self.insist(check);
+        }
+    }
+
+    /// Adds what was found although nobody asked: without it, nothing that was asked for could be looked at.
+    pub(super) fn insist(&mut self, check: Check) {
         self.findings += usize::from(check.verdict == Verdict::Bad);
         self.warnings += usize::from(check.verdict == Verdict::Warning);
         self.checks.push(check);
@@ -106,8 +160,12 @@ impl Report {
         self.add(Check::new(name, Verdict::Skipped, why));
     }
 
-    pub(super) fn is_healthy(&self) -> bool {
-        self.findings == 0
+    pub(super) fn is_healthy(&self, fail_on: FailOn) -> bool {
+        self.findings == 0 && (fail_on == FailOn::Error || self.warnings == 0)
+    }
+
+    pub(super) fn fix_with(&mut self, statements: Vec<String>) {
+        self.fix_sql = Some(statements);
     }
 
     pub(super) fn text(&self) -> String {
@@ -127,7 +185,8 @@ impl Report {
             let code: String = code.collect();
             format!("{mark:<4} {:<15}  {code}{}{next}", check.name, check.detail)
         });
-        lines.collect::<Vec<_>>().join("\n")
+        let fixes = self.fix_sql.iter().flatten().cloned();
+        lines.chain(fixes).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -146,7 +205,7 @@ mod tests {
         ));
         report.skip("sweeps", "needs the schema to be current");
         report.add(Check::warning("network_policy", "unknown", "try").code("a.b"));
-        assert!(report.is_healthy());
+        assert!(report.is_healthy(FailOn::Error) && !report.is_healthy(FailOn::Warn));
         assert!(
             report
                 .text()
@@ -160,12 +219,22 @@ mod tests {
             &["one".to_owned()],
             "wait",
         ));
-        assert!(!report.is_healthy());
+        assert!(!report.is_healthy(FailOn::Error));
         assert!(
             report.text().contains("BAD  leases           one\n"),
             "{}",
             report.text()
         );
         assert!(report.text().ends_with("next: wait"));
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_told_and_what_stands_in_its_way() {
+        let mut report = Report::of(vec!["queues".to_owned()]);
+        report.add(Check::bad("leases", "one", "wait"));
+        assert!(report.is_healthy(FailOn::Warn) && report.text().is_empty());
+        report.insist(Check::bad("database", "no answer", "start it"));
+        assert!(!report.is_healthy(FailOn::Error));
+        assert!(report.wants(&["leases", "queues"]) && !report.wants(&["leases"]));
     }
 }

@@ -1,6 +1,6 @@
 //! Whether environments can be worked on.
 
-use command_line::CliError;
+use command_line::{CliError, counted};
 use execution_environment::{
     EnvironmentRuntime, Purpose, RuntimeArgs, RuntimeChoice, RuntimeConfigError, RuntimeFinding,
     RuntimeKind, load_latest_exams,
@@ -76,7 +76,8 @@ async fn exams(
         let next = "ask as who makes them: --rights-of worker, with that process's kubeconfig";
         report.skip("exams", next);
     } else {
-        let detail = format!("{}, none refused by the runtime", exams.len());
+        let exams = counted(exams.len(), "exam");
+        let detail = format!("{exams}, none refused by the runtime");
         report.add(Check::ok("exams", detail));
     }
     Ok(())

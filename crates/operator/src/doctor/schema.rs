@@ -19,6 +19,18 @@ pub(super) async fn current(connection: &mut PgConnection) -> Result<Check, CliE
     ))
 }
 
+/// Gives the statements of the migrations that the database lacks, each under its number.
+pub(super) async fn missing(connection: &mut PgConnection) -> Result<Vec<String>, CliError> {
+    let pending = read(connection).await?.pending();
+    let ours = migrations::MIGRATOR.iter();
+    let missing = ours.filter(|migration| pending.contains(&migration.version));
+    let statements = missing.map(|migration| {
+        let (version, sql) = (migration.version, migration.sql.as_str());
+        format!("-- {version} {}\n{sql}", migration.description)
+    });
+    Ok(statements.collect())
+}
+
 pub(super) async fn installation(connection: &mut PgConnection) -> Result<Check, CliError> {
     Ok(match install_id(connection).await {
         Ok(id) => Check::ok("installation", id.to_string()),

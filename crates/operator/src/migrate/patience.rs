@@ -15,10 +15,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Lets those through that stood behind it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Applies what is missing. A migration that does not get a table is rolled back and tried again for so
+/// Applies what is missing up to the target. A migration that does not get a table is rolled back and tried again for so
 /// long; those before it stay. What one of them takes to build costs the next none of its patience.
 pub(super) async fn run(
     migrator: &Migrator,
+    target: i64,
     connection: &mut PgConnection,
     patience: Duration,
 ) -> Result<(), CliError> {
@@ -26,7 +27,7 @@ pub(super) async fn run(
     loop {
         let left = give_up.saturating_duration_since(Instant::now());
         limit_waits(connection, left.min(LONGEST_WAIT)).await?;
-        let version = match migrator.run(&mut *connection).await {
+        let version = match migrator.run_to(target, &mut *connection).await {
             Ok(()) => return Ok(()),
             Err(MigrateError::ExecuteMigration(ref source, version)) if waited(source) => version,
             Err(error) => return Err(refused(error)),

@@ -59,6 +59,12 @@ impl Schema {
         pending.map(|migration| migration.version).collect()
     }
 
+    /// Gives the numbers of those that the database lacks, up to this one.
+    pub(crate) fn pending_to(&self, target: i64) -> Vec<i64> {
+        let pending = self.pending().into_iter();
+        pending.filter(|version| *version <= target).collect()
+    }
+
     /// Says what is not as it should be, one phrase each.
     pub(crate) fn differences(&self) -> Vec<String> {
         let odd = self

@@ -53,6 +53,23 @@ async fn an_empty_database_lacks_its_schema_and_the_rest_is_not_guessed(pool: Pg
     assert_eq!(skipped.count(), 14);
 }
 
+#[sqlx::test(migrations = false)]
+async fn a_check_that_is_asked_for_alone_never_looks_healthy_without_its_schema(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let only = carrel
+        .run(&["doctor", "--only", "queues", "--fix-sql"])
+        .await;
+    assert_eq!((only.exit, findings(&only)), (9, vec!["schema"]));
+    let fixes = only.data["fix_sql"].as_array().unwrap();
+    assert_eq!(fixes.len(), migrations::MIGRATOR.iter().count());
+    let apart = carrel.run(&["doctor", "--only", "server_version"]).await;
+    assert_eq!(apart.exit, 0);
+    let checks = apart.data["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 1, "{checks:?}");
+    let unknown = carrel.run(&["doctor", "--only", "weather"]).await;
+    assert_eq!((unknown.exit, &unknown.error["field"]), (2, &"only".into()));
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn keys_for_logins_that_nobody_shows_are_a_finding(pool: PgPool) {
     let_sweeps_tick(&pool).await;

@@ -25,6 +25,26 @@ async fn two_migrations_of_an_empty_database_at_once_apply_each_file_once(pool: 
     assert_eq!(after["version"], calls.0["version"]);
 }
 
+#[sqlx::test(migrations = false)]
+async fn a_migration_stops_where_it_is_told_and_is_shown_first(pool: PgPool) {
+    let carrel = Carrel::on(&pool);
+    let all: Vec<_> = migrations::MIGRATOR.iter().map(|it| it.version).collect();
+    let to = all[1].to_string();
+    let shown = carrel
+        .data(&["migrate", "up", "--to", &to, "--dry-run"])
+        .await;
+    assert_eq!(shown["would_apply"], serde_json::json!(all[..2]));
+    let before = carrel.data(&["migrate", "status"]).await;
+    assert!(before["version"].is_null(), "nothing was applied");
+    let up = carrel.data(&["migrate", "up", "--to", &to]).await;
+    assert_eq!(up["applied"], serde_json::json!(all[..2]));
+    assert_eq!(up["version"], all[1]);
+    let rest = carrel.data(&["migrate", "up"]).await;
+    assert_eq!(rest["applied"], serde_json::json!(all[2..]));
+    let unknown = carrel.run(&["migrate", "up", "--to", "7"]).await;
+    assert_eq!((unknown.exit, &unknown.error["field"]), (2, &"to".into()));
+}
+
 /// Killed ever later, until one came through: wherever it died, the next goes on from there.
 #[sqlx::test(migrations = false)]
 async fn a_migration_killed_at_any_point_is_finished_by_the_next(pool: PgPool) {
