@@ -72,3 +72,49 @@ async fn queues_are_listed_paused_and_resumed_in_these_very_documents(pool: PgPo
         json!({ "schema": "job-queue/queues-resume.v1", "data": { "queue": open() } })
     );
 }
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn queues_are_limited_rehearsed_and_measured_in_these_very_documents(pool: PgPool) {
+    put(&pool).await;
+    let mut limited = queue([Value::Null, Value::Null, Value::Null, Value::Null]);
+    limited["concurrency"] = json!(5);
+    let set = [
+        "queues",
+        "set",
+        "test",
+        "--concurrency",
+        "5",
+        "--as",
+        "dana",
+    ];
+    let would_be = json!({ "queue": limited.clone() });
+    assert_eq!(
+        document(&pool, &[&set[..], &["--dry-run"]].concat()).await,
+        json!({
+            "schema": "job-queue/preview.v1",
+            "data": { "count": 1, "ids": ["test"], "would_be": would_be },
+        })
+    );
+    assert_eq!(
+        document(&pool, &set).await,
+        json!({ "schema": "job-queue/queues-set.v1", "data": would_be })
+    );
+    let measured = json!({
+        "arrivals_per_second": 0.0,
+        "finishes_per_second": 0.0,
+        "mean_run_seconds": null,
+        "trend": "stands",
+        "eta_seconds": null,
+    });
+    let measured = measured.as_object().unwrap().clone();
+    limited.as_object_mut().unwrap().extend(measured);
+    let long_ago = "UPDATE jobs SET created_at = now() - interval '1 hour'";
+    sqlx::raw_sql(long_ago).execute(&pool).await.unwrap();
+    assert_eq!(
+        document(&pool, &["queues", "stats"]).await,
+        json!({
+            "schema": "job-queue/queues-stats.v1",
+            "data": { "window_seconds": 300.0, "queues": [limited] },
+        })
+    );
+}
