@@ -30,6 +30,6 @@ pub use jobs::{
     ProvisionEnvironment, SESSION_QUEUE, TerminateSession,
 };
 pub use request::{RequestError, Requested, SessionRequest, request_session};
-pub use sweep::{SweepLoop, SweepReport, Sweeps, Unclaimed, unclaimed};
+pub use sweep::{Sweep, SweepLoop, SweepReport, Sweeps, Unclaimed, unclaimed};
 pub use verdict::{Seen, Verdict, decide};
 pub use work::{Workshop, registry};

@@ -9,7 +9,7 @@ mod stuck;
 mod teardowns;
 mod unclaimed;
 
-pub use schedule::{SweepLoop, Sweeps};
+pub use schedule::{Sweep, SweepLoop, Sweeps};
 pub use unclaimed::{Unclaimed, unclaimed};
 
 use std::collections::BTreeMap;

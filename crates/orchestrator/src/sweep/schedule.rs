@@ -56,18 +56,26 @@ impl Default for Sweeps {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Sweep {
+/// One kind of sweep; what each does stands at its period in [`Sweeps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// Every second.
     Expired,
+    /// Every five seconds.
     Stuck,
+    /// Every quarter of a minute.
     Teardowns,
+    /// Every quarter of a minute.
     Runtime,
+    /// Every ten seconds.
     Attachments,
+    /// Every minute.
     History,
 }
 
 impl Sweep {
-    const ALL: [Self; 6] = [
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
         Self::Expired,
         Self::Stuck,
         Self::Teardowns,
@@ -167,7 +175,11 @@ impl SweepLoop {
         }
     }
 
-    async fn once(&self, sweep: Sweep) -> Result<(), StepError> {
+    /// Runs one sweep once if its tick is due and nobody else has it.
+    ///
+    /// # Errors
+    /// What kept it from looking, or from settling all that it found in one transaction.
+    pub async fn once(&self, sweep: Sweep) -> Result<(), StepError> {
         let mut connection = self.workshop.pool.acquire().await?;
         let schedule = sweep.schedule(&self.sweeps);
         let Some(claimed) = tick(&mut connection, schedule, self.worker).await? else {
