@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use system_tests::fault_proxy::{FaultProxy, Side, Strike};
 use system_tests::ports::moved;
-use system_tests::{Weight, crew, take_places};
+use system_tests::{Intensity, Weight, crew, take_places};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::scene::{Scene, work};
@@ -54,10 +54,21 @@ async fn at_every_statement(side: Side) {
 
 #[tokio::test]
 async fn a_session_comes_and_goes_whichever_statement_is_the_last_of_its_worker() {
+    at_every_death(Side::After, 1).await;
+}
+
+#[tokio::test]
+async fn a_session_comes_and_goes_whichever_statement_its_worker_did_not_live_to_say() {
+    // Between two statements the worker asks the runtime at most, and its deaths around those calls
+    // have a story of their own.
+    at_every_death(Side::Before, Intensity::of_this_run().choose(4, 1)).await;
+}
+
+async fn at_every_death(side: Side, step: usize) {
     let _place = take_places(Weight::Light).await;
     let stage = Stage::set().await;
-    for at in 0.. {
-        let (session, strike) = stage.begin(at, Side::After).await;
+    for at in (0..).step_by(step) {
+        let (session, strike) = stage.begin(at, side).await;
         let struck = Arc::clone(&strike);
         let doomed = stage.work();
         let _successor = AbortOnDropHandle::new(tokio::spawn(stage.succeed(doomed, struck)));

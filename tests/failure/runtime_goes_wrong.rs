@@ -145,7 +145,7 @@ async fn what_does_not_become_ready_in_time_fails_with_what_kept_it() {
         let crew = scene.work_on(FaultyRuntime::new(scene.real(), fault, ALWAYS));
         scene.await_state(session, "initializing").await;
         scene.await_dead_job(session).await;
-        scene.end_budget(session).await;
+        crew::end_budget(scene.pool(), session).await;
         scene.await_state(session, "failed").await;
         assert_eq!(scene.failure_code(session).await, code);
         drop(crew);

@@ -1,9 +1,13 @@
 //! A session's life on the real engine, worked by parts of a worker inside the test's own process.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use execution_environment::{EnvironmentRuntime, Listed, RuntimeUid};
+use execution_environment::{
+    EnvironmentRecord, EnvironmentRuntime, Listed, RuntimeUid, load_environment,
+};
 use session_identity::{ExamSessionId, InstallId};
+use session_lifecycle::load_session;
 use sqlx::PgPool;
 use system_tests::database::TestDatabase;
 use system_tests::engine::TestEngine;
@@ -34,6 +38,15 @@ impl Scene {
 
     pub(crate) fn real(&self) -> Arc<dyn EnvironmentRuntime> {
         Arc::new(self.engine.runtime.clone())
+    }
+
+    /// The same engine, on which environments begin with this file.
+    pub(crate) fn real_with_keeper(&self, keeper: &Path) -> Arc<dyn EnvironmentRuntime> {
+        Arc::new(self.engine.runtime_with_keeper(keeper))
+    }
+
+    pub(crate) const fn engine(&self) -> &TestEngine {
+        &self.engine
     }
 
     pub(crate) fn database_url(&self) -> &str {
@@ -104,6 +117,28 @@ impl Scene {
         code.fetch_one(self.pool()).await.unwrap()
     }
 
+    /// What was kept as evidence of a session's failure.
+    pub(crate) async fn evidence(&self, session: ExamSessionId) -> String {
+        let mut conn = self.pool().acquire().await.unwrap();
+        let session = load_session(&mut conn, session).await.unwrap().unwrap();
+        session.failure.unwrap().evidence.to_string()
+    }
+
+    /// The row of a session's environment.
+    pub(crate) async fn environment(&self, session: ExamSessionId) -> EnvironmentRecord {
+        let mut conn = self.pool().acquire().await.unwrap();
+        load_environment(&mut conn, session).await.unwrap().unwrap()
+    }
+
+    /// Waits until the row knows which environment was made.
+    pub(crate) async fn await_uid(&self, session: ExamSessionId, uid: &RuntimeUid) {
+        until(&format!("{uid} is known"), SOON, async || {
+            let known = self.environment(session).await.runtime_uid;
+            (known.as_ref() == Some(uid)).then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn await_dead_job(&self, session: ExamSessionId) {
         until("the job has died", SOON, async || {
             let dead = sqlx::query_scalar!(
@@ -113,17 +148,6 @@ impl Scene {
             dead.fetch_one(self.pool()).await.unwrap().then_some(())
         })
         .await;
-    }
-
-    /// Lets the startup budget of a session be over.
-    pub(crate) async fn end_budget(&self, session: ExamSessionId) {
-        sqlx::query!(
-            "UPDATE exam_sessions SET ready_by = now(), version = version + 1 WHERE id = $1",
-            session.as_uuid()
-        )
-        .execute(self.pool())
-        .await
-        .unwrap();
     }
 
     pub(crate) async fn await_gone(&self, session: ExamSessionId) {

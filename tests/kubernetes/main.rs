@@ -9,6 +9,7 @@ mod exam_flow;
 mod fifty_candidates;
 mod foreign_pod_bears_our_name;
 mod limits_of_one_environment;
+mod never_ready;
 mod pod_deleted_behind_our_back;
 mod pods;
 mod preparation_refused;

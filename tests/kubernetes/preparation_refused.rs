@@ -1,7 +1,7 @@
 //! What keeps an environment from ever being ready, and what only delays it.
 
 use system_tests::wait::{SOON, STARTUP};
-use system_tests::{Plan, TestSystem, exams};
+use system_tests::{Plan, TestSystem, exams, stories};
 
 /// A budget that ends before the story's patience does.
 const BUDGET: u64 = 30;
@@ -9,33 +9,7 @@ const BUDGET: u64 = 30;
 #[tokio::test]
 async fn an_image_or_a_command_that_is_not_there_is_named() {
     let system = TestSystem::planned(Plan::on_cluster()).await;
-    let no_image = exams::changed("no-image", |exam| {
-        "localhost/carrel-no-such-image:1".clone_into(&mut exam.image);
-    });
-    let no_shell = exams::changed("no-shell", |exam| {
-        exam.shell = vec!["/no/such/shell".to_owned()];
-    });
-    exams::apply(system.pool(), &no_image).await;
-    exams::apply(system.pool(), &no_shell).await;
-    let pictured = system.candidate("u-1", "no-image").await;
-    let commanded = system.candidate("u-2", "no-shell").await;
-
-    let code = system.await_failed(&pictured, STARTUP).await;
-    assert_eq!(code, "init.image_missing");
-    let evidence = system.evidence(&pictured).await;
-    assert!(evidence.contains("carrel-no-such-image"), "{evidence}");
-    let code = system.await_failed(&commanded, STARTUP).await;
-    assert!(
-        ["init.start_failed", "init.exited_early"].contains(&code.as_str()),
-        "{code}"
-    );
-    let evidence = system.evidence(&commanded).await;
-    assert!(evidence.contains("/no/such/shell"), "{evidence}");
-    for candidate in [&pictured, &commanded] {
-        system.await_gone(candidate, SOON).await;
-    }
-    assert_eq!(system.environments().await, []);
-    system.assert_invariants().await;
+    stories::preparation_refused::tell(&system).await;
 }
 
 #[tokio::test]

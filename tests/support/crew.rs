@@ -58,11 +58,25 @@ pub async fn expire_leases(pool: &PgPool) {
     expired.execute(pool).await.expect("the database answers");
 }
 
+/// Lets the startup budget of a session be over.
+pub async fn end_budget(pool: &PgPool, session: ExamSessionId) {
+    let ended = sqlx::query!(
+        "UPDATE exam_sessions SET ready_by = now(), version = version + 1 WHERE id = $1",
+        session.as_uuid()
+    );
+    ended.execute(pool).await.expect("the database answers");
+}
+
 /// Requests a session of the sample exam, as the exam platform does.
 pub async fn request(pool: &PgPool, user: &str) -> ExamSessionId {
+    request_of(pool, user, SAMPLE).await
+}
+
+/// Requests a session of an exam.
+pub async fn request_of(pool: &PgPool, user: &str, exam: &str) -> ExamSessionId {
     let request = SessionRequest {
         user_id: UserId::parse(user).expect("a user id"),
-        exam_name: SAMPLE.to_owned(),
+        exam_name: exam.to_owned(),
         exam_version: None,
         principal: principal("exam-platform", Role::Service),
         idempotency_key: None,

@@ -1,16 +1,17 @@
 //! The container engine as the tests see it: past Carrel, straight at what is there.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerState, ContainerSummary};
 use bollard::query_parameters::{
-    KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder,
 };
 use execution_environment::engine::{EngineConfig, EngineRuntime};
 use execution_environment::{EnvironmentRuntime as _, Listed};
@@ -20,10 +21,14 @@ use session_identity::InstallId;
 use crate::leftovers::lives;
 use crate::runtime::Said;
 use crate::settings::setting;
-use crate::wait::until;
+use crate::wait::{SOON, until};
 
 /// A container that ended is cleaned up within a second, or a few under load.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Takes more memory than the sample exam has, in processes of which each has a fraction of it.
+const SPENDER: &str = "for _ in 1 2 3 4 5 6 7 8; do \
+                       (a=$(head -c 50M /dev/zero | tr '\\0' x); sleep 600) & done; wait";
 
 /// A client of the run's engine.
 #[derive(Debug, Clone)]
@@ -37,15 +42,15 @@ pub struct TestEngine {
 impl TestEngine {
     /// Connects to the engine that the runner names.
     pub fn connect() -> Self {
-        let docker_host = setting("DOCKER_HOST");
-        let docker =
-            Docker::connect_with_host(&docker_host).expect("the engine's address is sound");
-        let config = EngineConfig {
-            docker_host,
-            keeper_path: Some(PathBuf::from(setting("CARREL_KEEPER"))),
-        };
-        let runtime = EngineRuntime::connect(&config).expect("the engine's address is sound");
+        let docker = Docker::connect_with_host(&setting("DOCKER_HOST"))
+            .expect("the engine's address is sound");
+        let runtime = runtime(setting("CARREL_KEEPER").into());
         Self { docker, runtime }
+    }
+
+    /// Carrel's runtime on it with another keeper.
+    pub fn runtime_with_keeper(&self, keeper: &Path) -> EngineRuntime {
+        runtime(keeper.to_owned())
     }
 
     /// Lists the environments of one database, running or not.
@@ -63,6 +68,48 @@ impl TestEngine {
             .build();
         // What does not run cannot be killed.
         self.docker.kill_container(uid, Some(kill)).await.ok();
+    }
+
+    /// Freezes what runs inside one container.
+    pub async fn pause(&self, uid: &str) {
+        let paused = self.docker.pause_container(uid).await;
+        paused.expect("the container runs");
+    }
+
+    /// Spends a container's memory until the kernel ends its first process, and waits until the
+    /// engine says that it has ended. Returns whether the engine says why.
+    ///
+    /// The first process is made the kernel's choice among smaller ones, so that all end with it.
+    pub async fn spend_memory(&self, uid: &str) -> bool {
+        let pid = self.state(uid).await.and_then(|state| state.pid);
+        let pid = pid.expect("the container runs");
+        let score = format!("/proc/{pid}/oom_score_adj");
+        std::fs::write(score, "1000").expect("the container runs on this machine");
+        let command = vec!["/bin/bash", "-c", SPENDER];
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            cmd: Some(command),
+            ..CreateExecOptions::default()
+        };
+        let exec = self.docker.create_exec(uid, options).await;
+        let exec = exec.expect("the container runs");
+        let _output = self.docker.start_exec(&exec.id, None).await;
+        let ended = until("the container has ended", SOON, async || {
+            let state = self.state(uid).await?;
+            (state.running == Some(false)).then_some(state)
+        });
+        ended.await.oom_killed == Some(true)
+    }
+
+    /// `None` while Podman says a word that the client cannot read, as of one that just ended.
+    async fn state(&self, uid: &str) -> Option<ContainerState> {
+        let inspect = self
+            .docker
+            .inspect_container(uid, None::<InspectContainerOptions>);
+        match inspect.await {
+            Err(Error::JsonDataError { .. }) => None,
+            found => found.expect("the container is there").state,
+        }
     }
 
     /// Kills and removes one container: without a word to what runs inside.
@@ -152,4 +199,12 @@ impl TestEngine {
             exit_code: ended.exit_code,
         }
     }
+}
+
+fn runtime(keeper: PathBuf) -> EngineRuntime {
+    let config = EngineConfig {
+        docker_host: setting("DOCKER_HOST"),
+        keeper_path: Some(keeper),
+    };
+    EngineRuntime::connect(&config).expect("the engine's address is sound")
 }

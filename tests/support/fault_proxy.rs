@@ -123,7 +123,12 @@ impl FaultProxy {
     /// Cuts the connection of one statement about a session, the `at`-th from 0, and lets all
     /// others pass.
     pub fn strike(&self, about: Uuid, at: usize, side: Side) -> Arc<Strike> {
-        self.strikes.add(about, at, side)
+        self.strikes.add(Some(about), at, side)
+    }
+
+    /// Cuts the connection of whatever is said `at`-th from 0.
+    pub fn strike_all(&self, at: usize, side: Side) -> Arc<Strike> {
+        self.strikes.add(None, at, side)
     }
 
     /// Lets everything through again.

@@ -7,6 +7,7 @@ mod faults;
 mod inside;
 mod leftovers;
 mod looks;
+mod memory;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

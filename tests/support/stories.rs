@@ -2,5 +2,6 @@
 
 pub mod duplicate_delivery;
 pub mod fifty_candidates;
+pub mod preparation_refused;
 pub mod restored_older_database;
 mod surroundings;

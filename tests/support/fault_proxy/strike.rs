@@ -19,10 +19,11 @@ pub enum Side {
 ///
 /// A statement is about a session when the session's id is bound to it, or when its transaction had
 /// such a one before: an end of a transaction counts as well. What is asked once for all sessions
-/// is about none.
+/// is about none. A strike at everything counts each word of each connection, the first greeting too.
 #[derive(Debug)]
 pub struct Strike {
-    about: Uuid,
+    /// `None`: whatever is said.
+    about: Option<Uuid>,
     at: usize,
     pub(super) side: Side,
     counted: AtomicUsize,
@@ -30,6 +31,11 @@ pub struct Strike {
 }
 
 impl Strike {
+    fn concerns(&self, request: &[u8]) -> bool {
+        self.about
+            .is_none_or(|about| holds(request, about.as_bytes()))
+    }
+
     fn counts_to_its_own(&self) -> bool {
         self.counted.fetch_add(1, Ordering::SeqCst) == self.at
     }
@@ -56,7 +62,7 @@ impl Strike {
 pub(super) struct Strikes(Mutex<Vec<Arc<Strike>>>);
 
 impl Strikes {
-    pub(super) fn add(&self, about: Uuid, at: usize, side: Side) -> Arc<Strike> {
+    pub(super) fn add(&self, about: Option<Uuid>, at: usize, side: Side) -> Arc<Strike> {
         let strike = Arc::new(Strike {
             about,
             at,
@@ -87,7 +93,7 @@ impl Conversation {
         let named = strikes
             .all()
             .iter()
-            .find(|it| holds(request, it.about.as_bytes()))
+            .find(|it| it.concerns(request))
             .cloned();
         let about = named.or_else(|| self.about.clone());
         let ends = [b"COMMIT".as_slice(), b"ROLLBACK"]
@@ -111,7 +117,7 @@ mod tests {
     #[test]
     fn statements_of_a_transaction_count_from_the_first_that_names_the_session_to_its_end() {
         let (strikes, id) = (Strikes::default(), Uuid::from_u128(7));
-        let strike = strikes.add(id, 2, Side::Before);
+        let strike = strikes.add(Some(id), 2, Side::Before);
         let mut conversation = Conversation::default();
         let mut is_struck = |request: &[u8]| conversation.note(request, &strikes).is_some();
         assert!(!is_struck(b"BEGIN"), "not about anybody yet");
@@ -121,5 +127,16 @@ mod tests {
         assert!(is_struck(b"COMMIT"), "2");
         assert!(!is_struck(b"another's"), "the transaction is over");
         assert_eq!(strike.counted.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn a_strike_at_everything_counts_each_word() {
+        let strikes = Strikes::default();
+        strikes.add(None, 1, Side::After);
+        let mut conversation = Conversation::default();
+        let mut is_struck = |request: &[u8]| conversation.note(request, &strikes).is_some();
+        assert!(!is_struck(b"greeting"), "0");
+        assert!(is_struck(b"BEGIN"), "1");
+        assert!(!is_struck(b"COMMIT"), "2");
     }
 }

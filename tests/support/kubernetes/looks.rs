@@ -42,6 +42,14 @@ impl TestCluster {
         pods.into_iter().max_by_key(newest)
     }
 
+    /// Whether a session's pod lacks nothing any more but the start of its environment.
+    pub async fn has_installed_its_keeper(&self, session_id: &str) -> bool {
+        let pod = self.pod_of(session_id).await;
+        let status = pod.and_then(|pod| pod.status).unwrap_or_default();
+        let mut installers = status.init_container_statuses.into_iter().flatten();
+        installers.any(|it| it.state.is_some_and(|state| state.terminated.is_some()))
+    }
+
     /// Where the API server is for pods, behind its Service.
     pub async fn api_server(&self) -> SocketAddr {
         let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "default");
@@ -154,7 +162,7 @@ fn listed(pod: &Pod) -> Listed {
 }
 
 /// Whether the container runs, by its own state and not by Carrel's reading of it.
-fn phase(pod: &Pod) -> Phase {
+pub(super) fn phase(pod: &Pod) -> Phase {
     match state(pod) {
         Some(ContainerState {
             running: Some(_), ..

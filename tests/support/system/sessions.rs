@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use environment_access::wire::CloseCode;
+use execution_environment::load_environment;
 use serde_json::json;
 
 use super::TestSystem;
@@ -115,6 +116,15 @@ impl TestSystem {
         );
         let evidence = evidence.fetch_one(self.pool()).await;
         evidence.expect("the database answers").to_string()
+    }
+
+    /// What was seen of a session's environment before it was destroyed.
+    pub async fn snapshot(&self, candidate: &Candidate) -> String {
+        let session = candidate.session_id.parse().expect("it is an id");
+        let mut conn = self.pool().acquire().await.expect("the database answers");
+        let row = load_environment(&mut conn, session).await;
+        let row = row.expect("the database answers").expect("it has a row");
+        row.snapshot.unwrap_or_default().to_string()
     }
 
     /// What was found when a session's environment was proven.
