@@ -8,6 +8,7 @@ use std::time::Duration;
 use carrel_keeper::IsolationProof;
 use failure_classification::Signal;
 use k8s_openapi::api::core::v1::Pod;
+use tokio::time::Instant;
 
 use super::call::Fault;
 use super::{KubernetesRuntime, admitted, log, objects, status};
@@ -16,6 +17,9 @@ use crate::{ExamDefinition, IsolationReport, Phase, RuntimeError, RuntimeName, R
 const OPERATION: &str = "verify";
 /// The keeper looks at its network for ten seconds at most while something answers.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The node looks at its containers each second.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(250);
 /// A report has a few kilobytes, and little stands before it.
 const MAX_LOG: usize = 1024 * 1024;
 
@@ -34,14 +38,31 @@ pub(super) async fn verify(
     };
     let Some(proof) = proof else {
         // The log ended: either the environment has too, or the connection broke.
-        let pod: Pod = objects::get_uid(runtime, OPERATION, name, uid).await?;
-        must_run(runtime, &pod)?;
+        let pod = still_running(runtime, name, uid).await?;
         return Err(unproven(&pod, "the log ends without a proof"));
     };
     Ok(IsolationReport {
         inside: proof.report,
         admitted: admitted::admitted(runtime, &pod, exam),
     })
+}
+
+/// A log ends with its container, of which the node tells the API server a moment later. What ended
+/// is no case of a missing proof: the next look says what became of it.
+async fn still_running(
+    runtime: &KubernetesRuntime,
+    name: &RuntimeName,
+    uid: &RuntimeUid,
+) -> Result<Pod, RuntimeError> {
+    let until = Instant::now() + TOLD_WITHIN;
+    loop {
+        let pod: Pod = objects::get_uid(runtime, OPERATION, name, uid).await?;
+        must_run(runtime, &pod)?;
+        if Instant::now() >= until {
+            return Ok(pod);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 fn must_run(runtime: &KubernetesRuntime, pod: &Pod) -> Result<(), RuntimeError> {
