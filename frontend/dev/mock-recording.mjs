@@ -1,5 +1,6 @@
 // A recording for looking at the replay page: a short exam with everything that can be in one.
 import { Readable } from "node:stream";
+import { CANARY, CORPUS, ESC, ST } from "./hostile-output.mjs";
 
 const line = (event) => JSON.stringify(event);
 
@@ -20,6 +21,28 @@ export const RECORDING = `${[
   line([1, "o", "exit\r\n"]),
   line([0, "x", "0"]),
   line([0, "m", "detach"]),
+].join("\n")}\n`;
+
+const MARKUP = `<img src="/assets/canary" onerror="document.title = '${CANARY}'">`;
+
+/** A recording of everything that a hostile program may write, each with what may be forged around it. */
+export const HOSTILE = `${[
+  line({
+    version: 3,
+    term: { cols: 80, rows: 24, type: MARKUP },
+    timestamp: 1_764_500_000,
+    title: MARKUP,
+    command: MARKUP,
+  }),
+  line([0, "m", "attach"]),
+  ...CORPUS.flatMap(([, output]) => [
+    line([0.1, "o", `${output}${ST}`]),
+    line([0.1, "o", `${MARKUP}${ESC}[2J${ESC}[H`]),
+  ]),
+  line([0.1, "m", MARKUP]),
+  line([0.1, "i", MARKUP]),
+  line([0.1, "o", "all of it was shown\r\n"]),
+  line([1, "m", "detach"]),
 ].join("\n")}\n`;
 
 /** A recording that does not end by itself. */

@@ -13,7 +13,7 @@ import { pipeline } from "node:stream";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { statusOf } from "./mock-status.mjs";
-import { endless, RECORDING } from "./mock-recording.mjs";
+import { endless, HOSTILE, RECORDING } from "./mock-recording.mjs";
 import { serveTerminal } from "./mock-terminal.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -123,9 +123,10 @@ function tell(id, document) {
 }
 
 function recording(response, scenario) {
-  if (scenario !== "recorded" && scenario !== "endless") return notAvailable(response);
+  const whole = { recorded: RECORDING, hostile: HOSTILE }[scenario];
+  if (whole === undefined && scenario !== "endless") return notAvailable(response);
   response.writeHead(200, { "content-type": "application/octet-stream" });
-  if (scenario === "recorded") return response.end(RECORDING);
+  if (whole !== undefined) return response.end(whole);
   pipeline(endless(), response, () => undefined);
 }
 

@@ -1,6 +1,9 @@
 // The imitation's status documents, one a scenario.
 
-const ago = (ms) => new Date(Date.now() - ms).toISOString();
+/** Where the imitation's clock stands still, if it does. */
+let held = null;
+const now = () => held ?? Date.now();
+const ago = (ms) => new Date(now() - ms).toISOString();
 const ahead = (ms) => ago(-ms);
 const MINUTE = 60_000;
 const begun = new Map();
@@ -45,7 +48,7 @@ const base = (id) => ({
   absolute_end: ahead(240 * MINUTE),
   remaining_ms: null,
   startup_remaining_ms: null,
-  server_time: new Date().toISOString(),
+  server_time: ago(0),
   can_attach: true,
   can_end: true,
   extended_ms: 0,
@@ -150,6 +153,11 @@ const SCENARIOS = {
       "candidate",
     ),
 };
+
+/** Lets the imitation's clock stand still from here on, so many milliseconds later. */
+export function holdClock(later = 0) {
+  held = now() + later;
+}
 
 /** The document of a scenario; ends, once fixed, stay where they are. */
 export function statusOf(id, scenario, ended) {

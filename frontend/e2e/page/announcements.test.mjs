@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { holdClock } from "../../dev/mock-status.mjs";
 import { SOON, stage } from "./stage.mjs";
 
 const { open } = stage();
@@ -64,5 +65,44 @@ it("the ending names who ended it as the server does", async () => {
   await on.page.getByRole("heading", { level: 1, name: "Ended by exam staff" }).waitFor();
   const facts = on.page.locator("main .facts");
   expect(await facts.textContent()).toMatch(/Ended by\s*Exam staff/);
+  await on.close();
+});
+
+it("half an hour, a quarter, five minutes and the last one are told as the clock falls through", async () => {
+  const on = await (await open({ ownClock: true })).connected();
+  const { clock } = on.page;
+  const time = on.page.getByRole("timer", { name: "Time left" });
+  // From here on nothing passes but what is let pass, at the server as in the page.
+  holdClock();
+  await clock.pauseAt((await on.page.evaluate(() => Date.now())) + 1_000);
+  const pass = async (ms) => {
+    holdClock(ms);
+    await clock.fastForward(ms);
+  };
+  const left = async () => {
+    const [hours, minutes, seconds] = (await time.textContent()).split(":").map(Number);
+    return ((hours * 60 + minutes) * 60 + seconds) * 1_000;
+  };
+  const told = async () => {
+    const heard = await on.page.evaluate(() => window.heard);
+    return heard.filter((text) => /minutes? left\.$/.test(text));
+  };
+  const due = [];
+  for (const minutes of [30, 15, 5, 1]) {
+    await pass((await left()) - minutes * MINUTE - 20_000);
+    // Whatever is due to be said by now is.
+    await clock.runFor(5_000);
+    expect(await told()).toEqual(due);
+    await pass(20_000);
+    due.push(minutes === 1 ? "1 minute left." : `${minutes} minutes left.`);
+    await expect
+      .poll(async () => {
+        await clock.runFor(500);
+        return told();
+      }, SOON)
+      .toEqual(due);
+    expect(await left()).toBeLessThanOrEqual(minutes * MINUTE);
+  }
+  expect(await on.page.locator(".countdown").getAttribute("data-urgency")).toBe("last");
   await on.close();
 });

@@ -51,6 +51,31 @@ it("plays in a frame that has no origin, no login and no way to the page or the 
   await replay.close();
 });
 
+it("shows what a hostile program wrote, and nothing of it leaves the frame", async () => {
+  const replay = await open({ scenario: "hostile", path: "replay" });
+  const { page, context } = replay;
+  await page.evaluate(() => navigator.clipboard.writeText("untouched"));
+  await page.frameLocator("iframe").locator(".ap-player").waitFor();
+  const seen = [];
+  context.on("page", () => seen.push("a window was opened"));
+  page.on("request", (request) => seen.push(request.url()));
+  page.on("download", (download) => seen.push(download.url()));
+  await page.locator(".replay-moments button").last().click();
+  const player = page.frameLocator("iframe").locator(".ap-player");
+  await expect.poll(() => player.textContent(), SOON).toContain("all of it was shown");
+  expect(seen.filter((url) => !/^(?:blob|data):/.test(url))).toEqual([]);
+  expect(await page.title()).toBe("Recording");
+  const [, frame] = page.frames();
+  expect(await frame.evaluate(() => document.title)).not.toContain("canary");
+  expect(await frame.locator("img, iframe, object, embed, a").count()).toBe(0);
+  // What was forged of the marks is their text.
+  expect(await page.locator(".replay-moments img").count()).toBe(0);
+  expect(await page.locator(".replay-moments").textContent()).toContain("onerror");
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("untouched");
+  expect(page.frames()).toHaveLength(2);
+  await replay.close();
+});
+
 it("takes no more of a recording than a page holds, and says how to have it", async () => {
   const replay = await open({ scenario: "endless", path: "replay" });
   await replay.page
