@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use environment_access::{Origins, TokenConfig};
+use execution_environment::EnvironmentRuntime;
 use secrecy::SecretString;
 use session_identity::Role;
 use sqlx::PgPool;
@@ -133,7 +134,7 @@ pub(crate) fn owner() -> String {
 
 /// A pool of the test's own. All tests of a run share the connections of the pools they are given,
 /// and a gateway keeps one for as long as it listens.
-fn apart(pool: &PgPool) -> PgPool {
+pub(crate) fn apart(pool: &PgPool) -> PgPool {
     let options = PgConnectOptions::clone(&pool.connect_options());
     PgPoolOptions::new()
         .max_connections(4)
@@ -159,6 +160,21 @@ pub(crate) async fn start_gateway_with(
     tokens: TokenConfig,
 ) -> Running {
     run_gateway(config(pool, keeper, tokens)).await
+}
+
+/// Starts a gateway whose terminals are in other environments than a played keeper's.
+pub(crate) async fn start_gateway_into(
+    pool: &PgPool,
+    runtime: Arc<dyn EnvironmentRuntime>,
+    recording: Option<RecordingSpool>,
+) -> Running {
+    let tokens = TokenConfig::development(SecretString::from(SECRET));
+    let config = GatewayConfig {
+        runtime,
+        recording,
+        ..config(pool, &TestKeeper::new(), tokens)
+    };
+    run_gateway(config).await
 }
 
 async fn start_recording_gateway(

@@ -1,0 +1,124 @@
+//! A real keeper with a real shell, which a gateway reaches as an exec would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
+use sqlx::PgPool;
+use tempfile::TempDir;
+use terminal_gateway::RecordingSpool;
+use tokio::net::UnixStream;
+
+use crate::bench::{Running, USER, apart, start_gateway_into};
+use crate::browser::PATIENCE;
+use crate::door::{Door, OnlyAttaches, not_there};
+use crate::keeper::TestKeeper;
+use crate::rows::insert_running_of;
+use crate::seat::Seat;
+
+/// Beside this suite, where a build of the workspace puts it.
+fn binary() -> PathBuf {
+    let suite = std::env::current_exe().unwrap();
+    let path = suite.ancestors().nth(2).unwrap().join("carrel-keeper");
+    assert!(
+        path.is_file(),
+        "{} is missing: cargo build -p carrel-keeper",
+        path.display()
+    );
+    path
+}
+
+/// A running keeper, ended with the test.
+pub(crate) struct Keeper {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Keeper {
+    /// One whose first attach runs `script`, and that holds nothing back for who is away.
+    pub(crate) async fn start(script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(binary());
+        command.args(["run", "--hold-ms", "0", "--socket"]);
+        command.arg(folder.path().join("socket"));
+        command.arg("--workdir").arg(folder.path());
+        command
+            .args(["--", "sh", "-c", script])
+            .stdin(Stdio::null());
+        let process = command.spawn().unwrap();
+        let keeper = Self { process, folder };
+        keeper.await_file("socket").await;
+        keeper
+    }
+
+    /// Where its shell works.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn await_file(&self, name: &str) {
+        let path = self.folder().join(name);
+        let there = async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, there).await;
+        waited.unwrap_or_else(|_| panic!("{name} is not there in time"));
+    }
+
+    /// Starts a gateway that leads to it.
+    pub(crate) async fn gateway(&self, pool: &PgPool, spool: Option<RecordingSpool>) -> Running {
+        let door = SocketDoor(self.folder().join("socket"));
+        start_gateway_into(pool, Arc::new(OnlyAttaches(door)), spool).await
+    }
+
+    /// A session in which it runs, and a gateway that leads to it.
+    pub(crate) async fn seat(
+        &self,
+        pool: &PgPool,
+        wanted: &str,
+        spool: Option<RecordingSpool>,
+    ) -> (Seat, Running) {
+        let pool = apart(pool);
+        let running = self.gateway(&pool, spool).await;
+        let session_id = insert_running_of(&pool, USER, wanted).await;
+        let seat = Seat {
+            pool,
+            address: running.0,
+            http: reqwest::Client::new(),
+            keeper: TestKeeper::new(),
+            session_id,
+            user: USER.to_owned(),
+        };
+        (seat, running)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let socket = self.folder().join("socket");
+        let mut stop = Command::new(binary());
+        stop.args(["stop", "--socket"]).arg(socket).status().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Leads to a keeper's own socket.
+#[derive(Debug)]
+struct SocketDoor(PathBuf);
+
+#[async_trait]
+impl Door for SocketDoor {
+    async fn open(&self, _: &RuntimeName) -> Result<AttachStreams, RuntimeError> {
+        let socket = UnixStream::connect(&self.0).await;
+        let (reader, writer) = socket.map_err(|_| not_there("attach"))?.into_split();
+        Ok(AttachStreams {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+        })
+    }
+}
