@@ -25,55 +25,26 @@ const TYPES = {
   ".woff2": "font/woff2",
 };
 
-/** The policy the api sends, so that a violation is seen here first. */
-const policy = (host) =>
-  [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "style-src-elem 'self' 'unsafe-inline'",
-    "style-src-attr 'none'",
-    "font-src 'self'",
-    "img-src 'self' data:",
-    `connect-src 'self' ws://${host}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "object-src 'none'",
-  ].join("; ");
+/** What the api sends, from the file that it sends it from. */
+const SECURITY = JSON.parse(
+  await readFile(new URL("../../api/security-headers.json", import.meta.url), "utf8"),
+);
 
-/** The one of the replay page: nothing but its frame plays. */
-const REPLAY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "frame-src 'self'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "object-src 'none'",
-  "form-action 'none'",
-].join("; ");
+const includes = (paths, path) =>
+  paths.some((it) => path === it || (it.endsWith("/") && path.startsWith(it)));
 
-/** The one of the frame, whose player compiles WebAssembly. */
-const PLAYER_POLICY = [
-  "sandbox allow-scripts",
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src blob:",
-  "style-src 'self'",
-  "style-src-elem 'self' 'unsafe-inline'",
-  "style-src-attr 'none'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src data:",
-  "frame-ancestors 'self'",
-  "base-uri 'none'",
-  "object-src 'none'",
-  "form-action 'none'",
-].join("; ");
+/** The headers of an answer, where the terminal process is reached at `host` like everything here. */
+export function securityHeaders(path, host) {
+  const { policy } = SECURITY.policies.find(({ paths }) => includes(paths, path));
+  const headers = SECURITY.headers.filter(({ paths }) => includes(paths, path));
+  const written = policy.join("; ");
+  return {
+    "content-security-policy": written
+      .replaceAll("{terminal-http}", `http://${host}`)
+      .replaceAll("{terminal-ws}", `ws://${host}`),
+    ...Object.assign({}, ...headers.map((it) => it.headers)),
+  };
+}
 
 const scenarioOf = (request) =>
   /carrel_login=([a-z-]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "denied";
@@ -151,25 +122,16 @@ function api(request, response, path) {
   return json(response, 200, documentOf(id, scenario));
 }
 
-function documentAt(path, host) {
-  if (path === "/replay/player") return ["/player.html", PLAYER_POLICY];
-  if (path.startsWith("/replay/")) return ["/replay.html", REPLAY_POLICY];
-  return ["/index.html", policy(host)];
+function documentAt(path) {
+  if (path === "/replay/player") return "/player.html";
+  return path.startsWith("/replay/") ? "/replay.html" : "/index.html";
 }
 
-async function file(request, response, path) {
-  const [document, contentPolicy] = documentAt(path, request.headers.host);
-  const isAsset = path.startsWith("/assets/");
-  const name = isAsset ? normalize(path) : document;
+async function file(response, path) {
+  const name = path.startsWith("/assets/") ? normalize(path) : documentAt(path);
   try {
     const content = await readFile(join(DIST, name));
-    response.writeHead(200, {
-      "content-type": TYPES[extname(name)] ?? "application/octet-stream",
-      "content-security-policy": contentPolicy,
-      "cross-origin-opener-policy": "same-origin",
-      "cross-origin-resource-policy": "same-origin",
-      ...(isAsset && { "access-control-allow-origin": "*" }),
-    });
+    response.setHeader("content-type", TYPES[extname(name)] ?? "application/octet-stream");
     response.end(content);
   } catch {
     response.writeHead(404).end();
@@ -183,8 +145,11 @@ async function file(request, response, path) {
 export async function startMock(port = 0) {
   const server = createServer((request, response) => {
     const path = new URL(request.url, "http://mock").pathname;
+    for (const [name, value] of Object.entries(securityHeaders(path, request.headers.host))) {
+      response.setHeader(name, value);
+    }
     if (path.startsWith("/v1/")) api(request, response, path);
-    else void file(request, response, path);
+    else void file(response, path);
   });
   server.on("upgrade", (request, socket) => {
     const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
