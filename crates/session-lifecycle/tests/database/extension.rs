@@ -1,6 +1,6 @@
 //! More time: audited, capped, once per key, and in a race with expiry.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_identity::{Actor, ExamSessionId, UserId};
 use session_lifecycle::{
@@ -303,7 +303,8 @@ async fn an_extension_that_waited_for_expiry_is_told_so(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn however_the_race_goes_one_story_is_true(pool: PgPool) {
     let mut conn = with_exam(&pool).await;
-    for round in 0..12 {
+    let (begun, mut told) = (Instant::now(), [0; 2]);
+    for round in 0..races() {
         let session = overdue(&mut conn, &format!("u-{round}")).await;
         let extension = minutes(session.id, 10, "k");
         let extending = async {
@@ -316,8 +317,12 @@ async fn however_the_race_goes_one_story_is_true(pool: PgPool) {
         let now = load_session(&mut conn, session.id).await.unwrap().unwrap();
         let granted = extensions(&mut conn, session.id).await.unwrap().len();
         match extended {
-            Ok(_) => assert_eq!((now.state, expired, granted), (SessionState::Running, 0, 1)),
+            Ok(_) => {
+                assert_eq!((now.state, expired, granted), (SessionState::Running, 0, 1));
+                told[0] += 1;
+            }
             Err(ExtendError::Ended { .. }) => {
+                told[1] += 1;
                 assert_eq!(
                     (now.state, expired, granted),
                     (SessionState::Terminated, 1, 0)
@@ -326,4 +331,21 @@ async fn however_the_race_goes_one_story_is_true(pool: PgPool) {
             Err(error) => panic!("{error}"),
         }
     }
+    say(told, begun.elapsed());
+}
+
+/// A dozen, or as many as the queue's races have where `cargo xtask test --intensity full` asks for it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests have no command line; the runner passes variables"
+)]
+fn races() -> usize {
+    let full = std::env::var("CARREL_TEST_INTENSITY").is_ok_and(|it| it == "full");
+    if full { 10_000 } else { 12 }
+}
+
+#[expect(clippy::print_stderr, reason = "the figures that a README publishes")]
+fn say([extended, expired]: [usize; 2], took: Duration) {
+    let seconds = took.as_secs_f64();
+    eprintln!("{extended} extended, {expired} expired, in {seconds:.0} s");
 }
