@@ -9,7 +9,7 @@ const SAMPLES: [&str; 3] = [
 ];
 
 /// A setting that cannot be, and what the refusal must name.
-const REFUSED: [(&str, &[&str]); 39] = [
+const REFUSED: [(&str, &[&str]); 41] = [
     ("databse.existingSecret=x", &["databse", "not allowed"]),
     (
         "database.url=postgres://x",

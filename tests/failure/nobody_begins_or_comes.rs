@@ -28,7 +28,7 @@ async fn what_nobody_begins_is_told_with_its_reason_and_fails_only_when_its_budg
     assert_eq!((sessions, told.len()), (&Value::from(1), 1));
     assert_eq!(scene.state(session).await, "created");
 
-    scene.end_budget(session).await;
+    crew::end_budget(scene.pool(), session).await;
     scene.await_state(session, "failed").await;
     assert_eq!(scene.failure_code(session).await, "infra.job_exhausted");
     drop(sweeping);

@@ -79,6 +79,7 @@ fn in_words(why: &WhyNotRunning) -> String {
         WhyNotRunning::Ended { .. } => format!("its job has ended: {why}"),
         WhyNotRunning::QueuePaused { .. }
         | WhyNotRunning::QueueFull { .. }
+        | WhyNotRunning::AllQueuesFull { .. }
         | WhyNotRunning::NoWorker { .. }
         | WhyNotRunning::WorkersHold { .. }
         | WhyNotRunning::LeaseExpired { .. }

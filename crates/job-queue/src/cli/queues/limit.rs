@@ -34,7 +34,7 @@ pub struct LimitArgs {
 
 /// How many may run at once; `None` for no limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit(Option<i32>);
+struct Limit(Option<i32>);
 
 fn parse_limit(text: &str) -> Result<Limit, String> {
     if text == "none" {
