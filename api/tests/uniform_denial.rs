@@ -10,6 +10,13 @@ use sqlx::PgPool;
 use support::{Answer, TestApi, exams, rows};
 
 const MISSING: &str = "01982f6e-0000-7000-8000-000000000000";
+/// Ids that are well-formed and that no session was ever given.
+const NEVER_GIVEN: [&str; 4] = [
+    "00000000-0000-7000-8000-000000000000",
+    "ffffffff-ffff-7fff-bfff-ffffffffffff",
+    "0c2f7ab0-3f3e-7b0e-9d5f-6a1c8e7d2b10",
+    "01982F6E-0000-7000-8000-000000000000",
+];
 
 /// An answer byte for byte, but for when it was made and the id of its request.
 fn shape(answer: &Answer) -> (u16, HeaderMap, String) {
@@ -51,10 +58,11 @@ async fn missing_and_foreign_sessions_are_answered_alike_on_every_route(pool: Pg
     for (index, request) in missing.into_iter().enumerate() {
         let expected = Answer::of(request).await;
         expected.assert_problem(404, "session.not_available");
-        for foreign in [&fresh, &running, &ended] {
-            let mut foreign = requests(&api, foreign, "stranger", Role::Candidate);
-            let answer = Answer::of(foreign.swap_remove(index)).await;
-            assert_eq!(shape(&answer), shape(&expected), "route {index}");
+        let foreign = [&fresh, &running, &ended].map(String::as_str);
+        for other in foreign.into_iter().chain(NEVER_GIVEN) {
+            let mut other_requests = requests(&api, other, "stranger", Role::Candidate);
+            let answer = Answer::of(other_requests.swap_remove(index)).await;
+            assert_eq!(shape(&answer), shape(&expected), "route {index} {other}");
         }
     }
     assert_eq!(rows::count(&pool).await, before);

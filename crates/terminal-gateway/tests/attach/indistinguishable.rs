@@ -1,5 +1,5 @@
-//! Thousands of questions about sessions that are missing, foreign or not yet started: the answers
-//! are the same bytes, and take as long.
+//! Thousands of questions about sessions that are missing, foreign or not yet started, for a ticket
+//! and for the terminal itself: the answers are the same bytes, and take as long.
 
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,13 @@ const ALIKE: [Kind; 4] = [
     Kind::OwnUnstarted,
 ];
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    Ticket,
+    Terminal,
+}
+
 struct Question {
     kind: Kind,
     session_id: ExamSessionId,
@@ -50,6 +57,15 @@ struct Seen {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn missing_foreign_and_unstarted_sessions_cannot_be_told_apart(pool: PgPool) {
+    told_alike_on(Route::Ticket, pool).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn nor_can_they_by_whoever_knocks_at_the_terminal_without_a_ticket(pool: PgPool) {
+    told_alike_on(Route::Terminal, pool).await;
+}
+
+async fn told_alike_on(route: Route, pool: PgPool) {
     let bench = Bench::start(pool).await;
     let mut questions = Vec::new();
     for number in 0..EACH {
@@ -60,11 +76,11 @@ async fn missing_foreign_and_unstarted_sessions_cannot_be_told_apart(pool: PgPoo
     // Neither the order nor a slow moment of the machine favours a kind.
     questions.shuffle(&mut rand::rng());
     let first = questions.iter().find(|it| it.kind == Kind::Missing);
-    let (_, expected) = ask(&bench, first.unwrap()).await;
+    let (_, expected) = ask(&bench, route, first.unwrap()).await;
     assert_eq!(expected.status, 404);
     let mut times: Vec<(Kind, Duration)> = Vec::new();
     for question in &questions {
-        let (time, seen) = ask(&bench, question).await;
+        let (time, seen) = ask(&bench, route, question).await;
         times.push((question.kind, time));
         if question.kind != Kind::Stranger {
             assert_eq!(seen, expected, "{:?}", question.kind);
@@ -115,10 +131,13 @@ async fn question(pool: &PgPool, kind: Kind, number: usize) -> Question {
     }
 }
 
-async fn ask(bench: &Bench, question: &Question) -> (Duration, Seen) {
+async fn ask(bench: &Bench, route: Route, question: &Question) -> (Duration, Seen) {
     let session = question.session_id.to_string();
     let begun = Instant::now();
-    let answer = bench.ask_ticket(&session, &question.token).await;
+    let answer = match route {
+        Route::Ticket => bench.ask_ticket(&session, &question.token).await,
+        Route::Terminal => bench.ask_upgrade(&session, &question.token).await,
+    };
     let time = begun.elapsed();
     let (status, mut headers) = (answer.status().as_u16(), answer.headers().clone());
     headers.remove(DATE);

@@ -1,5 +1,6 @@
 //! One candidate's session, as a browser knows it.
 
+use environment_access::wire::SUBPROTOCOL;
 use session_identity::{ExamSessionId, Role};
 use sqlx::PgPool;
 
@@ -41,6 +42,24 @@ impl Seat {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
+        request.send().await.unwrap()
+    }
+
+    /// Asks for a terminal, and does not take part should it be given.
+    pub(crate) async fn ask_upgrade(&self, session: &str, token: &str) -> reqwest::Response {
+        let url = format!("http://{}/v1/sessions/{session}/terminal", self.address);
+        let asks = [
+            ("origin", ORIGIN),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-protocol", SUBPROTOCOL),
+        ];
+        let request = self.http.get(url).bearer_auth(token);
+        let request = asks.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
         request.send().await.unwrap()
     }
 
