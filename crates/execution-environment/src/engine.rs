@@ -31,6 +31,9 @@ pub use args::EngineArgs;
 pub use config::{EngineConfig, EngineConfigError};
 pub use hardening::EngineHardening;
 
+#[cfg(test)]
+pub(crate) use recorded::signals as recorded_signals;
+
 use crate::{
     AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
     ExamDefinition, IsolationReport, Listed, Observation, Purpose, RuntimeError, RuntimeFinding,

@@ -48,6 +48,18 @@ use hints::Hints;
 /// The container that candidates are in.
 pub(crate) const CONTAINER: &str = "environment";
 
+/// What the recorded documents and answers of a cluster are read as.
+#[cfg(test)]
+pub(crate) fn recorded_signals() -> Vec<failure_classification::Signal> {
+    let of_streams = exec::recorded_signals();
+    [
+        status::tests::signals(),
+        refusal::tests::signals(),
+        of_streams,
+    ]
+    .concat()
+}
+
 /// Runs environments as pods. Holds a client, no state: any number of processes may.
 #[derive(Clone)]
 pub struct KubernetesRuntime {

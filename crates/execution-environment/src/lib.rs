@@ -9,6 +9,8 @@ mod finding;
 #[cfg(any(feature = "engine", feature = "kubernetes"))]
 mod inside;
 mod isolation;
+#[cfg(all(test, feature = "engine", feature = "kubernetes"))]
+mod recordings;
 mod runtime;
 #[cfg(feature = "runtimes")]
 mod runtime_args;

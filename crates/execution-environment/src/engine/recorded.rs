@@ -3,7 +3,7 @@
 
 use bollard::errors::Error;
 use bollard::models::ContainerState;
-use failure_classification::{Phase as Stage, classify};
+use failure_classification::{Phase as Stage, Signal, classify};
 use serde_json::Value;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, InstallId, UserId};
 
@@ -102,15 +102,39 @@ fn code(error: &RuntimeError) -> &'static str {
     classify(&error.signal, Stage::BeforeReady).code().as_str()
 }
 
+const CREATING: [(&str, &str); 3] = [
+    (recorded!("image_missing"), "init.image_missing"),
+    (recorded!("image_name_invalid"), "init.image_name_invalid"),
+    // Podman cannot be told from one that is broken here; the creation names what it read.
+    (recorded!("malformed"), "infra.api_unavailable"),
+];
+
+const STARTING: [&str; 3] = [
+    recorded!("command_missing"),
+    recorded!("command_not_executable"),
+    recorded!("user_missing"),
+];
+
+/// What the recorded states and refusals are read as.
+pub(crate) async fn signals() -> Vec<Signal> {
+    let states = STATES.map(|(document, _)| {
+        let state: ContainerState = serde_json::from_str(document).expect("a recorded state");
+        inspect::phase(&state).signal()
+    });
+    let mut signals: Vec<Signal> = states.into_iter().flatten().collect();
+    for (document, _) in CREATING {
+        signals.push(create::refused(&spec(), fault(document).await).signal);
+    }
+    for document in STARTING {
+        signals.push(create::start_failed("uid", fault(document).await).signal);
+    }
+    signals
+}
+
 #[tokio::test]
 async fn a_recorded_refusal_of_a_creation_is_read_as_what_it_means() {
     let spec = spec();
-    for (document, expected) in [
-        (recorded!("image_missing"), "init.image_missing"),
-        (recorded!("image_name_invalid"), "init.image_name_invalid"),
-        // Podman cannot be told from one that is broken here; the creation names what it read.
-        (recorded!("malformed"), "infra.api_unavailable"),
-    ] {
+    for (document, expected) in CREATING {
         let error = create::refused(&spec, fault(document).await);
         assert_eq!(code(&error), expected, "{document}");
     }
@@ -120,11 +144,7 @@ async fn a_recorded_refusal_of_a_creation_is_read_as_what_it_means() {
 
 #[tokio::test]
 async fn a_recorded_refusal_of_a_start_is_the_environment_s_own() {
-    for document in [
-        recorded!("command_missing"),
-        recorded!("command_not_executable"),
-        recorded!("user_missing"),
-    ] {
+    for document in STARTING {
         let error = create::start_failed("uid", fault(document).await);
         assert_eq!(code(&error), "init.start_failed", "{document}");
     }

@@ -24,6 +24,8 @@ use crate::excerpt::bounded;
 use crate::{AttachRequest, AttachStreams, RuntimeError, RuntimeName, RuntimeUid};
 use channels::Protocol;
 pub(super) use client::client;
+#[cfg(test)]
+pub(super) use refusal::tests::signals as recorded_signals;
 use refusal::{Status, Target};
 
 const OPERATION: &str = "attach";

@@ -127,4 +127,4 @@ impl Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -272,4 +272,4 @@ pub(super) fn image_digest(pod: &Pod) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

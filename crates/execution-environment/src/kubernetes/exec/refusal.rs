@@ -145,4 +145,4 @@ fn unavailable(target: &Target, status: u16, message: String, wait_seconds: u64)
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::kubernetes) mod tests;

@@ -38,6 +38,14 @@ const CREATING: [(&str, &str); 14] = [
     (recorded!("other_uid"), "infra.api_unavailable"),
 ];
 
+/// What the recorded refusals are read as.
+pub(in super::super) fn signals() -> Vec<Signal> {
+    let creating = CREATING.iter().map(|(document, _)| *document);
+    let all = creating.chain([recorded!("name_taken")]);
+    all.map(|document| read(document).signal("create", "carrel-1"))
+        .collect()
+}
+
 #[test]
 fn a_recorded_refusal_is_read_as_what_it_means() {
     for (document, expected) in CREATING {

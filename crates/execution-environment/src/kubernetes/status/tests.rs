@@ -65,6 +65,9 @@ fn recorded(name: &str) -> Pod {
     serde_json::from_str(document).expect(name)
 }
 
+/// Long after all recordings: what takes its time has taken it.
+const LATE: i64 = 4_000_000_000;
+
 /// The phase's name, and the failure code it means at a stage of the session.
 fn read(pod: &Pod, now: Option<DateTime<Utc>>, stage: Stage) -> (&'static str, Option<String>) {
     let phase = phase(pod, now);
@@ -77,6 +80,16 @@ fn read(pod: &Pod, now: Option<DateTime<Utc>>, stage: Stage) -> (&'static str, O
         Phase::Stopped { .. } => "stopped",
     };
     (name, code)
+}
+
+/// What the recorded pods are read as, also once their states have lasted, and those derived from them.
+pub(in super::super) fn signals() -> Vec<Signal> {
+    let recorded = RECORDED.iter().map(|(name, _)| recorded(name));
+    let pods = recorded.chain(derived::pods());
+    let read = |pod: Pod| [None, DateTime::from_timestamp(LATE, 0)].map(|now| phase(&pod, now));
+    pods.flat_map(read)
+        .filter_map(|phase| phase.signal())
+        .collect()
 }
 
 /// What is read before the session is ready.

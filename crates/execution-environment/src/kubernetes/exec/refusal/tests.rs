@@ -11,12 +11,12 @@ fn status(kind: &str, message: &str, more: &str) -> Vec<u8> {
     format!(r#"{{"metadata":{{}},"status":"{kind}","message":{message:?}{more}}}"#).into_bytes()
 }
 
-#[test]
-fn answers_of_an_api_server_before_the_stream_have_their_signals() {
+/// What is answered to who asks for a stream, and what is read of it: as an API server 1.36 and its
+/// kubelet said it; the first of 500 is the kubelet's, no JSON.
+fn before_the_stream() -> [(u16, Vec<u8>, &'static str); 11] {
     let document =
         |code: u16, message: &str| status("Failure", message, &format!(r#","code":{code}"#));
-    // As an API server 1.36 and its kubelet said them; the last of 500 is the kubelet's, no JSON.
-    let cases: [(u16, Vec<u8>, &str); 11] = [
+    [
         (401, document(401, "Unauthorized"), "runtime_unauthorized"),
         (
             403,
@@ -71,8 +71,21 @@ fn answers_of_an_api_server_before_the_stream_have_their_signals() {
             "runtime_unavailable",
         ),
         (200, b"<html>sign in</html>".to_vec(), "runtime_unavailable"),
-    ];
-    for (code, body, expected) in cases {
+    ]
+}
+
+/// What the recorded answers are read as.
+pub(in crate::kubernetes) fn signals() -> Vec<Signal> {
+    let refused = before_the_stream().into_iter();
+    let refused = refused.map(|(code, body, _)| Status::read(&body).refused(&target(), code));
+    let ended = on_the_status_channel().into_iter();
+    let ended = ended.map(|(document, _)| Status::read(&document).ended(&target(), b""));
+    refused.chain(ended).collect()
+}
+
+#[test]
+fn answers_of_an_api_server_before_the_stream_have_their_signals() {
+    for (code, body, expected) in before_the_stream() {
         let signal = Status::read(&body).refused(&target(), code);
         assert_eq!(
             signal.kind(),
@@ -113,9 +126,8 @@ fn internal_error(message: &str) -> Vec<u8> {
     )
 }
 
-#[test]
-fn ends_on_the_status_channel_have_their_signals() {
-    let cases = [
+fn on_the_status_channel() -> [(Vec<u8>, &'static str); 7] {
+    [
         (
             internal_error(
                 r#"error executing command in container: failed to exec in container: failed to start exec "8e5bca": OCI runtime exec failed: exec failed: unable to start container process: exec: "/carrel/keeper": stat /carrel/keeper: no such file or directory: unknown"#,
@@ -151,8 +163,12 @@ fn ends_on_the_status_channel_have_their_signals() {
             "vanished",
         ),
         (b"garbage".to_vec(), "runtime_unavailable"),
-    ];
-    for (document, expected) in cases {
+    ]
+}
+
+#[test]
+fn ends_on_the_status_channel_have_their_signals() {
+    for (document, expected) in on_the_status_channel() {
         let status = Status::read(&document);
         assert!(!status.is_success());
         let signal = status.ended(&target(), b"");

@@ -79,11 +79,18 @@ const DERIVED: [(&str, Change, &str, &str); 9] = [
     ),
 ];
 
-#[test]
-fn a_state_derived_from_a_recorded_one_is_read_as_what_it_means() {
-    for (number, (name, change, phase, code)) in DERIVED.into_iter().enumerate() {
+/// The pods of the table, in its order.
+pub(super) fn pods() -> impl Iterator<Item = Pod> {
+    DERIVED.into_iter().map(|(name, change, ..)| {
         let mut pod = recorded(name);
         change(&mut pod);
+        pod
+    })
+}
+
+#[test]
+fn a_state_derived_from_a_recorded_one_is_read_as_what_it_means() {
+    for (number, (pod, (name, _, phase, code))) in pods().zip(DERIVED).enumerate() {
         let found = read(&pod, None, Stage::AfterReady);
         assert_eq!(found, (phase, Some(code.to_owned())), "{number} {name}");
     }
