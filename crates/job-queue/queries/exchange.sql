@@ -94,6 +94,18 @@ turns AS MATERIALIZED (
     FROM queue_turns t
     WHERE t.asked_at > now() - interval '3 s' AND EXISTS (SELECT 1 FROM whole)
 ),
+-- What is free for all of this worker's queues together: a place is left to each other queue that has
+-- waited longer than all of these.
+whole_room AS MATERIALIZED (
+    SELECT GREATEST(0, w.free - (
+               SELECT count(*) FROM turns t
+               WHERE t.queue NOT IN (SELECT o.name FROM open_queues o)
+                 AND NOT EXISTS (
+                   SELECT 1 FROM turns own
+                   WHERE own.queue IN (SELECT o.name FROM open_queues o)
+                     AND (own.since, own.queue) < (t.since, t.queue)))) AS free
+    FROM whole w
+),
 counted_queues AS MATERIALIZED (
     SELECT o.name, o.place,
            q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
@@ -147,7 +159,7 @@ due AS MATERIALIZED (
         LIMIT LEAST($12, o.free) FOR UPDATE SKIP LOCKED
     ) d
     -- A run that is taken over runs already, as the limit counts.
-    LIMIT LEAST(GREATEST($12 - (SELECT count(*) FROM expired), 0), (SELECT w.free FROM whole w))
+    LIMIT LEAST(GREATEST($12 - (SELECT count(*) FROM expired), 0), (SELECT w.free FROM whole_room w))
 ),
 crashes AS (
     INSERT INTO job_attempts (job_id, run_token, attempt, worker, worker_name, started_at,

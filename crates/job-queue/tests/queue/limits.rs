@@ -14,8 +14,11 @@ use job_queue::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use tokio::time::Instant;
 
-use crate::support::{Ping, handler, load, ping, put, quick, start, wait_for, wait_for_state};
+use crate::support::{
+    PATIENCE, Ping, handler, load, ping, put, quick, start, wait_for, wait_for_state,
+};
 
 fn dana() -> JobAction {
     JobAction {
@@ -217,6 +220,43 @@ async fn a_queue_that_is_never_empty_does_not_keep_the_only_place_from_another(p
     }
     busy.drain().await;
     waiting.drain().await;
+}
+
+/// How many jobs have been claimed so far.
+async fn claimed(pool: &PgPool) -> i64 {
+    let count = "SELECT count(*) FROM jobs WHERE run_token > 0";
+    sqlx::query_scalar(count).fetch_one(pool).await.unwrap()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_worker_of_two_queues_leaves_a_place_to_a_third_that_has_waited_longer(pool: PgPool) {
+    limit_all(&pool, Some(2)).await;
+    // Asked for far ahead, so that it does not lapse however slow this machine is.
+    let waits = "INSERT INTO queue_turns VALUES
+                 ('third', now() - interval '1 hour', now() + interval '1 hour')";
+    sqlx::raw_sql(waits).execute(&pool).await.unwrap();
+    let jobs = [put(&pool, &ping(1)).await, put(&pool, &Pong).await];
+    let gauge = Gauge::default();
+    let takes = Duration::from_secs(20);
+    let both = gauge.of::<Pong>(gauge.registry(takes), takes);
+    let worker = start(&pool, both, quick("w"));
+    let give_up = Instant::now() + PATIENCE;
+    let first = loop {
+        let claimed = claimed(&pool).await;
+        if claimed > 0 {
+            break claimed;
+        }
+        assert!(Instant::now() < give_up, "neither was claimed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    // One statement claims from both queues, so that whoever sees one of its claims sees all.
+    assert_eq!(first, 1);
+    let served = sqlx::raw_sql("DELETE FROM queue_turns WHERE queue = 'third'");
+    served.execute(&pool).await.unwrap();
+    for id in jobs {
+        wait_for(&pool, id, |job| job.run_token > 0).await;
+    }
+    worker.drain().await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

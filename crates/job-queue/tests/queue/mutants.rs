@@ -97,7 +97,15 @@ const UNSEEN_OVER_ALL: &[Cut] = &[(
     1,
     "WHEN false THEN 0",
 )];
-const TURNS: &[Cut] = &[("WHERE t.queue <> o.name", 1, "WHERE false")];
+const TURNS: &[Cut] = &[
+    ("WHERE t.queue <> o.name", 1, "WHERE false"),
+    // That of all its queues together holds it too.
+    (
+        "WHERE t.queue NOT IN (SELECT o.name",
+        1,
+        "WHERE false AND t.queue NOT IN (SELECT o.name",
+    ),
+];
 const VERSIONS: &[Cut] = &[("j.kind_version BETWEEN", 3, "1 BETWEEN")];
 const SKIP_LOCKED: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "FOR UPDATE")];
 const ROW_LOCKS: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "")];
