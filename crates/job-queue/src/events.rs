@@ -198,7 +198,8 @@ async fn count_actions(
 ) -> Result<Vec<Actions>, sqlx::Error> {
     sqlx::query_as!(
         Actions,
-        r#"SELECT verb, count(*) AS "acts!" FROM job_actions WHERE at > $1 AND at <= $2
+        r#"SELECT verb, count(*) AS "acts!" FROM job_actions
+           WHERE at > $1 AND at <= $2 AND actor NOT LIKE 'system:%'
            GROUP BY verb ORDER BY verb"#,
         since,
         until,

@@ -90,18 +90,22 @@ async fn an_enqueue_counts_once_when_it_is_committed_and_never_when_it_is_not(po
 async fn rescues_ends_and_acts_are_told_apart(pool: PgPool) {
     let mut connection = pool.acquire().await.unwrap();
     let mut counted = Counted::begin(&mut connection).await;
+    // One transaction and one moment, so that one answer has all of it.
     let happened = "
-        INSERT INTO job_attempts (job_id, run_token, attempt, worker, started_at, outcome, error_class)
-        SELECT gen_random_uuid(), 1, 1, gen_random_uuid(), now(), outcome, class
+        INSERT INTO job_attempts (job_id, run_token, attempt, worker, started_at, finished_at, outcome,
+                                  error_class)
+        SELECT gen_random_uuid(), 1, 1, gen_random_uuid(), now(), now(), outcome, class
         FROM (VALUES ('lease_expired', 'crashed_worker'), ('evicted', 'evicted'),
                      ('retry', 'deadline_exceeded'), ('dead', 'deadline_exceeded'),
                      ('retry', 'told_to'), ('done', NULL), ('released', NULL)) AS ran (outcome, class);
         INSERT INTO jobs (id, queue, kind, payload, state, created_at, finished_at)
         SELECT gen_random_uuid(), 'test', 'ping', '{}', state,
-               clock_timestamp() - took * interval '1 second', clock_timestamp()
+               now() - took * interval '1 second', now()
         FROM (VALUES ('done', 2), ('dead', 4), ('cancelled', 20)) AS ended (state, took);
-        INSERT INTO job_actions (verb, actor) VALUES ('job.retry', 'dana'), ('job.retry', 'dana'),
-                                                     ('queue.pause', 'dana')";
+        INSERT INTO job_actions (verb, actor, at)
+        SELECT verb, actor, now()
+        FROM (VALUES ('job.retry', 'dana'), ('job.retry', 'dana'), ('queue.pause', 'dana'),
+                     ('job.retry', 'system:sweep')) AS acted (verb, actor)";
     sqlx::raw_sql(happened).execute(&pool).await.unwrap();
     let acts = |said: &QueueEvents| said.actions.iter().map(|row| row.acts).sum();
     assert_eq!(counted.reach(&mut connection, 3, acts).await, 3);
