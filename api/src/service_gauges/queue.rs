@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use job_queue::{
-    EventReader, QueueEvents, WorkerState, count_dead_jobs, database_health, database_now,
-    find_unhandled_kinds, list_schedules, list_workers,
+    EventReader, QueueEvents, count_dead_jobs, database_health, database_now, find_unhandled_kinds,
+    list_schedules, workers_heard_of,
 };
 use sqlx::PgConnection;
 use telemetry::metrics::{Metric, SECONDS};
@@ -14,8 +14,6 @@ use tokio::sync::Mutex;
 use super::family::Family;
 use super::whole;
 
-/// Newest first, so that those left out have long ended.
-const WORKERS: i64 = 1_000;
 /// A worker that was killed is told of for so long.
 const SILENT_SECONDS: f64 = 3_600.0;
 /// Begun with nothing: an increase is only seen of what was there before.
@@ -74,12 +72,9 @@ impl QueueGauges {
 
     async fn read_workers(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         let mut counts = BTreeMap::<_, i64>::new();
-        for worker in list_workers(conn, WORKERS).await? {
-            let state = worker.state();
-            if state != WorkerState::Ended && worker.seen_seconds_ago < SILENT_SECONDS {
-                let labels = [worker.build, state.as_str().to_owned()];
-                *counts.entry(labels).or_default() += 1;
-            }
+        for worker in workers_heard_of(conn, SILENT_SECONDS).await? {
+            let state = worker.state().as_str().to_owned();
+            *counts.entry([worker.build, state]).or_default() += 1;
         }
         let counts = counts.into_iter();
         self.workers

@@ -79,4 +79,4 @@ pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{
     ConfigError, DrainReport, QueueWorker, QueueWorkerBuilder, WorkerConfig, WorkerError,
 };
-pub use workers::{WorkerRecord, WorkerState, list_workers};
+pub use workers::{WorkerRecord, WorkerState, list_workers, workers_heard_of};

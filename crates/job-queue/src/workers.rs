@@ -186,13 +186,32 @@ impl WorkerRecord {
     }
 }
 
-/// Lists the latest workers, newest first.
+/// Lists so many workers at most: those that live, then the others, each newest first.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn list_workers(
     connection: &mut PgConnection,
     limit: i64,
+) -> Result<Vec<WorkerRecord>, sqlx::Error> {
+    select(connection, Some(limit), None).await
+}
+
+/// Lists the workers that have not ended and were heard of within so many seconds, however many.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn workers_heard_of(
+    connection: &mut PgConnection,
+    within_seconds: f64,
+) -> Result<Vec<WorkerRecord>, sqlx::Error> {
+    select(connection, None, Some(within_seconds)).await
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    limit: Option<i64>,
+    heard_within: Option<f64>,
 ) -> Result<Vec<WorkerRecord>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT w.incarnation, w.name, w.host, w.build, w.queues, w.kinds, w.slots, w.started_at,
@@ -201,8 +220,16 @@ pub async fn list_workers(
                   extract(epoch FROM now() - w.seen_at)::float8 AS "seen_seconds_ago!",
                   (SELECT count(*) FROM jobs j
                    WHERE j.state = 'running' AND j.lease_owner = w.incarnation) AS "running!"
-           FROM workers w ORDER BY w.started_at DESC, w.incarnation LIMIT $1"#,
+           FROM workers w
+           WHERE $2::float8 IS NULL
+              OR (w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $2))
+           -- Old rows are many, and a worker that started before them may live.
+           ORDER BY w.stopped_at IS NOT NULL, w.seen_at <= now() - make_interval(secs => $3),
+                    w.started_at DESC, w.incarnation
+           LIMIT $1"#,
         limit,
+        heard_within,
+        WORKER_LIVE_SECONDS,
     )
     .fetch_all(connection)
     .await?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use job_queue::{
     ActionOutcome, EnqueueOptions, JobAction, JobFilter, JobState, OperateError, Outcome, Registry,
-    RunAt, WhyNotRunning, cancel_job, job_actions, list_jobs, list_queues, pause_queue,
-    resume_queue, retry_job, why_not_running,
+    RunAt, WhyNotRunning, WorkerRecord, cancel_job, job_actions, list_jobs, list_queues,
+    list_workers, pause_queue, resume_queue, retry_job, why_not_running, workers_heard_of,
 };
 use session_identity::JobId;
 use sqlx::PgPool;
@@ -188,4 +188,28 @@ async fn pages_follow_the_cursor(pool: PgPool) {
         wait_for_state(&pool, *id, "done").await;
     }
     worker.drain().await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_worker_that_lives_is_listed_however_many_have_started_since(pool: PgPool) {
+    let known = "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots,
+                                      started_at, seen_at, stopped_at)
+                 SELECT gen_random_uuid(), name, 'h', '1.8.2', '{test}', '{}', 1,
+                        now() - started, now() - seen, now() - stopped
+                 FROM (VALUES ('lives', interval '3 days', interval '-1 hour', NULL::interval),
+                              ('silent', '2 days', '10 minutes', NULL),
+                              ('ended', '1 day', '1 second', '1 second')) AS known (name, started, seen, stopped)";
+    sqlx::raw_sql(known).execute(&pool).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let names = |workers: Vec<WorkerRecord>| -> Vec<_> {
+        workers.into_iter().map(|worker| worker.name).collect()
+    };
+    for (limit, expected) in [(1, &["lives"][..]), (9, &["lives", "silent", "ended"])] {
+        let listed = list_workers(&mut connection, limit).await.unwrap();
+        assert_eq!(names(listed), expected);
+    }
+    for (within, expected) in [(30.0, &["lives"][..]), (1e9, &["lives", "silent"])] {
+        let heard_of = workers_heard_of(&mut connection, within).await.unwrap();
+        assert_eq!(names(heard_of), expected, "within {within} s");
+    }
 }
