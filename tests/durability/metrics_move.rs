@@ -134,7 +134,7 @@ async fn runs_end_in_every_way(bench: &mut Bench, scrapes: &mut Scrapes) {
     assert!(done < 3.5, "{done}");
     acts::cancel(bench.pool(), brief).await;
     acts::no_longer_unhandled(bench.pool()).await;
-    // A cancelled job whose run is at its end becomes so with what that run says.
+    // Its run may have ended, to be tried again, before it was cancelled.
     until("the brief one has ended", SOON, async || {
         scrapes.take().await;
         let ends = ["cancelled", "retry"].map(|outcome| {

@@ -23,13 +23,21 @@ pub(crate) fn ran(kind: &'static str, took: Duration) {
 
 /// Counts a run's end that the table has taken, and its job where that was the job's own.
 pub(crate) fn ended(kind: &'static str, outcome: &StoredOutcome, state: JobState) {
-    let verb = outcome.verb;
-    counter!("carrel_jobs_finished_total", "kind" => kind, "outcome" => verb).increment(1);
-    if verb == "retry" && state == JobState::Ready {
+    let became = became(outcome.verb, state);
+    counter!("carrel_jobs_finished_total", "kind" => kind, "outcome" => became).increment(1);
+    if became == "retry" {
         let class = bounded(outcome.class.as_deref());
         counter!("carrel_job_retries_total", "class" => class.to_owned()).increment(1);
     }
     dead(kind, state);
+}
+
+/// What a run's end made of its job: the last retry leaves it dead, and a cancelled one is not tried again.
+const fn became(verb: &'static str, state: JobState) -> &'static str {
+    match state {
+        JobState::Ready => verb,
+        _ => state.as_str(),
+    }
 }
 
 /// Counts a job that is dead now.
@@ -193,6 +201,15 @@ impl Drop for ListenerShown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_counts_as_what_became_of_its_job() {
+        assert_eq!(became("retry", JobState::Ready), "retry");
+        assert_eq!(became("snooze", JobState::Ready), "snooze");
+        assert_eq!(became("retry", JobState::Dead), "dead");
+        assert_eq!(became("released", JobState::Cancelled), "cancelled");
+        assert_eq!(became("done", JobState::Done), "done");
+    }
 
     #[test]
     fn a_class_that_is_no_word_makes_no_series_of_its_own() {
