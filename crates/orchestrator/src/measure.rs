@@ -13,6 +13,8 @@ const RECORD_TABLES: [&str; 3] = ["access_log", "idempotency_keys", "session_rec
 pub(crate) fn begin(sweeps: impl IntoIterator<Item = &'static str>) {
     for sweep in sweeps {
         counter!("carrel_sweeps_refused_total", "sweep" => sweep).increment(0);
+        // One that fails from its first tick on is to be seen as well.
+        gauge!("carrel_sweep_succeeded_timestamp_seconds", "sweep" => sweep).set(0.0);
     }
     for table in RECORD_TABLES {
         counter!("carrel_records_removed_total", "table" => table).increment(0);

@@ -16,7 +16,7 @@ pub(super) type Table = BTreeMap<String, Known>;
 /// What Prometheus adds to everything that it scrapes.
 const OF_TARGETS: [&str; 2] = ["instance", "job"];
 /// Functions, operators and modifiers that our expressions use.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "abs",
     "and",
     "by",
@@ -25,6 +25,7 @@ const WORDS: [&str; 22] = [
     "deriv",
     "histogram_quantile",
     "increase",
+    "label_replace",
     "max",
     "min",
     "min_over_time",
@@ -54,8 +55,17 @@ struct Selector {
 /// Labels after `by` or `on`, and the part of the expression that has to have them.
 #[derive(Debug)]
 struct Grouping {
+    at: usize,
     labels: Vec<String>,
     over: Range<usize>,
+}
+
+/// A `label_replace(…)`, outside of which what stands in it has one label more.
+#[derive(Debug)]
+struct Relabelled {
+    within: Range<usize>,
+    made: String,
+    from: String,
 }
 
 /// Says what is wrong with an expression; nothing if it is nothing.
@@ -72,15 +82,39 @@ pub(super) fn faults(expression: &str, table: &Table) -> Vec<String> {
     for selector in &selectors {
         faults.extend(faults_of(selector, table));
     }
+    let relabelled = relabelled(expression);
+    for call in &relabelled {
+        let over = selectors.iter().filter(|it| call.within.contains(&it.at));
+        let lacks = over.filter(|it| !labels_of(&it.name, table).contains(&call.from));
+        faults.extend(lacks.map(|it| format!("{} has no label {}", it.name, call.from)));
+    }
     for grouping in groupings(expression) {
         let over = selectors.iter().filter(|it| grouping.over.contains(&it.at));
-        for selector in over {
-            let has = labels_of(&selector.name, table);
-            let lacks = grouping.labels.iter().filter(|label| !has.contains(label));
-            faults.extend(lacks.map(|label| format!("{} has no label {label}", selector.name)));
-        }
+        faults.extend(over.flat_map(|it| lacking(&grouping, it, &relabelled, table)));
     }
     faults
+}
+
+/// Says which labels of a grouping a metric does not have, nor is given on the way to it.
+fn lacking(
+    grouping: &Grouping,
+    selector: &Selector,
+    relabelled: &[Relabelled],
+    table: &Table,
+) -> Vec<String> {
+    let is_between = |call: &&Relabelled| {
+        call.within.contains(&selector.at) && !call.within.contains(&grouping.at)
+    };
+    let given = relabelled.iter().filter(is_between);
+    let given = given.map(|call| call.made.clone());
+    let has: Vec<_> = labels_of(&selector.name, table)
+        .into_iter()
+        .chain(given)
+        .collect();
+    let lacks = grouping.labels.iter().filter(|label| !has.contains(label));
+    lacks
+        .map(|label| format!("{} has no label {label}", selector.name))
+        .collect()
 }
 
 /// The labels that what comes out of an expression can have.
@@ -145,10 +179,15 @@ fn is_balanced(expression: &str) -> bool {
 /// The words of an expression outside of braces, brackets and quotes, with where they stand.
 fn words(expression: &str) -> Vec<(usize, &str)> {
     let mut outside = String::with_capacity(expression.len());
-    let mut depth = 0_u32;
+    let (mut depth, mut is_quoted) = (0_u32, false);
     for letter in expression.chars() {
+        is_quoted ^= letter == '"';
         depth += u32::from(matches!(letter, '{' | '['));
-        outside.push(if depth == 0 { letter } else { ' ' });
+        outside.push(if depth == 0 && !is_quoted {
+            letter
+        } else {
+            ' '
+        });
         depth -= u32::from(matches!(letter, '}' | ']'));
     }
     let mut words = Vec::new();
@@ -224,11 +263,32 @@ fn groupings(expression: &str) -> Vec<Grouping> {
             _ => around(expression, at),
         };
         found.push(Grouping {
+            at,
             labels: labels.collect(),
             over,
         });
     }
     found
+}
+
+/// A call ends with the label it makes, a text, the label it reads and an expression, all quoted.
+fn relabelled(expression: &str) -> Vec<Relabelled> {
+    let calls = words(expression).into_iter();
+    let calls = calls.filter(|(_, word)| *word == "label_replace");
+    let relabelled = calls.filter_map(|(at, word)| {
+        let within = inside(expression, at + word.len());
+        let quoted: Vec<_> = expression[within.clone()]
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .collect();
+        let [.., made, _, from, _] = quoted[..] else {
+            return None;
+        };
+        let (made, from) = (made.to_owned(), from.to_owned());
+        Some(Relabelled { within, made, from })
+    });
+    relabelled.collect()
 }
 
 /// What stands in the innermost parentheses around a place, or everything.
@@ -277,6 +337,7 @@ fn each_fault_of_an_expression_is_found() {
         "max by (queue) (carrel_b) > 30 unless max by (queue) (carrel_b offset 2m) == 1",
         "histogram_quantile(0.5, sum by (le, kind) (rate(carrel_c_seconds_bucket[5m])))",
         "max(carrel_b unless on (queue) (carrel_b == 1)) > 60 and on () (sum(rate(carrel_a_total[5m])) or vector(0)) == 0",
+        r#"rate(carrel_a_total[5m]) unless on (kind) label_replace(max by (queue) (carrel_b) == 1, "kind", "$1", "queue", "(.*)")"#,
     ] {
         assert_eq!(faults(sound, &table), [""; 0], "{sound}");
     }
@@ -291,6 +352,9 @@ fn each_fault_of_an_expression_is_found() {
         "rate(carrel_c_seconds[5m])",
         "sum by (le) (rate(carrel_a_total[5m]))",
         "carrel_b unless on (kind) carrel_b",
+        r#"rate(carrel_a_total[5m]) unless on (kind) label_replace(carrel_b, "king", "$1", "queue", "(.*)")"#,
+        r#"rate(carrel_a_total[5m]) unless on (kind) label_replace(carrel_b, "kind", "$1", "kind", "(.*)")"#,
+        r#"label_replace(max by (kind) (carrel_b), "kind", "$1", "queue", "(.*)")"#,
     ] {
         assert!(!faults(unsound, &table).is_empty(), "{unsound}");
     }
