@@ -43,7 +43,8 @@ async fn each_metric_that_the_readme_promises_moves_with_what_it_tells_of() {
 
     runs_end_in_every_way(&mut bench, &mut scrapes).await;
     acts::a_worker_is_evicted(&mut bench, &mut scrapes).await;
-    acts::a_queue_is_paused_and_a_lease_runs_out(bench.pool(), &mut scrapes).await;
+    acts::a_queue_is_paused(bench.pool(), &mut scrapes).await;
+    acts::a_lease_runs_out(bench.pool(), &mut scrapes).await;
     acts::a_schedule_is_missed_and_paused(bench.pool(), &mut scrapes).await;
     acts::the_database_is_held_up(bench.pool(), &mut scrapes).await;
     proxy.cut();

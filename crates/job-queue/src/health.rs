@@ -27,11 +27,12 @@ pub struct DatabaseHealth {
     pub xmin_age_seconds: f64,
     /// Who holds it: `application_name, process id`, or a prepared transaction's name.
     pub xmin_holder: Option<String>,
-    /// Dead rows of `jobs` as a part of all its rows, from 0 to 1.
+    /// Dead rows of `jobs` as a part of all its rows, from 0 to 1; 0 where they are a thousand at most.
     pub dead_tuple_ratio: f64,
     /// Days after today that have their partition of the history.
     pub history_days_ahead: i64,
-    /// Running jobs whose lease has run out; the next claim takes them.
+    /// Running jobs whose lease has run out; the next claim takes them. Those of paused queues, which
+    /// nobody may claim, are left out.
     pub without_lease: i64,
     /// Jobs that have run for over 15 s under a lease that nobody known holds: no row in `workers`, or
     /// one that has ended.
@@ -54,7 +55,7 @@ pub async fn database_health(connection: &mut PgConnection) -> Result<DatabaseHe
                SELECT prepared, gid FROM pg_prepared_xacts WHERE database = current_database()
            ),
            oldest AS (SELECT since, name FROM holders ORDER BY since LIMIT 1),
-           running AS (SELECT lease_owner, lease_until, started_at FROM jobs WHERE state = 'running')
+           running AS (SELECT queue, lease_owner, lease_until, started_at FROM jobs WHERE state = 'running')
            SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
                       AS "connections!",
                   (current_setting('max_connections')::bigint
@@ -64,13 +65,21 @@ pub async fn database_health(connection: &mut PgConnection) -> Result<DatabaseHe
                       AS "xmin_age_seconds!",
                   (SELECT name FROM oldest) AS xmin_holder,
                   COALESCE((SELECT n_dead_tup::float8 / NULLIF(n_live_tup + n_dead_tup, 0)
-                            FROM pg_stat_user_tables WHERE relid = 'jobs'::regclass), 0)
+                            FROM pg_stat_user_tables
+                            -- Of a small table half may be dead between two looks of autovacuum.
+                            WHERE relid = 'jobs'::regclass AND n_dead_tup > 1000), 0)
                       AS "dead_tuple_ratio!",
                   (SELECT count(*) FROM generate_series(1, 31) AS ahead
                    WHERE to_regclass('job_attempts_'
                        || to_char((now() AT TIME ZONE 'UTC')::date + ahead, 'YYYYMMDD')) IS NOT NULL)
                       AS "history_days_ahead!",
-                  (SELECT count(*) FROM running WHERE lease_until <= now()) AS "without_lease!",
+                  (SELECT count(*) FROM running r
+                   WHERE r.lease_until <= now()
+                     AND NOT EXISTS (
+                         SELECT 1 FROM queues p
+                         WHERE p.name = r.queue AND p.paused_at IS NOT NULL
+                           AND (p.paused_until IS NULL OR p.paused_until > now())))
+                      AS "without_lease!",
                   -- A worker's row comes with its first heartbeat, which may be later than its first claim.
                   (SELECT count(*) FROM running r
                    WHERE r.lease_until > now() AND r.started_at < now() - interval '15 seconds'

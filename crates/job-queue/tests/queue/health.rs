@@ -1,7 +1,7 @@
 //! Each thing that the queue needs of its database and workers is caused to lack, and told.
 
 use job_queue::{clock_skew_seconds, count_dead_jobs, database_health, find_unhandled_kinds};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::support::{ping, put};
 
@@ -60,6 +60,18 @@ async fn leases_that_ran_out_and_leases_of_nobody_are_counted(pool: PgPool) {
     execute(&mut connection, "UPDATE workers SET stopped_at = now()").await;
     let health = database_health(&mut connection).await.unwrap();
     assert_eq!((health.without_lease, health.unknown_leases), (1, 2));
+    for (until, without_lease) in [("NULL", 0), ("now() - interval '1 second'", 1)] {
+        let paused = format!(
+            "INSERT INTO queues (name, paused_at, paused_until) VALUES ('test', now(), {until})
+             ON CONFLICT (name) DO UPDATE SET paused_until = EXCLUDED.paused_until"
+        );
+        sqlx::raw_sql(AssertSqlSafe(paused))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        let health = database_health(&mut connection).await.unwrap();
+        assert_eq!(health.without_lease, without_lease, "paused until {until}");
+    }
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
