@@ -26,7 +26,7 @@ use evict::EvictArgs;
 /// Shows who works, and has one worker claim nothing.
 #[derive(Debug, Subcommand)]
 pub enum WorkersCommand {
-    /// Lists workers, newest first: those that live, or all that are still known
+    /// Lists workers, newest first: those that live, or after them all that are still known
     List(WorkersListArgs),
     /// Shows one worker and the jobs it runs
     Show {
@@ -90,7 +90,7 @@ impl RunCommand for WorkersCommand {
         match self {
             Self::List(args) => list(connection, globals, &args).await,
             Self::Show { worker } => show(connection, &worker).await,
-            Self::Drain(args) => drain::run(connection, &args).await,
+            Self::Drain(args) => drain::run(connection, &args, globals.output).await,
             Self::Undrain(args) => undrain(connection, &args).await,
             Self::Evict(args) => evict::run(connection, &args).await,
         }

@@ -88,13 +88,17 @@ async fn a_dry_run_says_what_it_would_be_and_changes_nothing(pool: PgPool) {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn what_many_notice_is_agreed_to_first(pool: PgPool) {
-    let id = put(&pool).await;
+    let id = at_work(&pool).await;
     for (words, what) in [
         (
             &["queues", "pause", "test"][..],
             "pause queue test".to_owned(),
         ),
         (&["cancel", &id], format!("cancel job {id}")),
+        (
+            &["workers", "drain", "--version", "<1.9"],
+            "drain 1 worker".to_owned(),
+        ),
     ] {
         let refused = run(&pool, &[words, &WHY].concat()).await;
         assert_eq!((refused.status.code(), refused.stdout.len()), (Some(6), 0));
@@ -122,7 +126,7 @@ async fn a_retried_job_may_start_later_and_not_before(pool: PgPool) {
 async fn drained_workers_are_waited_for_until_they_run_nothing(pool: PgPool) {
     at_work(&pool).await;
     let drain = [
-        &["workers", "drain", "--version", "<1.9", "--wait"],
+        &["workers", "drain", "--version", "<1.9", "--yes", "--wait"],
         &WHY[..],
     ]
     .concat();

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, Document, Exit, counted, parse_duration};
+use command_line::{CliError, Document, Exit, OutputFormat, agree, counted, parse_duration};
 use serde_json::json;
 use session_identity::WorkerIncarnation;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep_until};
 
+use super::find;
 use super::version::VersionBound;
-use super::{LOOK_AT, find, is_gone};
 use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
 use crate::cli::errors::cli_error;
 use crate::operate::{CLAIM_LASTS, have_ended, last_transaction};
-use crate::{drain_worker, jobs_of_worker, list_workers};
+use crate::workers::WORKER_LIVE_SECONDS;
+use crate::{drain_worker, jobs_of_worker, workers_heard_of};
 
 /// A row a worker by an index: cheap, and well under what a person notices.
 const POLL: Duration = Duration::from_millis(200);
@@ -29,6 +30,10 @@ pub struct DrainArgs {
     /// Every living worker of these versions, such as '<1.9', instead of one.
     #[arg(long, value_name = "BOUND")]
     version: Option<VersionBound>,
+    /// Does not ask before all of these versions are drained. Without a terminal and `--output text`
+    /// nobody can be asked.
+    #[arg(long)]
+    yes: bool,
     /// Waits until they run nothing; exit code 8 when the time ran out first.
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -58,8 +63,13 @@ struct Drained {
 pub(super) async fn run(
     connection: &mut PgConnection,
     args: &DrainArgs,
+    output: OutputFormat,
 ) -> Result<Document, CliError> {
     let workers = args.meant(connection).await?;
+    if args.version.is_some() && !workers.is_empty() && !args.rehearsal.dry_run {
+        let what = format!("drain {}", counted(workers.len(), "worker"));
+        agree(output, args.yes, &what)?;
+    }
     let ids: Vec<_> = workers.iter().map(ToString::to_string).collect();
     act(connection, args.rehearsal, &ids, async |it| {
         for worker in &workers {
@@ -81,11 +91,10 @@ impl DrainArgs {
         if let Some(named) = &self.worker {
             return Ok(vec![find(connection, named).await?]);
         }
-        let workers = list_workers(connection, LOOK_AT).await?;
+        let living = workers_heard_of(connection, WORKER_LIVE_SECONDS).await?;
         let bound = self.version.as_ref();
         let is_meant = |build: &str| bound.is_some_and(|bound| bound.holds(build));
-        let living = workers.iter().filter(|worker| !is_gone(worker.state()));
-        let meant = living.filter(|worker| is_meant(&worker.build));
+        let meant = living.iter().filter(|worker| is_meant(&worker.build));
         Ok(meant.map(|worker| worker.incarnation).collect())
     }
 }
