@@ -59,7 +59,7 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "COUNT")]
     attempts: Option<Attempts>,
     /// Only jobs whose payload holds this, such as exam=rust-1; again for more fields. A number, true,
-    /// false and null are themselves, all else is text.
+    /// false and null are themselves, all else is text, and so is what stands in double quotes.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     payload: Vec<Holds>,
     /// Only the jobs of this file, one whole id a line; `-` reads stdin.

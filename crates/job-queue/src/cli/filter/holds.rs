@@ -26,9 +26,12 @@ impl FromStr for Holds {
     }
 }
 
-/// Ids and names are texts, and nobody wants to quote them twice for a shell.
+/// Ids and names are texts, and nobody wants to quote them twice for a shell. Nor is a list meant by
+/// a text that begins with a bracket.
 fn value_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+    let read = serde_json::from_str(text).ok();
+    let read = read.filter(|value: &Value| !value.is_array() && !value.is_object());
+    read.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 /// Joins what is asked of one payload; `None` where nothing is.
@@ -59,11 +62,21 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_text_unless_it_is_json() {
+    fn a_value_is_text_unless_it_is_one_of_json() {
         let wanted = ["exam=rust-1", "tries=3", r#"room="3""#, "empty=", "a=b=c"];
         assert_eq!(
             read(&wanted).unwrap(),
             Some(json!({ "exam": "rust-1", "tries": 3, "room": "3", "empty": "", "a": "b=c" }))
+        );
+        let texts = ["a=[1]", "b={}", "c={\"d\": 1}", "e=truth"];
+        assert_eq!(
+            read(&texts).unwrap(),
+            Some(json!({ "a": "[1]", "b": "{}", "c": r#"{"d": 1}"#, "e": "truth" }))
+        );
+        let values = ["a=true", "b=false", "c=null", "d=-1.5", r#"e="true""#];
+        assert_eq!(
+            read(&values).unwrap(),
+            Some(json!({ "a": true, "b": false, "c": null, "d": -1.5, "e": "true" }))
         );
         assert_eq!(read(&[]).unwrap(), None);
         for wrong in ["", "exam", "=3"] {
