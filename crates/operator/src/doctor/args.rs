@@ -20,7 +20,7 @@ pub struct DoctorArgs {
     /// What ends with exit code 9
     #[arg(long, value_enum, default_value_t)]
     pub fail_on: FailOn,
-    /// Also gives the statements that mend what SQL can mend: of a schema that is behind
+    /// Also prints what `carrel migrate up` would apply, which alone records that it was applied
     #[arg(long)]
     pub fix_sql: bool,
     /// Where processes listen.

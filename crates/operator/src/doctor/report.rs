@@ -120,7 +120,7 @@ pub(super) struct Report {
     findings: usize,
     warnings: usize,
     checks: Vec<Check>,
-    /// Statements that mend what was found; null where nobody asked for them.
+    /// What `migrate up` would apply; null where nobody asked for it.
     fix_sql: Option<Vec<String>>,
     /// The checks that were asked for; empty for all.
     #[serde(skip)]
