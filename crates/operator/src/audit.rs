@@ -19,7 +19,8 @@ pub enum AuditCommand {
     /// Lists what people did, newest first, one page at a time
     ///
     /// Sessions requested, advanced, extended and ended; jobs, queues, workers and schedules;
-    /// environments created and destroyed by hand; exam versions and waivers. What Carrel did by itself is left out.
+    /// environments created and destroyed by hand; exam versions and waivers. What Carrel did by itself
+    /// is left out.
     List(AuditArgs),
 }
 

@@ -179,11 +179,11 @@ impl Report {
             let next = check
                 .next
                 .iter()
-                .map(|next| format!("\n{:22}next: {next}", ""));
+                .map(|next| format!("\n{:25}next: {next}", ""));
             let next: String = next.collect();
             let code = check.code.iter().map(|code| format!("[{code}] "));
             let code: String = code.collect();
-            format!("{mark:<4} {:<15}  {code}{}{next}", check.name, check.detail)
+            format!("{mark:<4} {:<18}  {code}{}{next}", check.name, check.detail)
         });
         let fixes = self.fix_sql.iter().flatten().cloned();
         lines.chain(fixes).collect::<Vec<_>>().join("\n")
@@ -209,7 +209,7 @@ mod tests {
         assert!(
             report
                 .text()
-                .contains("WARN network_policy   [a.b] unknown\n"),
+                .contains("WARN network_policy      [a.b] unknown\n"),
             "{}",
             report.text()
         );
@@ -221,7 +221,7 @@ mod tests {
         ));
         assert!(!report.is_healthy(FailOn::Error));
         assert!(
-            report.text().contains("BAD  leases           one\n"),
+            report.text().contains("BAD  leases              one\n"),
             "{}",
             report.text()
         );

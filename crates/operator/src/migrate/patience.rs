@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep};
 
 use super::refused;
 
-/// A statement waits so long for a table that others use; whatever else wants the table stands behind it.
+/// A statement waits so long for a table that others use; whatever else wants it stands behind.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Lets those through that stood behind it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Applies what is missing up to the target. A migration that does not get a table is rolled back and tried again for so
-/// long; those before it stay. What one of them takes to build costs the next none of its patience.
+/// Applies what is missing up to the target. A migration that does not get a table is rolled back and
+/// tried again for so long; those before it stay. What one of them takes to build costs the next none
+/// of its patience.
 pub(super) async fn run(
     migrator: &Migrator,
     target: i64,
