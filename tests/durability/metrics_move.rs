@@ -1,4 +1,4 @@
-//! Every metric of the queue's README moves when what it tells of happens, and says what happened.
+//! Every metric of the queue's METRICS.md moves when what it tells of happens, and says what happened.
 
 mod acts;
 mod scrapes;
@@ -14,7 +14,7 @@ use crate::evidence;
 use crate::worker_plan::WorkerPlan;
 
 /// The table that promises them.
-const PROMISED: &str = include_str!("../../crates/job-queue/README.md");
+const PROMISED: &str = include_str!("../../crates/job-queue/METRICS.md");
 
 /// The names of the first column.
 fn promised() -> Vec<&'static str> {
@@ -25,7 +25,7 @@ fn promised() -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn each_metric_that_the_readme_promises_moves_with_what_it_tells_of() {
+async fn each_promised_metric_moves_with_what_it_tells_of() {
     let mut bench = Bench::start(Weight::Light).await;
     let folder = tempfile::tempdir().unwrap();
     let (proxy, url) = bench.proxy().await;
