@@ -1,7 +1,4 @@
 -- Owner: session-lifecycle.
--- The no-show sweep reads sessions that wait for their candidate, the longest first.
-CREATE INDEX exam_sessions_ready ON exam_sessions (ready_at) WHERE state = 'ready';
-
 -- Whose session it was need not be known for ever. What has been over for long is given another name, by one
 -- function, which the table's trigger knows by a setting of its own: never before 30 days.
 CREATE FUNCTION pseudonym_of(user_id text, secret text) RETURNS text
@@ -14,8 +11,21 @@ COMMENT ON FUNCTION pseudonym_of IS 'The name that a user has once their session
 CREATE FUNCTION is_pseudonym(user_id text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN user_id ~ '^pseudonym:[0-9a-f]{32}$';
 
--- What the function below still has to do, oldest first.
-CREATE INDEX exam_sessions_named ON exam_sessions (ended_at) WHERE ended_at IS NOT NULL AND NOT is_pseudonym(user_id);
+CREATE FUNCTION pseudonym_secret() RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    secret text := current_setting('carrel.pseudonym_secret', true);
+BEGIN
+    IF secret IS NULL OR length(secret) < 32 THEN
+        RAISE EXCEPTION 'carrel.pseudonym_secret needs 32 characters' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN secret;
+END $$;
+COMMENT ON FUNCTION pseudonym_secret IS 'A setting of the transaction, so that no statement that may be slow, and be logged for it, has it for a parameter.';
+
+CREATE FUNCTION is_named_in(user_id text, words text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    -- Between anything but letters and digits: user 1 is not named in 137, and candidate:1 names them.
+    words ~ ('(^|[^A-Za-z0-9])' || regexp_replace(user_id, '([^A-Za-z0-9])', '\\\1', 'g') || '($|[^A-Za-z0-9])');
 
 CREATE OR REPLACE FUNCTION guard_exam_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -51,18 +61,18 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION exam_sessions_pseudonymise(kept interval, secret text, most bigint) RETURNS bigint
+CREATE FUNCTION exam_sessions_pseudonymise(kept interval, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET carrel.old_names_go = 'on' AS $$
 DECLARE
     renamed bigint;
 BEGIN
     UPDATE exam_sessions
-       SET user_id = pseudonym_of(user_id, secret),
+       SET user_id = pseudonym_of(user_id, pseudonym_secret()),
            ending_actor = CASE ending_actor WHEN 'candidate:' || user_id
-                          THEN 'candidate:' || pseudonym_of(user_id, secret) ELSE ending_actor END,
+                          THEN 'candidate:' || pseudonym_of(user_id, pseudonym_secret()) ELSE ending_actor END,
            -- Whoever wrote a word about the candidate wrote it to be read by name.
-           ending_note = CASE WHEN strpos(ending_note, user_id) > 0 THEN NULL ELSE ending_note END,
-           failure_reason = CASE WHEN strpos(failure_reason, user_id) > 0 THEN 'named the candidate' ELSE failure_reason END
+           ending_note = CASE WHEN is_named_in(user_id, ending_note) THEN NULL ELSE ending_note END,
+           failure_reason = CASE WHEN is_named_in(user_id, failure_reason) THEN 'named the candidate' ELSE failure_reason END
      WHERE id = ANY (ARRAY(
         SELECT id FROM exam_sessions
          WHERE ended_at < now() - greatest(kept, interval '30 days') AND NOT is_pseudonym(user_id)

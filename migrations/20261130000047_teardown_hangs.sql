@@ -1,23 +1,22 @@
 -- Owner: execution-environment.
 -- What a teardown that takes too long is waiting for, and that it was helped along once.
+-- Rows that are there are looked at later, while others read and write them.
 ALTER TABLE execution_environments
-    ADD COLUMN cleanup_blocked    text CONSTRAINT execution_environments_cleanup_blocked
-                                  CHECK (cleanup_blocked IN ('node_lost')),
+    ADD COLUMN cleanup_blocked    text,
     ADD COLUMN cleanup_blocked_at timestamptz,
     ADD COLUMN forced_at          timestamptz,
+    ADD CONSTRAINT execution_environments_cleanup_blocked
+        CHECK (cleanup_blocked IN ('node_lost')) NOT VALID,
     ADD CONSTRAINT execution_environments_blocked_is_whole
-        CHECK ((cleanup_blocked IS NULL) = (cleanup_blocked_at IS NULL)),
+        CHECK ((cleanup_blocked IS NULL) = (cleanup_blocked_at IS NULL)) NOT VALID,
     ADD CONSTRAINT execution_environments_blocked_while_destroying
-        CHECK (cleanup_blocked IS NULL OR state = 'destroying');
+        CHECK (cleanup_blocked IS NULL OR state = 'destroying') NOT VALID;
 COMMENT ON COLUMN execution_environments.cleanup_blocked IS 'What keeps its destruction from being confirmed, as last seen; NULL: nothing that is known.';
 COMMENT ON COLUMN execution_environments.cleanup_blocked_at IS 'Since when.';
 COMMENT ON COLUMN execution_environments.forced_at IS 'When it was deleted without grace, once, because its destruction hung.';
 
 -- What an environment was asked for as tells whose it was. That gets another name as the session does, by one
 -- function and never before 30 days.
-CREATE INDEX execution_environments_named ON execution_environments (gone_at)
-    WHERE state = 'gone' AND NOT is_pseudonym(spec ->> 'user_id');
-
 CREATE OR REPLACE FUNCTION guard_execution_environment() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -46,16 +45,21 @@ BEGIN
     IF NEW.attempt < OLD.attempt OR NEW.version <> OLD.version + 1 THEN
         RAISE EXCEPTION 'attempt and version of execution environment % only grow', OLD.id USING ERRCODE = 'check_violation';
     END IF;
+    -- Nothing blocks what is gone; a worker of the release before does not know these columns.
+    IF NEW.state <> 'destroying' THEN
+        NEW.cleanup_blocked := NULL;
+        NEW.cleanup_blocked_at := NULL;
+    END IF;
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION execution_environments_pseudonymise(kept interval, secret text, most bigint) RETURNS bigint
+CREATE FUNCTION execution_environments_pseudonymise(kept interval, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET carrel.old_names_go = 'on' AS $$
 DECLARE
     renamed bigint;
 BEGIN
     UPDATE execution_environments
-       SET spec = jsonb_set(spec, '{user_id}', to_jsonb(pseudonym_of(spec ->> 'user_id', secret)))
+       SET spec = jsonb_set(spec, '{user_id}', to_jsonb(pseudonym_of(spec ->> 'user_id', pseudonym_secret())))
      WHERE id = ANY (ARRAY(
         SELECT e.id FROM execution_environments e JOIN exam_sessions s ON s.id = e.session_id
          WHERE e.state = 'gone' AND NOT is_pseudonym(e.spec ->> 'user_id')

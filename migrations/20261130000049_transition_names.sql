@@ -1,8 +1,5 @@
 -- Owner: session-lifecycle.
 -- What a candidate did stays on record under another name, once their session has been over for long.
-CREATE INDEX session_transitions_named ON session_transitions (at)
-    WHERE actor LIKE 'candidate:%' AND NOT is_pseudonym(substr(actor, 11));
-
 CREATE FUNCTION guard_session_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND current_setting('carrel.old_names_go', true) = 'on'
@@ -17,12 +14,12 @@ DROP TRIGGER session_transitions_append_only ON session_transitions;
 CREATE TRIGGER session_transitions_append_only BEFORE UPDATE OR DELETE ON session_transitions
     FOR EACH ROW EXECUTE FUNCTION guard_session_transition();
 
-CREATE FUNCTION session_transitions_pseudonymise(kept interval, secret text, most bigint) RETURNS bigint
+CREATE FUNCTION session_transitions_pseudonymise(kept interval, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET carrel.old_names_go = 'on' AS $$
 DECLARE
     renamed bigint;
 BEGIN
-    UPDATE session_transitions SET actor = 'candidate:' || pseudonym_of(substr(actor, 11), secret)
+    UPDATE session_transitions SET actor = 'candidate:' || pseudonym_of(substr(actor, 11), pseudonym_secret())
      WHERE id = ANY (ARRAY(
         SELECT t.id FROM session_transitions t JOIN exam_sessions s ON s.id = t.session_id
          WHERE t.actor LIKE 'candidate:%' AND NOT is_pseudonym(substr(t.actor, 11))

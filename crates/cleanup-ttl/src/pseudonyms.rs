@@ -11,7 +11,7 @@ use serde::Serialize;
 use session_lifecycle::{
     count_named_sessions, count_named_transitions, pseudonymise_sessions, pseudonymise_transitions,
 };
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::SweepError;
 
@@ -22,8 +22,9 @@ const SHORTEST_SECRET: usize = 32;
 /// Whether candidates lose their names, when, and the secret that their other names are made with.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PseudonymArgs {
-    /// Days after the end of a session that its candidate's user id is replaced by a hash, wherever it is
-    /// kept: 30 to 3650, or 0 never. It cannot be undone.
+    /// Days after the end of a session that its candidate's user id is replaced by a hash in sessions,
+    /// their history, environments and the access log: 30 to 3650, or 0 never. Of free text only a
+    /// session's own note and failure reason go. It cannot be undone.
     #[arg(
         long,
         env = "CARREL_PSEUDONYMISE_DAYS",
@@ -33,7 +34,7 @@ pub struct PseudonymArgs {
     )]
     pub pseudonymise_days: u16,
     /// What the hashes are made with, 32 characters at least. The same user id and secret give the same
-    /// hash; without the secret nobody can tell whose it is, by trying neither.
+    /// hash; without the secret nobody can tell whose it is, not even by trying user ids.
     #[arg(
         long,
         env = "CARREL_PSEUDONYM_SECRET",
@@ -163,13 +164,17 @@ impl Named {
         conn: &mut PgConnection,
         policy: &PseudonymPolicy,
     ) -> Result<u64, SweepError> {
-        let (after, secret, most) = (policy.after, policy.secret.expose_secret(), policy.batch);
-        Ok(match self {
-            Self::Transitions => pseudonymise_transitions(conn, after, secret, most).await?,
-            Self::Environments => pseudonymise_environments(conn, after, secret, most).await?,
-            Self::AccessLog => pseudonymise_access(conn, after, secret, most).await?,
-            Self::Sessions => pseudonymise_sessions(conn, after, secret, most).await?,
-        })
+        let (after, most) = (policy.after, policy.batch);
+        let mut transaction = conn.begin().await?;
+        set_secret(&mut transaction, &policy.secret).await?;
+        let renamed = match self {
+            Self::Transitions => pseudonymise_transitions(&mut transaction, after, most).await?,
+            Self::Environments => pseudonymise_environments(&mut transaction, after, most).await?,
+            Self::AccessLog => pseudonymise_access(&mut transaction, after, most).await?,
+            Self::Sessions => pseudonymise_sessions(&mut transaction, after, most).await?,
+        };
+        transaction.commit().await?;
+        Ok(renamed)
     }
 
     const fn of(self, counts: &mut PseudonymCounts) -> &mut u64 {
@@ -180,6 +185,19 @@ impl Named {
             Self::Sessions => &mut counts.sessions,
         }
     }
+}
+
+/// Tells the secret to the transaction alone. It is a parameter of nothing that may be slow: a server that
+/// logs slow statements logs their parameters too.
+async fn set_secret(conn: &mut PgConnection, secret: &SecretString) -> Result<(), SweepError> {
+    let secret = secret.expose_secret();
+    sqlx::query_scalar!(
+        "SELECT set_config('carrel.pseudonym_secret', $1, true) IS NULL",
+        secret
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(())
 }
 
 /// Gives candidates of sessions that have been over for long another name wherever theirs is kept, a

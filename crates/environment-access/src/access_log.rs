@@ -91,21 +91,20 @@ pub async fn count_old_access(conn: &mut PgConnection, kept: Duration) -> Result
     .await
 }
 
-/// Gives candidates a hash of their user id under `secret` for a name, in at most `limit` lines older
-/// than `kept`, oldest first, and says how many; never before 30 days. Lines change in no other way.
+/// Gives candidates a hash of their user id for a name, in at most `limit` lines older than `kept`,
+/// oldest first, and says how many; never before 30 days. Lines change in no other way. The hash is
+/// under the transaction's setting `carrel.pseudonym_secret`.
 ///
 /// # Errors
-/// Errors of the database.
+/// Errors of the database, and where the transaction has no such setting of 32 characters.
 pub async fn pseudonymise_access(
     conn: &mut PgConnection,
     kept: Duration,
-    secret: &str,
     limit: i64,
 ) -> Result<u64, sqlx::Error> {
     let renamed = sqlx::query_scalar!(
-        r#"SELECT access_log_pseudonymise(make_interval(secs => $1), $2, $3) AS "renamed!""#,
+        r#"SELECT access_log_pseudonymise(make_interval(secs => $1), $2) AS "renamed!""#,
         kept.as_secs_f64(),
-        secret,
         limit,
     )
     .fetch_one(conn)

@@ -4,12 +4,12 @@
 mod fixtures;
 
 use execution_environment::{
-    ApplyError, EnvironmentAction, EnvironmentSpec, EnvironmentState, ExamBasis, ExamDefinition,
-    RuntimeKind, RuntimeUid, SignedActionFilter, TrialProof, apply_exam, begin_destroy,
-    count_not_gone, find_applied, find_not_gone, forget_sightings, list_environment_actions,
-    list_exams, load_environment, load_environments, load_exam, record_created,
-    record_environment_action, record_gone, record_signal, record_snapshot, record_up,
-    sight_orphan,
+    ApplyError, CleanupBlock, EnvironmentAction, EnvironmentSpec, EnvironmentState, ExamBasis,
+    ExamDefinition, RuntimeKind, RuntimeUid, SignedActionFilter, TrialProof, apply_exam,
+    begin_destroy, count_not_gone, find_applied, find_not_gone, forget_sightings,
+    list_environment_actions, list_exams, load_environment, load_environments, load_exam,
+    record_cleanup_blocked, record_created, record_environment_action, record_gone, record_signal,
+    record_snapshot, record_up, sight_orphan,
 };
 use serde_json::json;
 use session_identity::{Actor, ExamSessionId, UserId};
@@ -334,6 +334,36 @@ async fn an_older_attempt_and_another_uid_write_nothing(pool: PgPool) {
             .await
             .unwrap(),
         None
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_worker_of_the_release_before_confirms_what_was_blocked(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let spec = session(&mut conn, exam()).await;
+    let id = spec.session_id;
+    assert!(begin(&mut conn, &spec, 0).await);
+    begin_destroy(&mut conn, id).await.unwrap().unwrap();
+    let blocked = Some(CleanupBlock::NodeLost);
+    assert!(
+        record_cleanup_blocked(&mut conn, id, blocked)
+            .await
+            .unwrap()
+    );
+    // Word for word what that release says: it knows no column of what blocks.
+    sqlx::query!(
+        "UPDATE execution_environments SET state = 'gone', gone_at = now(), version = version + 1
+         WHERE session_id = $1 AND state = 'destroying'",
+        id.as_uuid()
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let gone = load_environment(&mut conn, id).await.unwrap().unwrap();
+    assert_eq!(gone.state, EnvironmentState::Gone);
+    assert_eq!(
+        (gone.cleanup_blocked, gone.cleanup_blocked_at),
+        (None, None)
     );
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cleanup_ttl::{PseudonymArgs, PseudonymCounts, PseudonymPolicy, count_named, pseudonymise_old};
 use session_identity::{ExamSessionId, ExecutionEnvironmentId};
-use session_lifecycle::load_session;
-use sqlx::{Connection as _, PgPool};
+use session_lifecycle::{load_session, pseudonymise_sessions};
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::fixtures::apply_exam;
 
@@ -172,26 +172,131 @@ async fn nothing_gives_a_name_back_and_nothing_takes_one_before_its_time(pool: P
     let counts = pseudonymise_old(&mut conn, &policy).await.unwrap();
     assert_eq!(counts, PseudonymCounts::default(), "whatever is asked for");
     assert_eq!(names(&pool, young).await[0], "u-young");
-    named(&pool, "u-old", 31).await;
+    let old = named(&pool, "u-old", 31).await;
     pseudonymise_old(&mut conn, &policy).await.unwrap();
-    // With the setting that the functions make, too.
+    let renamed = names(&pool, old).await;
+    // With the setting that the functions make, too, and each to a row of the session that lost its name.
     for setting in ["off", "on"] {
         for change in [
-            "UPDATE exam_sessions SET user_id = 'u-old'",
-            "UPDATE session_transitions SET actor = 'candidate:u-old' WHERE version = 2",
-            "UPDATE session_transitions SET actor = 'candidate:u-old' WHERE version = 1",
-            "UPDATE execution_environments SET spec = jsonb_set(spec, '{user_id}', '\"u-old\"')",
-            "UPDATE access_log SET user_id = 'u-old' WHERE role = 'candidate'",
-            "UPDATE access_log SET user_id = pseudonym_of(user_id, 's') WHERE role = 'operator'",
-            "UPDATE exam_sessions SET user_id = pseudonym_of(user_id, 's'), exam_version = 2",
-            "DELETE FROM session_transitions",
+            "UPDATE exam_sessions SET user_id = 'u-old' WHERE id = $1",
+            "UPDATE exam_sessions SET user_id = pseudonym_of(user_id, 's') WHERE id = $1",
+            "UPDATE session_transitions SET actor = 'candidate:u-old' WHERE session_id = $1 AND version = 2",
+            "UPDATE session_transitions SET actor = 'candidate:' || pseudonym_of(actor, 's')
+             WHERE session_id = $1 AND version = 2",
+            "UPDATE session_transitions SET actor = 'candidate:' || pseudonym_of(actor, 's')
+             WHERE session_id = $1 AND version = 1",
+            "UPDATE execution_environments SET spec = jsonb_set(spec, '{user_id}', '\"u-old\"') WHERE session_id = $1",
+            "UPDATE execution_environments SET spec = jsonb_set(spec, '{user_id}', to_jsonb(pseudonym_of('u', 's')))
+             WHERE session_id = $1",
+            "UPDATE access_log SET user_id = 'u-old' WHERE session_id = $1 AND role = 'candidate'",
+            "UPDATE access_log SET user_id = pseudonym_of(user_id, 's') WHERE session_id = $1 AND role = 'candidate'",
+            "UPDATE access_log SET user_id = pseudonym_of(user_id, 's') WHERE session_id = $1 AND role = 'operator'",
+            "DELETE FROM session_transitions WHERE session_id = $1",
         ] {
-            let mut tx = conn.begin().await.unwrap();
-            let all = format!("SET LOCAL carrel.old_names_go = '{setting}'; {change}");
-            let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(all))
-                .execute(&mut *tx)
-                .await;
+            let refused = forced(&mut conn, setting, change, old).await;
             assert!(refused.is_err(), "{setting}: {change}");
         }
     }
+    assert_eq!(names(&pool, old).await, renamed);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn only_the_setting_takes_a_name_by_hand_and_it_takes_nothing_else(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    let old = named(&pool, "u-old", 31).await;
+    let rename = "UPDATE exam_sessions SET user_id = pseudonym_of(user_id, 's') WHERE id = $1";
+    let more = "UPDATE exam_sessions SET user_id = pseudonym_of(user_id, 's'), exam_version = 2 WHERE id = $1";
+    for (setting, change) in [("off", rename), ("off", more), ("on", more)] {
+        let refused = forced(&mut conn, setting, change, old).await;
+        assert!(refused.is_err(), "{setting}: {change}");
+    }
+    assert_eq!(forced(&mut conn, "on", rename, old).await.unwrap(), 1);
+}
+
+/// Changes rows of a session as the functions do, and takes it back; says how many.
+async fn forced(
+    conn: &mut PgConnection,
+    setting: &str,
+    change: &'static str,
+    id: ExamSessionId,
+) -> Result<u64, sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    sqlx::query_scalar!(
+        "SELECT set_config('carrel.old_names_go', $1, true) IS NULL",
+        setting
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let done = sqlx::query(change).bind(id.as_uuid()).execute(&mut *tx);
+    Ok(done.await?.rows_affected())
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn words_go_only_where_they_name_the_candidate(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    let mut sessions = Vec::new();
+    for (user, note, stays) in [
+        ("1", "exit code 137 after 12 s", true),
+        ("a.b", "axb and a-b were done", true),
+        ("u-9", "u-91 was done", true),
+        ("2", "left by 2.", false),
+        ("c.d+e@f", "ended by candidate:c.d+e@f", false),
+    ] {
+        let id = named(&pool, user, 401).await;
+        // Nobody changes what is over.
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::raw_sql("SET LOCAL session_replication_role = replica")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        sqlx::query!(
+            "UPDATE exam_sessions SET ending_note = $2, failure_reason = $2 WHERE id = $1",
+            id.as_uuid(),
+            note
+        )
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        sessions.push((id, note, stays));
+    }
+    let policy = pseudonyms(400);
+    pseudonymise_old(&mut conn, &policy).await.unwrap();
+    for (id, note, stays) in sessions {
+        let words = sqlx::query!(
+            "SELECT ending_note, failure_reason FROM exam_sessions WHERE id = $1",
+            id.as_uuid()
+        )
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+        let expected = if stays {
+            (Some(note), Some(note))
+        } else {
+            (None, Some("named the candidate"))
+        };
+        let kept = (
+            words.ending_note.as_deref(),
+            words.failure_reason.as_deref(),
+        );
+        assert_eq!(kept, expected, "{note}");
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_secret_is_the_transaction_s_alone_and_nothing_is_renamed_without(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    named(&pool, "u-old", 401).await;
+    pseudonymise_old(&mut conn, &pseudonyms(400)).await.unwrap();
+    let old = named(&pool, "u-other", 401).await;
+    let kept = sqlx::query_scalar!(
+        r#"SELECT coalesce(current_setting('carrel.pseudonym_secret', true), '') AS "kept!""#
+    );
+    assert_eq!(kept.fetch_one(&mut *conn).await.unwrap(), "");
+    let refused = pseudonymise_sessions(&mut conn, Duration::ZERO, 10).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(names(&pool, old).await[0], "u-other");
 }

@@ -7,17 +7,16 @@ use sqlx::PgConnection;
 use crate::StoreError;
 
 /// Gives at most `limit` environments that are gone, of sessions that have been over for longer than
-/// `kept`, a hash of their user under `secret` for a user, and says how many; never before 30 days.
+/// `kept`, a hash of their user for a user, and says how many; never before 30 days. The hash is under
+/// the transaction's setting `carrel.pseudonym_secret`, of 32 characters at least.
 pub async fn pseudonymise_environments(
     conn: &mut PgConnection,
     kept: Duration,
-    secret: &str,
     limit: i64,
 ) -> Result<u64, StoreError> {
     let renamed = sqlx::query_scalar!(
-        r#"SELECT execution_environments_pseudonymise(make_interval(secs => $1), $2, $3) AS "renamed!""#,
+        r#"SELECT execution_environments_pseudonymise(make_interval(secs => $1), $2) AS "renamed!""#,
         kept.as_secs_f64(),
-        secret,
         limit
     )
     .fetch_one(conn)

@@ -7,21 +7,20 @@ use sqlx::PgConnection;
 use crate::error::LoadError;
 
 /// Gives at most `limit` sessions that have been over for longer than `kept`, oldest first, a hash of
-/// their user under `secret` for a user, and says how many. What was over for less than 30 days stays
-/// whatever `kept` says, and what has such a name keeps it.
+/// their user for a user, and says how many. What was over for less than 30 days stays whatever `kept`
+/// says, and what has such a name keeps it. The hash is under the transaction's setting
+/// `carrel.pseudonym_secret`.
 ///
 /// # Errors
-/// [`LoadError`] if the database fails.
+/// [`LoadError`] if the database fails or the transaction has no such setting of 32 characters.
 pub async fn pseudonymise_sessions(
     conn: &mut PgConnection,
     kept: Duration,
-    secret: &str,
     limit: i64,
 ) -> Result<u64, LoadError> {
     let renamed = sqlx::query_scalar!(
-        r#"SELECT exam_sessions_pseudonymise(make_interval(secs => $1), $2, $3) AS "renamed!""#,
+        r#"SELECT exam_sessions_pseudonymise(make_interval(secs => $1), $2) AS "renamed!""#,
         kept.as_secs_f64(),
-        secret,
         limit,
     )
     .fetch_one(conn)
@@ -32,17 +31,15 @@ pub async fn pseudonymise_sessions(
 /// Gives candidates that name in the history of such sessions too, at most `limit` lines.
 ///
 /// # Errors
-/// [`LoadError`] if the database fails.
+/// As [`pseudonymise_sessions`].
 pub async fn pseudonymise_transitions(
     conn: &mut PgConnection,
     kept: Duration,
-    secret: &str,
     limit: i64,
 ) -> Result<u64, LoadError> {
     let renamed = sqlx::query_scalar!(
-        r#"SELECT session_transitions_pseudonymise(make_interval(secs => $1), $2, $3) AS "renamed!""#,
+        r#"SELECT session_transitions_pseudonymise(make_interval(secs => $1), $2) AS "renamed!""#,
         kept.as_secs_f64(),
-        secret,
         limit,
     )
     .fetch_one(conn)
