@@ -1,4 +1,4 @@
-//! Sessions that are ready and that nobody ever attached to, of exams that wait only for so long.
+//! Sessions that are ready and that nobody ever came to, of exams that wait only for so long.
 
 use chrono::{DateTime, Utc};
 use session_identity::ExamSessionId;
@@ -14,7 +14,8 @@ use crate::policy::ExpiryPolicy;
 /// Ends every session of one batch that its candidate has not come to for longer than its exam waits,
 /// in the caller's transaction, which keeps their rows locked.
 ///
-/// The caller enqueues the teardown of each in the same transaction. An attach takes the session's
+/// Who took a ticket came, also where no place was found for them. The caller enqueues the teardown of
+/// each in the same transaction. An attach takes the session's
 /// row before its epoch: whichever commits first, nobody who was admitted is a no-show.
 ///
 /// # Errors
@@ -63,6 +64,7 @@ pub async fn find_no_shows(
         WHERE s.state = 'ready'
           AND s.ready_at + make_interval(secs => (e.definition ->> 'no_show_after_seconds')::float8) <= now()
           AND NOT EXISTS (SELECT FROM terminals AS t WHERE t.session_id = s.id AND t.epoch > 0)
+          AND NOT EXISTS (SELECT FROM terminal_tickets AS k WHERE k.session_id = s.id AND k.user_id = s.user_id)
         ORDER BY s.ready_at
         LIMIT $1
         FOR UPDATE OF s SKIP LOCKED
@@ -75,7 +77,7 @@ pub async fn find_no_shows(
 }
 
 /// When a session becomes a no-show; `None` where its exam waits for ever, before it is ready, and once
-/// somebody has attached.
+/// its candidate has taken a ticket or somebody has attached.
 ///
 /// # Errors
 /// [`SweepError`] if the database fails.
@@ -89,6 +91,7 @@ pub async fn no_show_at(
         FROM exam_sessions AS s JOIN exams AS e ON (e.name, e.version) = (s.exam_name, s.exam_version)
         WHERE s.id = $1 AND s.state = 'ready'
           AND NOT EXISTS (SELECT FROM terminals AS t WHERE t.session_id = s.id AND t.epoch > 0)
+          AND NOT EXISTS (SELECT FROM terminal_tickets AS k WHERE k.session_id = s.id AND k.user_id = s.user_id)
         "#,
         session_id as ExamSessionId,
     )

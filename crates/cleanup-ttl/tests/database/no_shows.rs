@@ -98,6 +98,35 @@ async fn a_ready_session_that_nobody_comes_to_ends_only_where_its_exam_says_so(p
     assert_eq!(again, []);
 }
 
+/// Takes a ticket, which nobody has used.
+async fn take_ticket(conn: &mut PgConnection, id: ExamSessionId, user: &str) {
+    sqlx::query!(
+        "INSERT INTO terminal_tickets (secret_hash, session_id, user_id, login_id, origin, expires_at)
+         VALUES (convert_to($1::uuid::text || $2::text, 'UTF8'), $1, $2, 'l', 'o', now() - interval '1 hour')",
+        id.as_uuid(),
+        user
+    )
+    .execute(conn)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_candidate_who_took_a_ticket_came_also_if_they_were_not_let_in(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    apply_exam(&mut conn).await;
+    wait_for(&mut conn, Some(600)).await;
+    let came = ready_since(&mut conn, "u-came", 2, 601.0).await;
+    let late = ready_since(&mut conn, "u-late", 2, 601.0).await;
+    take_ticket(&mut conn, came, "u-came").await;
+    take_ticket(&mut conn, late, "dana").await;
+    assert_eq!(no_show_at(&mut conn, came).await.unwrap(), None);
+    let bound = no_show_at(&mut conn, late).await.unwrap();
+    assert!(bound.is_some(), "staff who look are not the candidate");
+    let mut tx = conn.begin().await.unwrap();
+    assert_eq!(find_no_shows(&mut tx, 10).await.unwrap(), [late]);
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn who_is_admitted_while_a_sweep_looks_is_no_no_show(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
