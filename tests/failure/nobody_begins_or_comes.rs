@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use orchestrator::{SessionRequest, Sweeps, request_session};
+use orchestrator::Sweeps;
 use serde_json::Value;
-use session_identity::{ExamSessionId, LoginId, Principal, Role, UserId};
+use session_identity::ExamSessionId;
 use system_tests::wait::{SOON, until};
 use system_tests::{Weight, crew, exams, take_places};
 use tokio_util::task::AbortOnDropHandle;
@@ -45,7 +45,7 @@ async fn what_nobody_comes_to_ends_as_a_no_show_where_the_exam_says_so() {
     exams::apply(scene.pool(), &impatient).await;
     let _crew = scene.work_on(scene.real());
     let patient = crew::request(scene.pool(), "u-1").await;
-    let session = request(&scene, &impatient.name).await;
+    let session = crew::request_of(scene.pool(), "u-2", &impatient.name).await;
     for ready in [patient, session] {
         scene.await_state(ready, "ready").await;
         let long_ago = sqlx::query!(
@@ -104,21 +104,4 @@ async fn make_old(scene: &Scene, session: ExamSessionId) {
     .await
     .unwrap();
     transaction.commit().await.unwrap();
-}
-
-async fn request(scene: &Scene, exam: &str) -> ExamSessionId {
-    let request = SessionRequest {
-        user_id: UserId::parse("u-2").expect("a user id"),
-        exam_name: exam.to_owned(),
-        exam_version: None,
-        principal: Principal {
-            user_id: UserId::parse("exam-platform").expect("a user id"),
-            role: Role::Service,
-            login_id: LoginId::new("tests"),
-        },
-        idempotency_key: None,
-        trace: None,
-    };
-    let requested = request_session(scene.pool(), &request).await;
-    requested.expect("the session is written").session.id
 }
