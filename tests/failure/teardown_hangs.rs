@@ -27,7 +27,7 @@ async fn what_hangs_where_its_node_answers_is_left_its_time_and_then_forced_once
     assert_eq!(hanging.forced(), 0);
     assert_eq!(row(&scene, session).await.forced_at, None);
 
-    begun_before(&scene, session, 120.0).await;
+    begun_before(&scene, session, 300.0).await;
     scene.await_gone(session).await;
     assert_eq!(hanging.forced(), 1);
     let row = row(&scene, session).await;
@@ -45,7 +45,7 @@ async fn what_is_on_a_lost_node_is_waited_for_and_its_row_says_so_until_the_node
     let hanging = HangingRuntime::new(scene.real());
     hanging.lose_place(true);
     let (session, _crew) = ended(&scene, &hanging).await;
-    begun_before(&scene, session, 120.0).await;
+    begun_before(&scene, session, 300.0).await;
     until("the row says what it waits for", SOON, async || {
         row(&scene, session).await.cleanup_blocked
     })

@@ -163,8 +163,11 @@ pub struct Observed {
     /// Where it is, as the runtime names its places; `None` before it has one, or where there is
     /// only one.
     pub place: Option<String>,
-    /// Whether the runtime hears nothing from that place: what it says of it is old.
+    /// Whether the runtime hears nothing from that place, or cannot tell: what it says of it may be old.
     pub is_place_lost: bool,
+    /// Since when it is being deleted, by the runtime's clock; `None` where it is not, or the runtime does
+    /// not say.
+    pub going_since: Option<DateTime<Utc>>,
 }
 
 /// Says how far an environment is.

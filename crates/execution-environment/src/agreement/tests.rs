@@ -51,6 +51,7 @@ fn present(record: &EnvironmentRecord, uid: &str, phase: Phase) -> Observed {
         phase,
         place: None,
         is_place_lost: false,
+        going_since: None,
     }
 }
 

@@ -102,6 +102,7 @@ pub(super) async fn observe(
         phase,
         place: None,
         is_place_lost: false,
+        going_since: None,
     }))
 }
 

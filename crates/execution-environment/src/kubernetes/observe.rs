@@ -45,6 +45,7 @@ fn read(
         labels,
         phase: status::phase(&pod, runtime.requests.cluster_time()),
         is_place_lost: status::is_place_lost(&pod),
+        going_since: status::going_since(&pod),
         place: pod.spec.and_then(|spec| spec.node_name),
     }))
 }

@@ -43,12 +43,13 @@ pub(super) fn phase(pod: &Pod, now: Option<DateTime<Utc>>) -> Phase {
     }
 }
 
-/// Tells whether the cluster does not hear from the pod's node, whatever else is said of the pod.
+/// Tells whether the cluster does not hear from the pod's node, or may not, whatever else is said of the pod.
 pub(super) fn is_place_lost(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
-    status.is_some_and(|status| {
-        node::reported_lost(pod, status).is_some() || node::marked_silent(status).is_some()
-    })
+    node::may_be_silent(pod)
+        || status.is_some_and(|status| {
+            node::reported_lost(pod, status).is_some() || node::marked_silent(status).is_some()
+        })
 }
 
 fn stopped(
@@ -74,7 +75,7 @@ fn taken_away(
     status: &PodStatus,
     ended: Option<&ContainerStateTerminated>,
 ) -> Option<Signal> {
-    let going = going_since(pod);
+    let going = asked_to_go(pod);
     let is_final = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
     let lost = node::reported_lost(pod, status);
     if going.is_none() && !is_final && lost.is_none() {
@@ -97,10 +98,15 @@ fn disruption(status: &PodStatus) -> Option<Signal> {
 }
 
 /// When somebody asked for its deletion; the time in the object is the one at which the grace ends.
-fn going_since(pod: &Pod) -> Option<i64> {
+fn asked_to_go(pod: &Pod) -> Option<i64> {
     let meta = pod.meta();
     let ends = meta.deletion_timestamp.as_ref()?.0.as_second();
     Some(ends - meta.deletion_grace_period_seconds.unwrap_or_default())
+}
+
+/// When its deletion began, by the cluster's time.
+pub(super) fn going_since(pod: &Pod) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(asked_to_go(pod)?, 0)
 }
 
 /// A pod that is being deleted cannot be kept. A process that ended before that ended by itself.

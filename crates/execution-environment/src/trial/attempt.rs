@@ -261,6 +261,7 @@ mod tests {
                 phase: Phase::Running,
                 place: None,
                 is_place_lost: false,
+                going_since: None,
             });
             let seen = seen(found, &created);
             assert_eq!(matches!(seen, Seen::Running(_)), is_running, "{uid}");

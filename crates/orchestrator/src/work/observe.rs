@@ -268,6 +268,7 @@ mod tests {
             phase,
             place: None,
             is_place_lost: false,
+            going_since: None,
         })
     }
 

@@ -40,6 +40,30 @@ pub(super) fn marked_silent(status: &PodStatus) -> Option<&PodCondition> {
     condition(status, "Ready").filter(|it| it.status == "False")
 }
 
+/// Tells of a pod on its way out that a silent node could not be told by.
+///
+/// From a pod that was never ready the node controller takes nothing. Whether its node answers is seen
+/// only once that reports that the container ended; until then the container may run.
+pub(super) fn may_be_silent(pod: &Pod) -> bool {
+    let is_bound = pod.spec.as_ref().is_some_and(|it| it.node_name.is_some());
+    if !is_bound || pod.metadata.deletion_timestamp.is_none() {
+        return false;
+    }
+    let status = pod.status.as_ref();
+    let was_ready = status
+        .and_then(|status| condition(status, "ContainersReady"))
+        .is_some_and(|it| it.status == "True");
+    let mut containers = status
+        .into_iter()
+        .flat_map(|status| status.container_statuses.iter().flatten());
+    let has_ended = containers.any(|it| {
+        it.state
+            .as_ref()
+            .is_some_and(|state| state.terminated.is_some())
+    });
+    !was_ready && !has_ended
+}
+
 fn lost(pod: &Pod, message: &str) -> Signal {
     Signal::NodeLost {
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),

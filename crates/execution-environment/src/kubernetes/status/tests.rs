@@ -311,12 +311,7 @@ fn a_node_that_stays_silent_is_lost_once_that_has_lasted() {
 
 #[test]
 fn a_place_is_lost_as_soon_as_the_cluster_says_so_also_of_a_pod_that_is_going() {
-    for name in [
-        "running",
-        "deleted_while_running",
-        "deleted_and_ended",
-        "created",
-    ] {
+    for name in ["running", "preparing", "deleted_and_ended", "created"] {
         assert!(!is_place_lost(&recorded(name)), "{name}");
     }
     assert!(is_place_lost(&recorded("node_silent")));
@@ -329,5 +324,51 @@ fn a_place_is_lost_as_soon_as_the_cluster_says_so_also_of_a_pod_that_is_going() 
     assert_eq!(
         (phase, &*code.expect("one")),
         ("stopped", "infra.pod_vanished")
+    );
+}
+
+#[test]
+fn a_node_that_could_not_be_told_silent_counts_as_lost_once_its_pod_is_going() {
+    let deleted = recorded("deleted_while_running")
+        .metadata
+        .deletion_timestamp;
+    for (name, is_lost) in [
+        ("running", true),
+        ("preparing", true),
+        ("image_missing", true),
+        ("exited_3", false),
+        ("gated", false),
+        ("unschedulable", false),
+    ] {
+        let mut pod = recorded(name);
+        pod.metadata.deletion_timestamp = deleted.clone();
+        make_ready(&mut pod, "False");
+        assert_eq!(is_place_lost(&pod), is_lost, "{name}");
+    }
+    // Had its node been silent, `Ready` would have gone.
+    let mut pod = recorded("deleted_while_running");
+    make_ready(&mut pod, "True");
+    assert!(!is_place_lost(&pod));
+}
+
+/// Puts a condition that the recordings were freed of.
+fn make_ready(pod: &mut Pod, status: &str) {
+    let conditions = &mut pod.status.as_mut().expect("it has one").conditions;
+    let conditions = conditions.get_or_insert_default();
+    conditions.retain(|it| it.type_ != "ContainersReady");
+    conditions.push(PodCondition {
+        type_: "ContainersReady".to_owned(),
+        status: status.to_owned(),
+        ..PodCondition::default()
+    });
+}
+
+#[test]
+fn since_when_a_pod_is_going_is_told_without_its_grace() {
+    assert_eq!(going_since(&recorded("running")), None);
+    let since = going_since(&recorded("deleted_while_running"));
+    assert_eq!(
+        since.expect("it goes").to_rfc3339(),
+        "2026-11-29T08:36:09+00:00"
     );
 }

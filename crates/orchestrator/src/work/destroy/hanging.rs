@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use cleanup_ttl::database_now;
 use execution_environment::{
     CleanupBlock, EnvironmentRecord, Observation, Observed, RuntimeName, record_cleanup_blocked,
@@ -13,10 +13,10 @@ use job_queue::Outcome;
 use super::STILL_THERE;
 use crate::{StepError, Workshop, measure};
 
-/// A minute beyond the grace of a deletion. A node ends a pod within seconds, and a busy one within
-/// half a minute.
-const HANGS_AFTER: TimeDelta = TimeDelta::seconds(61);
-/// How soon it is looked at again after that: what hangs for a minute may hang for hours.
+/// Two minutes beyond the grace of a deletion. A node ends a pod within seconds, a busy one within half a
+/// minute, and a cluster takes most of one to notice that a node is silent.
+const HANGS_AFTER: TimeDelta = TimeDelta::seconds(121);
+/// How soon it is looked at again after that: what hangs for minutes may hang for hours.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// What to do about something that is still there.
@@ -42,6 +42,18 @@ fn step(destroyed_for: Option<TimeDelta>, is_place_lost: bool, is_forced: bool) 
     }
 }
 
+/// For how long a deletion has been under way. The row is written before the runtime is asked, which may
+/// have been out of reach for long: where the runtime says that it was told later, that counts. Its clock
+/// can put a force off and never bring it forward.
+fn age(
+    now: DateTime<Utc>,
+    begun: Option<DateTime<Utc>>,
+    going_since: Option<DateTime<Utc>>,
+) -> Option<TimeDelta> {
+    let since = begun.map(|begun| going_since.map_or(begun, |since| since.max(begun)));
+    since.map(|since| now - since)
+}
+
 /// Looks after what a deletion has not removed, and says when the job goes on.
 pub(super) async fn still_there(
     workshop: &Workshop,
@@ -49,8 +61,8 @@ pub(super) async fn still_there(
     name: &RuntimeName,
 ) -> Result<Outcome, StepError> {
     let now = database_now(&mut *workshop.pool.acquire().await?).await?;
-    let age = environment.destroying_at.map(|since| now - since);
-    if step(age, false, false) == Step::Wait {
+    let begun = environment.destroying_at;
+    if step(age(now, begun, None), false, false) == Step::Wait {
         return Ok(Outcome::Snooze { after: STILL_THERE });
     }
     let Observation::Present(found) = workshop.runtime.observe(name).await? else {
@@ -58,7 +70,11 @@ pub(super) async fn still_there(
         return Ok(Outcome::Snooze { after: STILL_THERE });
     };
     let is_forced = environment.forced_at.is_some();
+    let age = age(now, begun, found.going_since);
     let step = step(age, found.is_place_lost, is_forced);
+    if step == Step::Wait {
+        return Ok(Outcome::Snooze { after: STILL_THERE });
+    }
     let blocked = (step == Step::Blocked).then_some(CleanupBlock::NodeLost);
     tell_blocked(workshop, environment, &found, blocked).await?;
     if step == Step::Force {
@@ -102,7 +118,7 @@ async fn force(
         measure::teardown_forced();
         tracing::error!(
             session.id = %session_id, environment.uid = %found.uid, node = found.place,
-            "its destruction hung for a minute: it was deleted without grace"
+            "its destruction hung for two minutes: it was deleted without grace"
         );
     }
     Ok(())
@@ -124,5 +140,16 @@ mod tests {
         assert_eq!(step(hangs, false, true), Step::WaitOn);
         assert_eq!(step(hangs, true, false), Step::Blocked);
         assert_eq!(step(hangs, true, true), Step::Blocked);
+    }
+
+    #[test]
+    fn a_runtime_that_could_not_be_told_for_long_gets_its_time_too() {
+        let at = |second: i64| DateTime::from_timestamp(1_000 + second, 0);
+        let now = at(600).unwrap();
+        let seconds = |since, going| age(now, since, going).map(|age| age.num_seconds());
+        assert_eq!(seconds(None, at(0)), None);
+        assert_eq!(seconds(at(0), None), Some(600), "it does not say when");
+        assert_eq!(seconds(at(0), at(590)), Some(10));
+        assert_eq!(seconds(at(10), at(0)), Some(590), "it was going before");
     }
 }
