@@ -26,7 +26,8 @@ pub struct SweepReport {
     pub stuck: usize,
     /// Sessions ended because nobody ever attached to them.
     pub no_shows: usize,
-    /// How many sessions nobody has begun to prepare, by the reason that comes first.
+    /// How many sessions nobody has begun to prepare, by the reason that comes first: of the hundred that
+    /// have waited longest.
     pub unclaimed: BTreeMap<String, usize>,
     /// Sessions failed because their environment was lost.
     pub lost: usize,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cleanup_ttl::{PseudonymCounts, RecordRetention, pseudonymise_old, remove_old_records};
+use cleanup_ttl::{
+    PseudonymCounts, PseudonymPolicy, RecordRetention, pseudonymise_old, remove_old_records,
+};
 use environment_access::delete_stale_tickets;
 use job_queue::{Retention, apply_retention, park_unhandled};
 use sqlx::PgConnection;
@@ -17,20 +19,34 @@ const TICKETS_AT_ONCE: i64 = 50_000;
 
 /// Parks jobs that nobody can do. Then one pass over the queue's own tables, the tickets, the access log,
 /// the keys of requests and recordings. What else sessions and environments leave behind stays: it is the
-/// record of an exam, without its candidate's name where names go.
+/// record of an exam, without its candidate's name where names go. Each is done whatever becomes of the
+/// others, and the first error told.
 pub(super) async fn sweep(workshop: &Workshop, sweeps: &Sweeps) -> Result<SweepReport, StepError> {
     let mut connection = workshop.pool.acquire().await?;
-    let parked_jobs = park_unhandled(&mut connection, &sweeps.unhandled).await?;
-    let pseudonymised = match &sweeps.pseudonyms {
-        Some(policy) => pseudonymise_old(&mut connection, policy).await?,
+    pass(&mut connection, sweeps).await
+}
+
+async fn pass(connection: &mut PgConnection, sweeps: &Sweeps) -> Result<SweepReport, StepError> {
+    let parked_jobs = park_unhandled(connection, &sweeps.unhandled).await;
+    let pseudonymised = pseudonymise(connection, sweeps.pseudonyms.as_ref()).await;
+    let removed = remove(connection, &sweeps.retention, &sweeps.records).await;
+    Ok(SweepReport {
+        parked_jobs: parked_jobs?,
+        pseudonymised: pseudonymised?,
+        ..removed?
+    })
+}
+
+async fn pseudonymise(
+    connection: &mut PgConnection,
+    policy: Option<&PseudonymPolicy>,
+) -> Result<PseudonymCounts, StepError> {
+    let renamed = match policy {
+        Some(policy) => pseudonymise_old(connection, policy).await?,
         None => PseudonymCounts::default(),
     };
-    measure::pseudonymised(&pseudonymised);
-    Ok(SweepReport {
-        parked_jobs,
-        pseudonymised,
-        ..remove(&mut connection, &sweeps.retention, &sweeps.records).await?
-    })
+    measure::pseudonymised(&renamed);
+    Ok(renamed)
 }
 
 async fn remove(
@@ -62,16 +78,67 @@ mod tests {
 
     use super::*;
 
+    const OLD_LINE: &str = "INSERT INTO access_log (at, session_id, user_id, role, action, allowed)
+        VALUES (now() - interval '500 days', gen_random_uuid(), 'u', 'candidate', 'read', true)";
+
+    async fn lines(pool: &PgPool, user: &str) -> i64 {
+        let lines = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "lines!" FROM access_log WHERE user_id = $1"#,
+            user
+        );
+        lines.fetch_one(pool).await.unwrap()
+    }
+
+    #[sqlx::test(migrator = "migrations::MIGRATOR")]
+    async fn names_that_cannot_go_keep_no_record_from_going_nor_the_other_way_round(pool: PgPool) {
+        let mut connection = pool.acquire().await.unwrap();
+        let args = cleanup_ttl::PseudonymArgs {
+            pseudonymise_days: 400,
+            pseudonym_secret: Some("a secret of more than 32 characters".into()),
+        };
+        let sweeps = Sweeps {
+            pseudonyms: args.policy().unwrap(),
+            ..Sweeps::default()
+        };
+        sqlx::raw_sql(OLD_LINE)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        sqlx::raw_sql("ALTER FUNCTION session_transitions_pseudonymise RENAME TO away")
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        assert!(pass(&mut connection, &sweeps).await.is_err());
+        assert_eq!(lines(&pool, "u").await, 0, "it was removed");
+
+        // What may not be removed yet is old enough to lose its name.
+        let mut records = sweeps.records;
+        records.access_log = Duration::from_hours(24 * 600);
+        let sweeps = Sweeps { records, ..sweeps };
+        sqlx::raw_sql(
+            "ALTER FUNCTION away RENAME TO session_transitions_pseudonymise;
+             ALTER TABLE terminal_tickets RENAME TO away",
+        )
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+        sqlx::raw_sql(OLD_LINE)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        assert!(pass(&mut connection, &sweeps).await.is_err());
+        assert_eq!(lines(&pool, "u").await, 0, "it was renamed");
+    }
+
     #[sqlx::test(migrator = "migrations::MIGRATOR")]
     async fn a_reader_of_the_queues_history_keeps_no_record_from_going(pool: PgPool) {
         let mut connection = pool.acquire().await.unwrap();
-        sqlx::raw_sql(
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "DROP TABLE job_attempts_before;
              CREATE TABLE job_attempts_20200101 PARTITION OF job_attempts
                 FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-01-02 00:00+00');
-             INSERT INTO access_log (at, session_id, user_id, role, action, allowed)
-             VALUES (now() - interval '500 days', gen_random_uuid(), 'u', 'candidate', 'read', true)",
-        )
+             {OLD_LINE}"
+        )))
         .execute(&mut *connection)
         .await
         .unwrap();

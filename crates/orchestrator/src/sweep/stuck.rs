@@ -15,7 +15,7 @@ use session_lifecycle::{
 use sqlx::PgConnection;
 
 use super::SweepReport;
-use super::unclaimed::{by_reason, unclaimed};
+use super::unclaimed::{Unclaimed, by_reason, unclaimed};
 use crate::{
     ObserveEnvironment, ProvisionEnvironment, StepError, Workshop,
     follow_up::{after_end, signed},
@@ -46,13 +46,26 @@ pub(super) async fn sweep(
     if !failed.is_empty() || no_shows > 0 {
         workshop.waker.wake();
     }
-    let mut connection = workshop.pool.acquire().await?;
-    let waiting = unclaimed(&mut connection, policy).await?;
     Ok(SweepReport {
         stuck: failed.len(),
         no_shows,
-        unclaimed: by_reason(&waiting),
+        unclaimed: by_reason(&waiting(workshop, policy).await),
         ..SweepReport::default()
+    })
+}
+
+/// What waits is only told: that it could not be read undoes nothing of what was done.
+async fn waiting(workshop: &Workshop, policy: &ExpiryPolicy) -> Vec<Unclaimed> {
+    let read = async {
+        let mut connection = workshop.pool.acquire().await?;
+        unclaimed(&mut connection, policy).await
+    };
+    read.await.unwrap_or_else(|error: StepError| {
+        tracing::warn!(
+            error = error.chain(),
+            "what nobody begins could not be read"
+        );
+        Vec::new()
     })
 }
 

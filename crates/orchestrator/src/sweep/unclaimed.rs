@@ -21,8 +21,8 @@ pub struct Unclaimed {
     pub why: Vec<String>,
 }
 
-/// Finds sessions that nobody has begun to prepare for half a minute, and asks why of each: no live
-/// worker, a paused or full queue, others that go first, a job that ended. One that a worker is about
+/// Finds sessions that nobody has begun to prepare for half a minute, of more than a batch those that
+/// have waited longest, and asks why of each: no live worker, a paused or full queue, others that go first, a job that ended. One that a worker is about
 /// to take is left out.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub async fn unclaimed(
     Ok(told)
 }
 
-/// How many sessions wait for each reason that comes first.
+/// How many of these sessions wait for each reason that comes first.
 pub(super) fn by_reason(unclaimed: &[Unclaimed]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for why in unclaimed.iter().filter_map(|one| one.why.first()) {
