@@ -117,6 +117,8 @@ impl Unattended {
             Some(LegEvent::Opened(opened)) => self.reopened(&opened),
             Some(LegEvent::Ended(end)) => self.ended(&end),
             Some(LegEvent::InputAck(_) | LegEvent::RoundTrip(_)) => ControlFlow::Continue(()),
+            // Its terminal was told how it ended, and gave up on it.
+            None if self.leg.is_taped() => self.reopen(Instant::now()),
             // Nothing is recorded any more.
             None => ControlFlow::Break(()),
         }

@@ -55,6 +55,11 @@ impl Leg {
         self
     }
 
+    /// Whether a tee waits for what this leg brings, or for the leg that comes after it.
+    pub(crate) fn is_taped(&self) -> bool {
+        self.asides.as_ref().is_some_and(|it| !it.is_closed())
+    }
+
     /// Puts something on record that does not come from the leg, if anything is recorded.
     pub(crate) fn note(&self, aside: Aside) {
         if let Some(asides) = &self.asides {

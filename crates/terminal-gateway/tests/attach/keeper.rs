@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use carrel_keeper::frames::{Exit, Open, Opened, Superseded, WINDOW};
+use carrel_keeper::frames::{Exit, Open, Opened, RefusalCode, Refused, Superseded, WINDOW};
 use carrel_keeper::{ClientFrame, Decoder, Frame as _, KeeperFrame};
 use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
 use failure_classification::Signal;
@@ -38,6 +38,8 @@ pub(crate) struct Shell {
     pub(crate) kept_from: u64,
     epoch: i64,
     exited: bool,
+    /// The leg is to be refused, once.
+    refuses: bool,
 }
 
 /// The far side of every leg.
@@ -107,6 +109,12 @@ impl TestKeeper {
 
     pub(crate) fn exit(&self) {
         self.shell.lock().unwrap().exited = true;
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Ends the leg with a refusal that its terminal ends with.
+    pub(crate) fn refuse(&self) {
+        self.shell.lock().unwrap().refuses = true;
         self.changed.send_modify(|count| *count += 1);
     }
 
@@ -233,6 +241,14 @@ impl Stream {
 
     /// Sends what was printed; says whether the stream goes on.
     async fn flush(&mut self) -> bool {
+        if self.is_refused() {
+            let refused = Refused {
+                code: RefusalCode::InputGap,
+                message: "typed bytes are missing".to_owned(),
+            };
+            self.say(KeeperFrame::Refused(refused)).await;
+            return false;
+        }
         let (output, superseded, exited) = {
             let shell = self.keeper.shell.lock().unwrap();
             let window = self.acked + usize::try_from(WINDOW).unwrap();
@@ -265,6 +281,11 @@ impl Stream {
             .await;
         }
         !exited
+    }
+
+    fn is_refused(&self) -> bool {
+        let refuses = &mut self.keeper.shell.lock().unwrap().refuses;
+        self.epoch != 0 && std::mem::take(refuses)
     }
 
     async fn say(&mut self, frame: KeeperFrame) {

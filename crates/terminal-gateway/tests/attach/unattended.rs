@@ -140,6 +140,21 @@ async fn a_leg_that_is_lost_while_nobody_is_attached_is_opened_anew(pool: PgPool
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_leg_that_its_terminal_gave_up_on_is_opened_anew_for_the_record(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.keeper.refuse();
+    assert_eq!(browser.closed().await, 1011);
+    bench.keeper.print(b"unseen");
+    bench.keeper.exit();
+    let entries = await_entries(&bench.pool, bench.session_id, has_exit).await;
+    assert_eq!(output(&entries), b"unseen");
+    assert!(!has_gap(&entries));
+    assert_eq!(markers(&entries), [Marker::Attach, Marker::Detach]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn what_the_shell_forgot_while_no_process_read_it_is_a_gap_of_exactly_so_many_bytes(
     pool: PgPool,
 ) {
