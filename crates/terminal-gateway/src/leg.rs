@@ -49,7 +49,7 @@ pub(crate) enum OnceShut {
     /// It ends.
     Ends,
     /// It is read on for as long as it is held, since what it brings is recorded; nothing but
-    /// acknowledgements is written to it.
+    /// acknowledgements and pings is written to it. It ends where something typed is on its way.
     ReadsOn,
 }
 

@@ -115,12 +115,12 @@ impl<'a> Pump<'a> {
     }
 
     /// The last look before bytes leave this process. Behind a shut gate a leg ends, or is read on and
-    /// takes no typed byte any more. What waits to be written may be such, so that leg ends too.
+    /// takes no typed byte any more. Where one is on its way it can only be kept from leaving by the end.
     fn obey_gate(&mut self) -> Result<(), LegEnd> {
         if self.is_mute || self.gate.is_open() {
             return Ok(());
         }
-        if self.once_shut == OnceShut::Ends || !self.outgoing.is_between_frames() {
+        if self.once_shut == OnceShut::Ends || self.outgoing.holds_typed() {
             return Err(LegEnd::Cut);
         }
         self.is_mute = true;

@@ -17,6 +17,8 @@ const MOST_UNWRITTEN: usize = 32 * 1024;
 pub(super) struct Outgoing {
     unwritten: BytesMut,
     flushed: bool,
+    /// Something typed, or a size, has been put and not flushed since.
+    holds_typed: bool,
     /// Since the stream takes nothing any more: until when it is read.
     read_until: Option<Instant>,
 }
@@ -34,12 +36,14 @@ impl Outgoing {
         Self {
             unwritten: BytesMut::new(),
             flushed: true,
+            holds_typed: false,
             read_until: None,
         }
     }
 
     /// Puts a frame behind those that wait.
     pub(super) fn put(&mut self, frame: &ClientFrame) {
+        self.holds_typed |= matches!(frame, ClientFrame::Input { .. } | ClientFrame::Resize(_));
         frame
             .encode(&mut self.unwritten)
             .expect("commands are shorter than a frame may be");
@@ -50,9 +54,10 @@ impl Outgoing {
         self.unwritten.len() < MOST_UNWRITTEN
     }
 
-    /// Whether no byte waits: the stream stands between two frames.
-    pub(super) fn is_between_frames(&self) -> bool {
-        self.unwritten.is_empty()
+    /// Whether something typed, or a size, may still leave this process: a stream takes bytes that it
+    /// sends later, and has sent them all once it is flushed.
+    pub(super) const fn holds_typed(&self) -> bool {
+        self.holds_typed
     }
 
     /// Whether there is something to write or to flush.
@@ -79,7 +84,10 @@ impl Outgoing {
 
     pub(super) fn wrote(&mut self, wrote: &std::io::Result<Wrote>) {
         match wrote {
-            Ok(Wrote::Flushed) => self.flushed = true,
+            Ok(Wrote::Flushed) => {
+                self.flushed = true;
+                self.holds_typed = false;
+            }
             Ok(Wrote::Bytes(count)) if *count > 0 => {
                 self.unwritten.advance(*count);
                 self.flushed = false;

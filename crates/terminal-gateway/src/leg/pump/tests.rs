@@ -237,6 +237,74 @@ async fn a_recorded_stream_on_whose_way_typed_bytes_are_ends_with_the_gate_all_t
 }
 
 #[tokio::test]
+async fn a_recorded_stream_that_takes_nothing_is_read_on_when_nothing_typed_is_on_its_way() {
+    let (streams, mut stuck) = stuck();
+    let (commands, received) = mpsc::channel(8);
+    let (told, _events) = mpsc::channel(8);
+    let gate = Gate::new(std::time::Instant::now() + Duration::from_mins(1));
+    commands.send(LegCommand::Ack(7)).await.unwrap();
+    let leg = run(streams, received, &told, &gate, OnceShut::ReadsOn);
+    let keeper = async {
+        while commands.capacity() < commands.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        gate.shut(CloseCode::SessionEnded);
+        let exit = KeeperFrame::Exit(Exit {
+            shell_epoch: 1,
+            code: Some(0),
+            signal: None,
+        });
+        // Fails only when the leg has ended.
+        stuck.write_all(&exit.to_bytes().unwrap()).await.ok();
+    };
+    let (end, ()) = tokio::join!(leg, keeper);
+    assert!(matches!(end, LegEnd::Exit(_)), "{end:?}");
+}
+
+/// Takes whatever it is given and sends nothing of it.
+struct Holds;
+
+impl AsyncWrite for Holds {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn typed_bytes_that_a_stream_has_taken_and_not_sent_are_still_on_their_way() {
+    let (reader, _far) = duplex(1);
+    let streams = AttachStreams {
+        reader: Box::new(reader),
+        writer: Box::new(Holds),
+    };
+    let (commands, received) = mpsc::channel(8);
+    let (told, _events) = mpsc::channel(8);
+    let gate = Gate::new(std::time::Instant::now() + Duration::from_mins(1));
+    commands.send(input(b"rm -r work\r")).await.unwrap();
+    let leg = run(streams, received, &told, &gate, OnceShut::ReadsOn);
+    let shut = async {
+        while commands.capacity() < commands.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        gate.shut(CloseCode::SessionEnded);
+    };
+    let (end, ()) = tokio::join!(leg, shut);
+    assert!(matches!(end, LegEnd::Cut), "{end:?}");
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_is_lost_and_no_exit() {
     let bench = bench(8);
     drop(bench.keeper);
