@@ -192,7 +192,7 @@ impl Tee {
                 Word::Resized(window(size))
             }
             Aside::Marked(marker) => {
-                self.is_detached |= marker == Marker::Detach;
+                self.is_detached |= marker == Marker::Detach && self.tape.is_some();
                 Word::Marked(marker)
             }
         };

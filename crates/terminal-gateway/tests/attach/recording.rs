@@ -8,7 +8,8 @@ use sqlx::{Executor as _, PgPool};
 
 use crate::bench::Bench;
 use crate::browser::{Browser, Came, PATIENCE};
-use crate::record::{MIB, await_shipped, entries, markers, noise, output, spool};
+use crate::evidence::closed_with;
+use crate::record::{MIB, await_entries, await_shipped, entries, markers, noise, output, spool};
 
 /// Three segments and a bit.
 const SMALL: u64 = 220 * 1024;
@@ -174,6 +175,26 @@ async fn a_recording_that_could_not_begin_begins_while_the_terminal_lives_with_a
     };
     assert!(entries.contains(&Entry::Gap(gap)), "{entries:?}");
     assert_eq!(output(&entries), b"kept");
+    assert_eq!(markers(&entries), [Marker::Attach, Marker::Detach]);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_recording_that_begins_after_the_browser_went_ends_with_the_shell_that_it_left(
+    pool: PgPool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_open", spool(folder.path(), MIB)).await;
+    let away = "ALTER TABLE session_recordings RENAME TO away";
+    bench.pool.execute(away).await.unwrap();
+    let (browser, _) = Browser::attach(&bench, None).await;
+    drop(browser);
+    assert_eq!(closed_with(&bench).await, 1001);
+    let back = "ALTER TABLE away RENAME TO session_recordings";
+    bench.pool.execute(back).await.unwrap();
+    let is = |marker| move |entries: &[Entry]| markers(entries).contains(&marker);
+    await_entries(&bench.pool, bench.session_id, is(Marker::Attach)).await;
+    bench.keeper.exit();
+    let entries = await_entries(&bench.pool, bench.session_id, is(Marker::Detach)).await;
     assert_eq!(markers(&entries), [Marker::Attach, Marker::Detach]);
 }
 
