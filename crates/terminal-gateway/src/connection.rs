@@ -30,6 +30,7 @@ pub(crate) use recording::RecordingTerms;
 use self::opening::OpenedLeg;
 use self::recording::{Left, Taped};
 use self::terminal::Terminal;
+use self::unattended::{TakeOver, leaves_a_shell};
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
 use crate::gate::Gate;
@@ -186,10 +187,13 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn serve(self, browser: &mut Browser, state: &GatewayState, hello: &Hello) -> End {
+    async fn serve(self, browser: &mut Browser, state: &Arc<GatewayState>, hello: &Hello) -> End {
         let opened = match self.open(browser, state, hello).await {
             Ok(opened) => opened,
-            Err(code) => return End::refused(code),
+            Err(code) => {
+                self.leave(state, hello, code);
+                return End::refused(code);
+            }
         };
         Metric::TerminalAttachSeconds.observe(self.greeted_at.elapsed(), &[]);
         let attached = self.attached;
@@ -212,6 +216,25 @@ impl<'a> Turn<'a> {
             epoch: Some(attached.epoch),
             left,
         }
+    }
+
+    /// An attach that came to nothing may have taken the shell from whoever recorded it.
+    fn leave(self, state: &Arc<GatewayState>, hello: &Hello, code: CloseCode) {
+        let leaves_a_shell = leaves_a_shell(code) || code == CloseCode::CannotResume;
+        if self.recording.policy == RecordingPolicy::Off || !leaves_a_shell {
+            return;
+        }
+        let (size, resume) = opening::asked_by(hello);
+        let take_over = TakeOver {
+            state: state.clone(),
+            session_id: self.attached.session_id,
+            spec: self.spec,
+            recording: self.recording,
+            size,
+            resume,
+            may_return: code != CloseCode::SessionEnded,
+        };
+        tokio::spawn(take_over.run());
     }
 
     async fn open(

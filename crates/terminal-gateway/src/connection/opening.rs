@@ -38,15 +38,8 @@ pub(super) async fn open(
     hello: &Hello,
     recording: Option<Prepared>,
 ) -> Result<OpenedLeg, CloseCode> {
-    let size = ScreenSize {
-        columns: hello.columns,
-        rows: hello.rows,
-    };
+    let (size, resume) = asked_by(hello);
     let mut wanted = size;
-    let resume = hello.resume.map(|place| Resume {
-        shell_epoch: place.epoch,
-        out_off: place.output_offset,
-    });
     let asked = recording.as_ref().map_or(resume, |it| it.resume(resume));
     let mut leg = Leg::start(spec.clone(), size, asked, Duration::ZERO);
     let opened = await_opened(browser, &mut leg, &spec, &mut wanted).await?;
@@ -72,6 +65,19 @@ pub(super) async fn open(
         continues,
         taped,
     })
+}
+
+/// The size and the place that a browser asks for.
+pub(super) fn asked_by(hello: &Hello) -> (ScreenSize, Option<Resume>) {
+    let size = ScreenSize {
+        columns: hello.columns,
+        rows: hello.rows,
+    };
+    let resume = hello.resume.map(|place| Resume {
+        shell_epoch: place.epoch,
+        out_off: place.output_offset,
+    });
+    (size, resume)
 }
 
 /// Whether output goes on at an offset without anything missing.

@@ -115,6 +115,17 @@ impl Prepared {
         browser.map(|browser| earlier(browser, self.recorded_to.unwrap_or_default()))
     }
 
+    /// The same where no browser is there, but may come back for what it asked for. A shell that is on
+    /// record is always named: the keeper starts another one for whoever resumes none that has ended.
+    pub(super) fn resume_unattended(&self, browser: Option<Resume>) -> Option<Resume> {
+        let recorded = self.recorded_to.map(|place| Resume {
+            shell_epoch: place.shell_epoch,
+            out_off: place.offset,
+        });
+        let is_known = |it: &Resume| recorded.is_none_or(|at| at.shell_epoch == it.shell_epoch);
+        self.resume(browser.filter(is_known)).or(recorded)
+    }
+
     /// Begins, or goes on, once the keeper has said which shell it is.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! the same, up to its exit.
 
 mod allowance;
+mod take_over;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use allowance::Allowance;
+pub(super) use take_over::TakeOver;
 
 use super::link::{AfterLoss, Link};
 use super::opening::is_gone_for_good;
@@ -134,30 +136,19 @@ impl Unattended {
     }
 
     fn ended(&mut self, end: &LegEnd) -> ControlFlow<()> {
-        match end {
-            LegEnd::Exit(_) | LegEnd::Superseded | LegEnd::Unrecorded => ControlFlow::Break(()),
-            LegEnd::Refused(refused) if refused.code != RefusalCode::NoKeeper => {
-                ControlFlow::Break(())
-            }
-            LegEnd::NotStarted(error) if is_gone_for_good(error) => ControlFlow::Break(()),
-            LegEnd::Refused(_) | LegEnd::NotStarted(_) | LegEnd::Lost(_) | LegEnd::Cut => {
-                self.reopen(Instant::now())
-            }
+        if is_for_good(end) {
+            return ControlFlow::Break(());
         }
+        self.reopen(Instant::now())
     }
 
     /// Opens the leg anew at the same epoch, from where the keeper may not have forgotten: what comes
     /// twice is on record once.
     fn reopen(&mut self, now: Instant) -> ControlFlow<()> {
-        let down_for = self.link.down_since().map(|since| now - since);
-        if down_for.is_some_and(|down_for| down_for >= LOST_AFTER) {
+        let Some(pause) = pause_after_loss(&mut self.link, now) else {
             tracing::warn!(session.id = %self.session_id,
                 "a shell that nobody is attached to was not reached for long and is recorded no more");
             return ControlFlow::Break(());
-        }
-        let pause = match self.link.lost(now, rand::random()) {
-            AfterLoss::Reopen { pause, .. } => pause,
-            AfterLoss::GiveUp => AGAIN_AFTER,
         };
         let place = Resume {
             shell_epoch: self.shell_epoch,
@@ -167,6 +158,28 @@ impl Unattended {
         self.leg = leg.taped(&self.taped.recorded);
         ControlFlow::Continue(())
     }
+}
+
+/// Whether there is nothing to open a leg anew for.
+fn is_for_good(end: &LegEnd) -> bool {
+    match end {
+        LegEnd::Exit(_) | LegEnd::Superseded | LegEnd::Unrecorded => true,
+        LegEnd::Refused(refused) => refused.code != RefusalCode::NoKeeper,
+        LegEnd::NotStarted(error) => is_gone_for_good(error),
+        LegEnd::Lost(_) | LegEnd::Cut => false,
+    }
+}
+
+/// How long to wait before a lost leg is opened anew; nothing where its environment counts as lost.
+fn pause_after_loss(link: &mut Link, now: Instant) -> Option<Duration> {
+    let down_for = link.down_since().map(|since| now - since);
+    if down_for.is_some_and(|down_for| down_for >= LOST_AFTER) {
+        return None;
+    }
+    Some(match link.lost(now, rand::random()) {
+        AfterLoss::Reopen { pause, .. } => pause,
+        AfterLoss::GiveUp => AGAIN_AFTER,
+    })
 }
 
 #[cfg(test)]

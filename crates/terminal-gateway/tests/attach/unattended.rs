@@ -155,6 +155,37 @@ async fn a_leg_that_its_terminal_gave_up_on_is_opened_anew_for_the_record(pool: 
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_attach_that_comes_to_nothing_leaves_the_shell_to_the_record(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.keeper.print(b"seen ");
+    browser.output(0, 5).await;
+    leave(&bench.pool, bench.session_id, browser).await;
+    // Of another shell than the one that lives: the keeper has given it the terminal by then.
+    let resume = Resume {
+        epoch: 9,
+        output_offset: 5,
+        input_offset: 0,
+    };
+    let mut browser = Browser::greet(&bench, Some(resume)).await;
+    assert_eq!(browser.closed().await, 4013);
+    bench.keeper.print(b"unseen");
+    bench.keeper.exit();
+    let entries = await_entries(&bench.pool, bench.session_id, has_exit).await;
+    assert_eq!(output(&entries), b"seen unseen");
+    assert_eq!(bench.keeper.shell.lock().unwrap().asked_from, Some(5));
+    assert!(!has_gap(&entries));
+    let told = [
+        Marker::Attach,
+        Marker::Detach,
+        Marker::Attach,
+        Marker::Detach,
+    ];
+    assert_eq!(markers(&entries), told);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn what_the_shell_forgot_while_no_process_read_it_is_a_gap_of_exactly_so_many_bytes(
     pool: PgPool,
 ) {
