@@ -197,6 +197,8 @@ metric_table! {
 
     TerminalAttachments: Gauge "carrel_terminal_attachments" Count []
         "Terminals attached to this process.";
+    TerminalUnattended: Gauge "carrel_terminal_unattended" Count []
+        "Shells that this process records while nobody is attached.";
     TerminalAttaches: Counter "carrel_terminal_attaches_total" Count ["outcome"]
         "Attaches tried on this process, by outcome.";
     TerminalCloses: Counter "carrel_terminal_closes_total" Count ["code"]

@@ -11,6 +11,7 @@ use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::wire::CloseCode;
 use session_identity::ExamSessionId;
 use session_recording::{Marker, Place};
+use telemetry::metrics::Metric;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,7 @@ impl Unattended {
     /// Records until the shell has ended, another terminal is here, nothing more can be kept, or the
     /// process ends.
     pub(super) async fn run(mut self, draining: CancellationToken) {
+        let _counted = Counted::new();
         self.leg.note(Aside::Marked(Marker::Detach));
         tracing::info!(session.id = %self.session_id, "a shell is recorded while nobody is attached");
         let taped = self.taped.clone();
@@ -157,6 +159,22 @@ impl Unattended {
         let leg = Leg::start(self.spec.clone(), self.size, Some(place), pause);
         self.leg = leg.taped(&self.taped.recorded);
         ControlFlow::Continue(())
+    }
+}
+
+/// Counts a shell while it is recorded, whatever ends that.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        Metric::TerminalUnattended.change(1.0, &[]);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        Metric::TerminalUnattended.change(-1.0, &[]);
     }
 }
 
