@@ -44,7 +44,8 @@ impl Taped {
     }
 
     /// Waits until nothing more of the session is kept: its recording is as long as one may be. For ever
-    /// where that is never told.
+    /// where that is never told, and for a tape that opened late: its exam goes on without a record, so what
+    /// is left of it passes and its leg ends with the shell.
     pub(in crate::connection) async fn filled(&self) {
         let is_full = self.tape.as_ref().and_then(Tape::is_full);
         if let Some(mut is_full) = is_full
