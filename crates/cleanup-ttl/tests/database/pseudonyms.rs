@@ -218,7 +218,7 @@ async fn only_the_setting_takes_a_name_by_hand_and_it_takes_nothing_else(pool: P
 async fn forced(
     conn: &mut PgConnection,
     setting: &str,
-    change: &'static str,
+    change: &str,
     id: ExamSessionId,
 ) -> Result<u64, sqlx::Error> {
     let mut tx = conn.begin().await?;
@@ -228,7 +228,8 @@ async fn forced(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let done = sqlx::query(change).bind(id.as_uuid()).execute(&mut *tx);
+    let change = change.replace("$1", &format!("'{}'", id.as_uuid()));
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(change)).execute(&mut *tx);
     Ok(done.await?.rows_affected())
 }
 
