@@ -31,6 +31,7 @@ mod raw;
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod rows;
 #[path = "../../tests/attach/seat.rs"]
+#[expect(dead_code, reason = "the suite needs more of it")]
 mod seat;
 #[path = "../../tests/attach/steady.rs"]
 mod steady;
