@@ -13,7 +13,7 @@ use job_queue::{
     limit_all_queues, limit_queue, list_queues, why_not_running,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
+use sqlx::{PgPool, Row as _};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -225,7 +225,8 @@ async fn a_queue_that_is_never_empty_does_not_keep_the_only_place_from_another(p
 /// How many jobs have been claimed so far.
 async fn claimed(pool: &PgPool) -> i64 {
     let count = "SELECT count(*) FROM jobs WHERE run_token > 0";
-    sqlx::query_scalar(count).fetch_one(pool).await.unwrap()
+    let row = sqlx::raw_sql(count).fetch_one(pool).await.unwrap();
+    row.get(0)
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
