@@ -160,7 +160,10 @@ pub(super) async fn a_schedule_is_missed_and_paused(pool: &PgPool, scrapes: &mut
 /// there yet after a midnight.
 pub(super) async fn the_database_is_held_up(pool: &PgPool, scrapes: &mut Scrapes) {
     let mut holder = pool.acquire().await.unwrap().detach();
-    let holds = "LISTEN held_up; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs";
+    // Alone, since it takes effect with the end of its transaction.
+    let listens = sqlx::raw_sql("LISTEN held_up").execute(&mut holder).await;
+    listens.unwrap();
+    let holds = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs";
     sqlx::raw_sql(holds).execute(&mut holder).await.unwrap();
     execute(
         pool,
