@@ -61,7 +61,7 @@ async fn a_session_comes_and_goes_whichever_statement_is_the_last_of_its_worker(
 async fn a_session_comes_and_goes_whichever_statement_its_worker_did_not_live_to_say() {
     // Between two statements the worker asks the runtime at most, and its deaths around those calls
     // have a story of their own.
-    at_every_death(Side::Before, Intensity::of_this_run().choose(4, 1)).await;
+    at_every_death(Side::Before, Intensity::of_this_run().choose(6, 1)).await;
 }
 
 async fn at_every_death(side: Side, step: usize) {

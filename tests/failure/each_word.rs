@@ -1,5 +1,5 @@
 //! Something is done whose n-th word to the database is lost, and done again by somebody who does
-//! not know what became of it: for every n (in a brief run every other), before the database hears it
+//! not know what became of it: for every n (in a brief run every third), before the database hears it
 //! and after.
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) async fn at_every_word(
     act: impl AsyncFn(PgPool, ExamSessionId) -> anyhow::Result<()>,
     happened: impl AsyncFn(ExamSessionId) -> usize,
 ) {
-    let step = Intensity::of_this_run().choose(2, 1);
+    let step = Intensity::of_this_run().choose(3, 1);
     for side in [Side::Before, Side::After] {
         for at in (0..).step_by(step) {
             let session = crew::request(scene.pool(), &format!("u-{side:?}-{at}")).await;
