@@ -15,8 +15,8 @@ use crate::policy::ExpiryPolicy;
 /// in the caller's transaction, which keeps their rows locked.
 ///
 /// Who took a ticket came, also where no place was found for them. The caller enqueues the teardown of
-/// each in the same transaction. An attach takes the session's
-/// row before its epoch: whichever commits first, nobody who was admitted is a no-show.
+/// each in the same transaction. An attach takes the session's row before its epoch: whichever commits
+/// first, nobody who was admitted is a no-show.
 ///
 /// # Errors
 /// [`SweepError`]; the caller rolls back and nothing of the batch is written.

@@ -22,8 +22,8 @@ pub struct Unclaimed {
 }
 
 /// Finds sessions that nobody has begun to prepare for half a minute, of more than a batch those that
-/// have waited longest, and asks why of each: no live worker, a paused or full queue, others that go first, a job that ended. One that a worker is about
-/// to take is left out.
+/// have waited longest, and asks why of each: no live worker, a paused or full queue, others that go
+/// first, a job that ended. One that a worker is about to take is left out.
 ///
 /// # Errors
 /// [`StepError`] if the database fails.
