@@ -1,6 +1,6 @@
 //! The candidate's page: built files, and one document for every exam's address.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use actix_files::NamedFile;
 use actix_web::http::header::{self, HeaderValue};
@@ -18,31 +18,6 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Everything else is asked for anew, and answered 304 when it is the same.
 const FRESH: &str = "no-cache";
 
-/// The folder of a built page.
-#[derive(Debug, Clone)]
-pub(crate) struct PageFiles(PathBuf);
-
-/// Reports a folder that holds no page.
-#[derive(Debug, thiserror::Error)]
-#[error("find index.html in {} (--page-dir, CARREL_PAGE_DIR): build the page first", folder.display())]
-pub struct PageError {
-    /// The folder that was named.
-    pub folder: PathBuf,
-}
-
-impl PageFiles {
-    /// Accepts a folder that holds a built page.
-    pub(crate) fn find(folder: &Path) -> Result<Self, PageError> {
-        if folder.join("index.html").is_file() {
-            Ok(Self(folder.to_owned()))
-        } else {
-            Err(PageError {
-                folder: folder.to_owned(),
-            })
-        }
-    }
-}
-
 /// Registers the page's routes. File names are matched letter by letter, so no path can climb.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     let route = |pattern: &str| web::resource(pattern).wrap(Compress::default());
@@ -58,19 +33,19 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 /// page, of a route that answers missing and foreign alike.
 async fn index(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
-    open(&page.0.join("index.html"), FRESH, &request).await
+    open(&page.file("index.html"), FRESH, &request).await
 }
 
 /// Answers every recording's address with the same document, as it is with exams.
 async fn replay(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
-    open(&page.0.join("replay.html"), FRESH, &request).await
+    open(&page.file("replay.html"), FRESH, &request).await
 }
 
 /// Answers the document of the frame in which a recording plays.
 async fn player(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
-    open(&page.0.join("player.html"), FRESH, &request).await
+    open(&page.file("player.html"), FRESH, &request).await
 }
 
 /// Answers a file that the document loads.
@@ -80,12 +55,7 @@ async fn asset(
     file: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
-    open(
-        &page.0.join("assets").join(file.as_str()),
-        FOR_EVER,
-        &request,
-    )
-    .await
+    open(&page.file("assets").join(file.as_str()), FOR_EVER, &request).await
 }
 
 /// Answers a file beside the document, such as an icon.
@@ -95,7 +65,7 @@ async fn beside(
     file: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let page = state.page.as_ref().ok_or_else(not_built)?;
-    open(&page.0.join(file.as_str()), FRESH, &request).await
+    open(&page.file(file.as_str()), FRESH, &request).await
 }
 
 async fn open(

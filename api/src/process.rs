@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::boundary::boundary;
 use crate::config::ApiConfig;
 use crate::hints::Hints;
-use crate::page::{PageError, PageFiles};
+use crate::page_files::{PageError, PageFiles};
 use crate::security_headers::SecurityPolicies;
 use crate::service_gauges::ServiceGauges;
 use crate::state::ApiState;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::hints::Hints;
-use crate::page::PageFiles;
+use crate::page_files::PageFiles;
 use crate::security_headers::SecurityPolicies;
 
 /// Holds the process's shared parts. Nothing in it says anything about a session: rows do.
