@@ -1,6 +1,7 @@
 //! The handlers: load → decide → act → record, each safe to run twice and to be killed anywhere.
 
 mod activate;
+mod attempt;
 mod destroy;
 mod observe;
 mod outcome;

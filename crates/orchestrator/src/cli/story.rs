@@ -5,6 +5,7 @@ mod evidence;
 mod facts;
 mod long;
 mod place;
+mod read;
 mod runs;
 mod text;
 mod timeline;
@@ -32,7 +33,7 @@ pub(super) struct Explained {
 pub(super) async fn show(args: &ShowArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let mut connection = globals.connect().await?.acquire().await?;
     let id = id::find(&mut connection, &args.id).await?;
-    let story = facts::load(&mut connection, id).await?;
+    let story = read::load(&mut connection, id).await?;
     let story = story.ok_or_else(|| failure::no_session(id))?;
     let text = text::write(&story);
     Ok(Document::new("orchestrator/sessions-show.v1", story).with_text(text))
@@ -54,7 +55,7 @@ pub(super) async fn load(
     conn: &mut PgConnection,
     id: ExamSessionId,
 ) -> Result<Explained, CliError> {
-    let story = facts::load(conn, id).await?;
+    let story = read::load(conn, id).await?;
     let mut story = story.ok_or_else(|| failure::no_session(id))?;
     let evidence = evidence::load(conn, &story).await?;
     let told = std::mem::take(&mut story.timeline);

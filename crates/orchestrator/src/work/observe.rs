@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use super::{
     Workshop,
+    attempt::Attempt,
     outcome::{provenance, settle},
-    provision::still_wanted,
-    setback::{self, Attempt, Look, Setback},
+    setback::{self, Look, Setback},
 };
 use crate::{ObserveEnvironment, StepError};
 
@@ -55,7 +55,7 @@ async fn observe(
     context: &JobContext,
 ) -> Result<Outcome, StepError> {
     let mut connection = workshop.pool.acquire().await?;
-    let wanted = still_wanted(&mut connection, &attempt).await?;
+    let wanted = attempt.still_wanted(&mut connection).await?;
     drop(connection);
     let Some((session, environment)) = wanted else {
         return Ok(Outcome::Done);

@@ -6,9 +6,7 @@ use execution_environment::{
     begin_attempt, install_id, load_environment, load_exam, record_created,
 };
 use job_queue::{Handler, JobContext, Outcome, enqueue};
-use session_lifecycle::{
-    Advance, Expected, SessionRecord, SessionState, advance, load_session, lock_session,
-};
+use session_lifecycle::{Advance, Expected, SessionRecord, SessionState, advance, lock_session};
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -199,21 +197,6 @@ async fn describe(
         exam: exam.definition,
         deadline: Some(session.absolute_end),
         avoid: job.avoid.clone(),
-    }))
-}
-
-/// Tells whether the session still wants this attempt.
-pub(super) async fn still_wanted(
-    conn: &mut PgConnection,
-    attempt: &setback::Attempt,
-) -> Result<Option<(SessionRecord, EnvironmentRecord)>, StepError> {
-    let session = load_session(conn, attempt.session_id).await?;
-    let environment = load_environment(conn, attempt.session_id).await?;
-    let both = session.zip(environment);
-    Ok(both.filter(|(session, environment)| {
-        session.state == SessionState::Initializing
-            && environment.attempt == attempt.attempt
-            && environment.state == EnvironmentState::Creating
     }))
 }
 

@@ -20,11 +20,11 @@ use note::{earlier, noted};
 
 use super::{
     Workshop,
+    attempt::Attempt,
     outcome::{WORKER, provenance},
-    provision::still_wanted,
 };
 use crate::{
-    ObserveEnvironment, ProvisionEnvironment, Seen, StepError, Verdict, decide,
+    ProvisionEnvironment, Seen, StepError, Verdict, decide,
     error::chain,
     follow_up::{after_end, signed},
     measure,
@@ -38,31 +38,6 @@ pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// And at the most, whatever it asks for: the shortest startup budgets are a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// One attempt of one session's environment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt {
-    pub(super) session_id: ExamSessionId,
-    pub(super) attempt: i32,
-}
-
-impl From<&ProvisionEnvironment> for Attempt {
-    fn from(job: &ProvisionEnvironment) -> Self {
-        Self {
-            session_id: job.session_id,
-            attempt: job.attempt,
-        }
-    }
-}
-
-impl From<&ObserveEnvironment> for Attempt {
-    fn from(job: &ObserveEnvironment) -> Self {
-        Self {
-            session_id: job.session_id,
-            attempt: job.attempt,
-        }
-    }
-}
 
 /// One look at an attempt, or one step towards it.
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +142,7 @@ pub(super) async fn after_signal(
     let mut transaction = workshop.pool.begin().await?;
     // The session before its environment, as every other transaction takes them.
     lock_session(&mut transaction, attempt.session_id).await?;
-    let Some((session, environment)) = still_wanted(&mut transaction, &attempt).await? else {
+    let Some((session, environment)) = attempt.still_wanted(&mut transaction).await? else {
         return Ok(Outcome::Done);
     };
     let now = database_now(&mut transaction).await?;

@@ -1,27 +1,16 @@
 //! What the libraries know about one session.
 
 use chrono::{DateTime, Utc};
-use command_line::CliError;
-use environment_access::{AttachmentRecord, attachments};
-use execution_environment::{EnvironmentState, load_environment};
+use environment_access::AttachmentRecord;
+use execution_environment::EnvironmentState;
 use failure_classification::{Attribution, FailureCode, rule};
-use job_queue::{AttemptRecord, JobFilter, JobRecord, job_attempts, list_jobs};
+use job_queue::{AttemptRecord, JobRecord};
 use serde::Serialize;
-use session_identity::{ExamSessionId, JobId};
-use session_lifecycle::{
-    ExtensionRecord, SessionRecord, TransitionRecord, cli::cli_error, extensions, history,
-    load_session,
-};
-use session_status::{StatusDocument, status};
-use sqlx::PgConnection;
+use session_lifecycle::{ExtensionRecord, SessionRecord, TransitionRecord};
+use session_status::StatusDocument;
 
 use super::event::Event;
 use super::place::Place;
-use super::timeline;
-use crate::cli::failure;
-
-/// A session has a handful of jobs; thousands would be a finding of their own.
-const JOBS_AT_MOST: i64 = 500;
 
 /// The story of a session.
 #[derive(Debug, Serialize)]
@@ -73,7 +62,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn of(session: &SessionRecord) -> Option<Self> {
+    pub(super) fn of(session: &SessionRecord) -> Option<Self> {
         let failure = session.failure.as_ref()?;
         // A code of a newer Carrel is still told; only what is known about it is missing.
         let rule = failure.code.parse::<FailureCode>().ok().map(rule);
@@ -87,46 +76,4 @@ impl Failure {
             runbook: rule.map(|rule| format!("deploy/runbooks.md#{}", rule.runbook)),
         })
     }
-}
-
-/// Loads the story; `None` when there is no such session.
-pub(super) async fn load(
-    conn: &mut PgConnection,
-    id: ExamSessionId,
-) -> Result<Option<Story>, CliError> {
-    let session = load_session(conn, id).await.map_err(failure::load)?;
-    let status = status(conn, id)
-        .await
-        .map_err(|error| cli_error(error.class(), error.code(), &error))?;
-    let (Some(session), Some(status)) = (session, status) else {
-        return Ok(None);
-    };
-    let environment = load_environment(conn, id).await.map_err(failure::step)?;
-    let mut story = Story {
-        failure: Failure::of(&session),
-        environment: environment.map(Place::from),
-        terminal: attachments(conn, id).await?.pop(),
-        transitions: history(conn, id).await.map_err(failure::load)?,
-        extensions: extensions(conn, id).await.map_err(failure::load)?,
-        jobs: jobs(conn, id).await?,
-        timeline: Vec::new(),
-        session,
-        status,
-    };
-    story.timeline = timeline::tell(&story);
-    Ok(Some(story))
-}
-
-async fn jobs(conn: &mut PgConnection, id: ExamSessionId) -> Result<Vec<JobStory>, CliError> {
-    let filter = JobFilter {
-        session_id: Some(id),
-        ..JobFilter::default()
-    };
-    let mut jobs = Vec::new();
-    for job in list_jobs(conn, &filter, None, JOBS_AT_MOST).await? {
-        let attempts = job_attempts(conn, JobId::from_uuid(job.id)).await?;
-        jobs.push(JobStory { job, attempts });
-    }
-    jobs.reverse();
-    Ok(jobs)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use failure_classification::{Phase, Signal, classify};
 use serde_json::{Value, json};
 
-use super::Attempt;
+use crate::work::attempt::Attempt;
 
 /// A note older than this no longer says that its signal persists…
 const NOTE_HOLDS: TimeDelta = TimeDelta::seconds(5);
