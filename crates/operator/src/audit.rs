@@ -3,6 +3,7 @@
 mod args;
 mod cursor;
 mod entry;
+mod failure;
 mod list;
 mod sources;
 

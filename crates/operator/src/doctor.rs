@@ -1,7 +1,9 @@
 //! `carrel doctor`: looks at the whole, changes nothing, and says what to do about what it found.
 
 mod args;
+mod checks;
 mod database;
+mod facts;
 mod keys;
 mod network_policy;
 mod notifications;
@@ -19,25 +21,11 @@ use sqlx::{PgConnection, PgPool, Postgres};
 
 pub use args::{DoctorArgs, FailOn, RightsOf};
 
+use checks::OF_TABLES;
 use report::{Check, Report};
 
 /// The oldest PostgreSQL that Carrel is tested with, as the server counts.
 const OLDEST_SERVER: i32 = 150_000;
-/// The checks that read tables.
-const NEED_SCHEMA: [&str; 12] = [
-    "installation",
-    "connections",
-    "notification_queue",
-    "transactions",
-    "history",
-    "queues",
-    "handlers",
-    "leases",
-    "dead_jobs",
-    "startup",
-    "teardown",
-    "sweeps",
-];
 /// Asking over a local network takes a millisecond or two.
 const SLOW: Duration = Duration::from_millis(250);
 
@@ -105,14 +93,14 @@ async fn examine(
         report.fix_with(schema::missing(&mut connection).await?);
     }
     let readable = schema.is_ok();
-    if !readable && report.wants(&NEED_SCHEMA) {
+    if !readable && report.wants(&OF_TABLES) {
         report.insist(schema);
     } else {
         report.add(schema);
     }
     if !readable {
         // The other checks read tables that may not be there, or not as they are known here.
-        for name in NEED_SCHEMA {
+        for name in OF_TABLES {
             report.skip(name, "needs the schema to be current");
         }
         return Ok(None);

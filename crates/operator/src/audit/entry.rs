@@ -13,7 +13,7 @@ use session_lifecycle::{SignedExtension, SignedTransition, load_session_identiti
 use sqlx::PgConnection;
 
 use super::cursor::{Cursor, Source};
-use super::sources::lifecycle;
+use super::failure::lifecycle;
 
 /// What one person did once.
 #[derive(Debug, Serialize)]

@@ -6,13 +6,13 @@ use command_line::CliError;
 use execution_environment::cli::errors;
 use execution_environment::{list_environment_actions, list_signed_declarations};
 use job_queue::list_signed_actions;
-use session_lifecycle::cli::cli_error;
-use session_lifecycle::{LoadError, list_signed_extensions, list_signed_transitions};
+use session_lifecycle::{list_signed_extensions, list_signed_transitions};
 use sqlx::PgConnection;
 
 use super::args::Query;
 use super::cursor::{Cursor, Source};
 use super::entry::Found;
+use super::failure::lifecycle;
 
 /// Lists the newest entries after the cursor: of each source as many as the page could take, so that
 /// the first of them all are among these.
@@ -117,8 +117,4 @@ fn numbered(
     source: Source,
 ) -> Option<(chrono::DateTime<chrono::Utc>, i64)> {
     cursor.map(|cursor| cursor.numbered(source))
-}
-
-pub(super) fn lifecycle(error: &LoadError) -> CliError {
-    cli_error(error.class(), error.code(), error)
 }

@@ -8,13 +8,15 @@ use execution_environment::engine::EngineArgs;
 use execution_environment::kubernetes::KubernetesArgs;
 use execution_environment::{Purpose, RuntimeArgs, RuntimeChoice};
 
+use super::checks;
+
 /// Says which runtime to look at, and with whose eyes.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// Only these checks, joined by commas
     #[arg(
         long, value_name = "NAMES", value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(super::report::CHECKS)
+        value_parser = PossibleValuesParser::new(checks::names())
     )]
     pub only: Vec<String>,
     /// What ends with exit code 9

@@ -6,8 +6,8 @@ use execution_environment::{
 };
 use sqlx::PgConnection;
 
+use super::facts::store;
 use super::report::Check;
-use super::sweeps::store;
 
 const NAME: &str = "network_policy";
 

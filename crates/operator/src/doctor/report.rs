@@ -5,31 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::args::FailOn;
-
-/// Every check by its name, in the order they are made.
-pub(super) const CHECKS: [&str; 21] = [
-    "database",
-    "server_version",
-    "clock",
-    "notifications",
-    "schema",
-    "installation",
-    "connections",
-    "notification_queue",
-    "transactions",
-    "history",
-    "queues",
-    "handlers",
-    "leases",
-    "dead_jobs",
-    "startup",
-    "teardown",
-    "sweeps",
-    "token_keys",
-    "runtime",
-    "exams",
-    "network_policy",
-];
+use super::checks;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -130,7 +106,7 @@ pub(super) struct Report {
 impl Report {
     /// A report of these checks alone; of all where none is named.
     pub(super) fn of(only: Vec<String>) -> Self {
-        debug_assert!(only.iter().all(|name| CHECKS.contains(&name.as_str())));
+        debug_assert!(only.iter().all(|name| checks::names().any(|it| it == name)));
         Self {
             only,
             ..Self::default()

@@ -8,9 +8,9 @@ use execution_environment::{
 use sqlx::PgConnection;
 
 use super::args::DoctorArgs;
+use super::facts::store;
 use super::network_policy;
 use super::report::{Check, Report};
-use super::sweeps::store;
 
 /// Looks at the runtime that was named. What exams ask of it and what it has proven is in the
 /// database; without one, the rest is looked at all the same.

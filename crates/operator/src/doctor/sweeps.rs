@@ -1,16 +1,16 @@
 //! Whether sessions and environments move on, and whether the sweeps that see to it run.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cleanup_ttl::{ExpiryPolicy, database_now};
+use cleanup_ttl::ExpiryPolicy;
 use command_line::{CliError, counted};
-use execution_environment::{EnvironmentState, StoreError, find_not_gone};
+use execution_environment::{EnvironmentState, find_not_gone};
 use job_queue::{ScheduleRecord, list_schedules};
 use orchestrator::unclaimed;
 use session_lifecycle::{SessionFilter, SessionState, cli::cli_error, list_sessions};
 use sqlx::PgConnection;
 
+use super::facts::{live_workers, server_time, store};
 use super::report::Check;
-use super::work::live_workers;
 
 /// The sweeps that every installation runs.
 const SWEEPS: [&str; 6] = [
@@ -28,12 +28,6 @@ const STARTUP_GRACE: TimeDelta = TimeDelta::seconds(30);
 /// A teardown takes seconds.
 const TEARDOWN: TimeDelta = TimeDelta::minutes(5);
 const LOOK_AT: i64 = 10_000;
-
-/// Reads the only clock that decides.
-pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTime<Utc>, CliError> {
-    let now = database_now(connection).await;
-    now.map_err(|error| cli_error(error.class(), error.code(), &error))
-}
 
 /// Finds sessions that should have become ready or failed by now, and those that nobody has begun to
 /// prepare, with the reason.
@@ -95,13 +89,6 @@ pub(super) async fn teardown(connection: &mut PgConnection) -> Result<Check, Cli
     let good = format!("{}, none stuck", counted(there.len(), "environment"));
     let next = "carrel jobs list --kind destroy_environment --session <id>";
     Ok(Check::of_findings("teardown", &good, &hanging, next))
-}
-
-pub(super) fn store(error: StoreError) -> CliError {
-    match error {
-        StoreError::Database(source) => source.into(),
-        inconsistent @ StoreError::Inconsistent { .. } => CliError::bug(inconsistent),
-    }
 }
 
 /// Finds sweeps that nobody runs. A worker that has only just started may yet begin them.

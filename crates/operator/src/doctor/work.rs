@@ -3,19 +3,18 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use command_line::{CliError, counted};
 use job_queue::{
-    DatabaseHealth, JobFilter, JobState, QueueStatus, WorkerRecord, WorkerState,
-    find_unhandled_kinds, list_jobs, list_queues, list_workers,
+    DatabaseHealth, JobFilter, JobState, QueueStatus, WorkerRecord, find_unhandled_kinds,
+    list_jobs, list_queues,
 };
 use sqlx::PgConnection;
 
+use super::facts::{LOOK_AT, live_workers, server_time};
 use super::report::Check;
-use super::sweeps::server_time;
 
 /// A lease that ran out is taken over within a poll; this long it lies only where nobody polls.
 const LEASE_GRACE: TimeDelta = TimeDelta::seconds(15);
 /// A worker holds until it has looked at its runtime, which may take its time to answer.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(45);
-const LOOK_AT: i64 = 500;
 
 /// Finds queues whose work nobody would take.
 pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliError> {
@@ -41,20 +40,6 @@ fn holding(worker: &WorkerRecord, now: DateTime<Utc>) -> Option<String> {
     let kinds = worker.held_kinds.join(", ");
     let has_looked = now - worker.started_at > FIRST_LOOK;
     has_looked.then(|| format!("worker {name} takes no {kinds}: {reason}"))
-}
-
-/// Lists the workers that live and are not about to end.
-pub(super) async fn live_workers(
-    connection: &mut PgConnection,
-) -> Result<Vec<WorkerRecord>, CliError> {
-    let mut workers = list_workers(connection, LOOK_AT).await?;
-    workers.retain(is_live);
-    Ok(workers)
-}
-
-fn is_live(worker: &WorkerRecord) -> bool {
-    use WorkerState::{Drained, Holding, Working};
-    matches!(worker.state(), Working | Holding | Drained)
 }
 
 /// A worker that is held or drained has a finding of its own.
