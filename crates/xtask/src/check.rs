@@ -7,10 +7,10 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::Settings;
 use crate::engine::Engine;
 use crate::packages::find_program;
 use crate::page;
+use crate::settings::Settings;
 use crate::shell::{self, Step};
 use crate::sqlx::Scratch;
 use crate::suites::{Feature, Suites};

@@ -10,10 +10,10 @@ use anyhow::Result;
 
 pub(crate) use self::client::{Client, ContainerSpec};
 use self::service::Service;
-use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::http::Endpoint;
 use crate::packages::is_root;
+use crate::settings::Settings;
 
 /// A container engine that answers.
 #[derive(Debug)]

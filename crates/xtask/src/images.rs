@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::cli::Settings;
 use crate::engine::{Client, Engine};
 use crate::failure::Failure;
 use crate::packages::find_program;
+use crate::settings::Settings;
 use crate::shell::{self, Step};
 use crate::workspace::Workspace;
 

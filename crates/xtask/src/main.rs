@@ -15,6 +15,7 @@ mod page;
 mod postgres;
 mod process_group;
 mod process_identity;
+mod settings;
 mod shell;
 mod sqlx;
 mod stop;

@@ -10,11 +10,11 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::Settings;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::images;
 use crate::postgres::Database;
+use crate::settings::Settings;
 use crate::shell;
 use crate::suites::{Feature, Suites};
 use crate::workspace::{Workspace, tracked_files};

@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::cli::Settings;
 use crate::kube::{Choice, ClusterArgs};
+use crate::settings::Settings;
 use crate::shell;
 use crate::stop::{Stop, Waited};
 use crate::workspace::{Workspace, require_space};

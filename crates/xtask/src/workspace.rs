@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::Settings;
 use crate::failure::Failure;
+use crate::settings::Settings;
 use crate::shell;
 
 /// The folders that the verbs work in.

@@ -5,11 +5,11 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::kubernetes::{Cluster, Plan};
-use crate::cli::Settings;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::images::{self, Products};
 use crate::postgres::Database;
+use crate::settings::Settings;
 use crate::shell::{self, Step};
 use crate::stop::Stop;
 use crate::workspace::Workspace;
