@@ -4,6 +4,7 @@
 mod build;
 mod products;
 mod recipe;
+mod sources;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -19,10 +20,10 @@ use crate::settings::Settings;
 use crate::shell::{self, Step};
 use crate::workspace::Workspace;
 
-use self::build::Sources;
 pub(crate) use self::products::Products;
 use self::products::Stage;
 use self::recipe::Recipe;
+use self::sources::Sources;
 
 /// The sample exam's image.
 pub(crate) const EXAM: &str = "linux-fundamentals";

@@ -4,6 +4,7 @@ mod demo;
 mod installation;
 mod parts;
 mod process;
+mod random;
 mod run_state;
 mod system;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::broken;
-use super::build::Sources;
+use super::sources::Sources;
 
 /// Changes with the way images are built, so that older ones are not taken for current.
 const BUILDER: &str = "1";

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(crate) use self::account::Account;
 use self::left::Left;
-use super::parts::random;
+use super::random::random;
 use super::run_state::write_private;
 use crate::failure::Failure;
 use crate::kube::Cluster;

@@ -1,7 +1,6 @@
 //! What the processes stand on: engine, images, binaries, page, database, secret.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::UpArgs;
 use super::installation::{Account, Installation};
+use super::random::random;
 use super::run_state::{RunState, write_private};
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -273,13 +273,6 @@ fn secret(path: &Path) -> Result<String> {
     let secret = random::<32>()?;
     write_private(path, &secret)?;
     Ok(secret)
-}
-
-/// That many bytes from the kernel, as text.
-pub(crate) fn random<const BYTES: usize>() -> Result<String> {
-    let mut bytes = [0; BYTES];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(hex::encode(bytes))
 }
 
 fn go_on(stop: &Stop) -> Result<()> {
