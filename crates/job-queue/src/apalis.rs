@@ -23,9 +23,9 @@ use tower::{Layer, Service};
 
 use crate::{
     listen::LookSignal,
+    parts::Parts,
     run::{Delivery, Ended},
     slots::Slots,
-    worker::Parts,
 };
 
 /// Runs deliveries until their senders are gone and the last of them has ended.

@@ -9,19 +9,19 @@ use std::{
 };
 
 use rand::RngExt as _;
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{RwLock, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    JobContext, JobState, QueueWorker, Waker,
+    JobContext, JobState, Waker,
     claim::{ClaimedJob, Exchanged, ParkedJob, exchange, release_unknown},
     finish::{Finish, Finished},
     hold::Hold,
     measure,
+    parts::Parts,
     run::{Delivery, Ended},
     slots::{Batch, Next, Tally},
-    worker::Parts,
 };
 
 /// Ends wait this long for company when there are too few to be worth a commit of their own.
@@ -35,9 +35,7 @@ const PAUSE_LONGEST: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Exchanger {
     options: PgConnectOptions,
-    identity: crate::claim::WorkerIdentity,
     parts: Parts,
-    registry: crate::Registry,
     deliveries: mpsc::Sender<Delivery>,
     tally: Arc<Tally>,
     patience: Duration,
@@ -49,19 +47,18 @@ pub(crate) struct Exchanger {
 
 impl Exchanger {
     pub(crate) fn new(
-        worker: &QueueWorker,
+        pool: &PgPool,
         parts: &Parts,
+        patience: Duration,
         deliveries: mpsc::Sender<Delivery>,
     ) -> Self {
         Self {
-            options: without_table_scans(&worker.connect_options()),
-            identity: worker.identity().clone(),
+            options: without_table_scans(&pool.connect_options()),
             parts: parts.clone(),
-            registry: worker.registry().clone(),
             deliveries,
             tally: Arc::default(),
-            patience: worker.config().lease / 2,
-            waker: Waker::new(worker.pool().clone()),
+            patience,
+            waker: Waker::new(pool.clone()),
             claims: RwLock::new(()),
         }
     }
@@ -156,8 +153,14 @@ impl Exchanger {
             let finishes: Vec<Finish> = batch.ended.iter().map(Ended::finish).collect();
             let terms = hold.narrow(&self.parts.terms);
             let asked_at = Instant::now();
-            let answer =
-                exchange(connection, &self.identity, &terms, &finishes, batch.limit).await?;
+            let answer = exchange(
+                connection,
+                &self.parts.identity,
+                &terms,
+                &finishes,
+                batch.limit,
+            )
+            .await?;
             if batch.limit > 0 {
                 measure::claim_answered(asked_at.elapsed(), answer.claimed.len());
             }
@@ -176,7 +179,7 @@ impl Exchanger {
         let _no_claim_under_way = self.claims.write().await;
         let known = self.parts.running.keys();
         let released =
-            release_unknown(connection, &self.identity, &self.parts.terms, &known).await?;
+            release_unknown(connection, &self.parts.identity, &self.parts.terms, &known).await?;
         if released > 0 {
             tracing::warn!(released, "gave back jobs whose claim had no answer");
         }
@@ -214,7 +217,7 @@ impl Exchanger {
         } = parked;
         tracing::error!(job.id = %job_id, job.kind = kind, %state, "parked a job whose runs kept crashing");
         measure::parked();
-        if let Some(registered) = self.registry.find(kind) {
+        if let Some(registered) = self.parts.registry.find(kind) {
             measure::dead(registered.kind.0, *state);
         }
     }
@@ -256,11 +259,12 @@ impl Exchanger {
 
     fn deliver(&self, claimed: ClaimedJob) {
         let kind = self
+            .parts
             .registry
             .find(&claimed.kind)
             .expect("only registered kinds are claimed")
             .kind;
-        let context = JobContext::new(&claimed, kind, &self.identity);
+        let context = JobContext::new(&claimed, kind, &self.parts.identity);
         self.parts.running.insert(context.clone());
         measure::claimed(kind.0, claimed.waited);
         // The channel holds as many as there are slots, so it is full or closed only when the

@@ -19,6 +19,7 @@ mod measure;
 mod operate;
 mod operations;
 mod outcome;
+mod parts;
 mod payload;
 mod queues;
 mod retention;

@@ -2,11 +2,10 @@
 
 mod config;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use session_identity::WorkerIncarnation;
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 pub use config::{ConfigError, WorkerConfig};
@@ -16,13 +15,10 @@ use crate::{
     claim::WorkerIdentity,
     exchange::{self, Exchanger},
     heartbeat::Heartbeat,
-    hold::{Hold, Holder},
+    hold::Holder,
     listen::{self, LookSignal},
     measure,
-    run::Runner,
-    running::RunningJobs,
-    slots::Slots,
-    terms::ClaimTerms,
+    parts::Parts,
     workers,
 };
 
@@ -140,7 +136,12 @@ impl QueueWorker {
         self.config.check(&self.registry)?;
         measure::begin(self.registry.kinds());
         let _slots = measure::SlotsShown::total(self.config.slots);
-        let parts = Parts::new(&self);
+        let parts = Parts::new(
+            self.identity.clone(),
+            self.registry.clone(),
+            &self.config,
+            &self.holder,
+        );
         let heartbeat = Heartbeat::start(
             parts.running.clone(),
             self.pool.connect_options(),
@@ -152,7 +153,7 @@ impl QueueWorker {
         .map_err(WorkerError::Heartbeat)?;
         let _looking = self.start_looking(&parts.signal);
         let (deliveries, inbox) = tokio::sync::mpsc::channel(self.config.slots);
-        let exchanger = Exchanger::new(&self, &parts, deliveries);
+        let exchanger = Exchanger::new(&self.pool, &parts, self.config.lease / 2, deliveries);
         let tally = exchanger.tally();
         let loops = exchanger.start(self.config.loops);
         let drain = AbortOnDropHandle::new(tokio::spawn(drain_on(
@@ -187,83 +188,6 @@ impl QueueWorker {
                 listen::listen(&listened, options).await;
             })),
         ]
-    }
-
-    pub(crate) const fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    pub(crate) fn connect_options(&self) -> Arc<PgConnectOptions> {
-        self.pool.connect_options()
-    }
-
-    pub(crate) const fn config(&self) -> &WorkerConfig {
-        &self.config
-    }
-
-    pub(crate) const fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    pub(crate) const fn identity(&self) -> &WorkerIdentity {
-        &self.identity
-    }
-}
-
-/// What the tasks of one worker share.
-#[derive(Clone, Debug)]
-pub(crate) struct Parts {
-    pub(crate) running: Arc<RunningJobs>,
-    pub(crate) signal: Arc<LookSignal>,
-    pub(crate) terms: Arc<ClaimTerms>,
-    pub(crate) runner: Runner,
-    pub(crate) slots: Arc<Slots>,
-    pub(crate) hold: Hold,
-    /// Whether operators drain the worker, as the heartbeat hears.
-    pub(crate) drained: watch::Sender<bool>,
-    /// Cancelled when claiming must stop.
-    pub(crate) draining: CancellationToken,
-    /// Cancelled when handlers still running are dropped and released.
-    pub(crate) dropping: CancellationToken,
-    /// Cancelled when outcomes still unanswered are given up.
-    pub(crate) giving_up: CancellationToken,
-}
-
-impl Parts {
-    pub(crate) fn new(worker: &QueueWorker) -> Self {
-        let config = &worker.config;
-        let queues = if config.queues.is_empty() {
-            worker.registry.queues()
-        } else {
-            config.queues.clone()
-        };
-        // The runner gives up at deadline + cancel_grace; the fence leaves as long again for its
-        // answer to arrive before the lease ends by itself.
-        let fence = config.cancel_grace * 2 + Duration::from_secs(1);
-        let (draining, dropping) = (CancellationToken::new(), CancellationToken::new());
-        let drained = watch::Sender::new(false);
-        Self {
-            running: Arc::new(RunningJobs::new()),
-            signal: Arc::default(),
-            terms: Arc::new(ClaimTerms::new(
-                &worker.registry,
-                queues,
-                config.lease,
-                fence,
-            )),
-            runner: Runner::new(
-                worker.registry.clone(),
-                config.cancel_grace,
-                draining.clone(),
-                dropping.clone(),
-            ),
-            slots: Arc::new(Slots::new(config.slots, config.loops)),
-            hold: Hold::by(&worker.holder, &drained),
-            drained,
-            draining,
-            dropping,
-            giving_up: CancellationToken::new(),
-        }
     }
 }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use session_identity::JobId;
-use sqlx::postgres::PgPoolOptions;
+use session_identity::{JobId, WorkerIncarnation};
 
 use super::*;
 use crate::{
-    Handler, Job, JobContext, JobKind, Outcome, QueueWorker, Registry, WorkerConfig,
-    claim::ClaimedJob, payload::StoredPayload, slots::Next,
+    Handler, Job, JobContext, JobKind, Outcome, Registry, WorkerConfig,
+    claim::{ClaimedJob, WorkerIdentity},
+    hold::Holder,
+    payload::StoredPayload,
+    slots::Next,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,14 +37,21 @@ impl Handler<Counted> for Count {
     }
 }
 
-fn worker() -> QueueWorker {
-    // Nothing here talks to the database.
-    let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:9/none");
+fn parts() -> Parts {
+    let identity = WorkerIdentity {
+        incarnation: WorkerIncarnation::generate(),
+        name: "w".into(),
+    };
     let registry = Registry::new().register::<Counted, _>(Count);
-    QueueWorker::builder(pool.unwrap(), registry, WorkerConfig::new("w")).build()
+    Parts::new(
+        identity,
+        registry,
+        &WorkerConfig::new("w"),
+        &Holder::default(),
+    )
 }
 
-fn delivery(worker: &QueueWorker, payload: &str) -> Delivery {
+fn delivery(parts: &Parts, payload: &str) -> Delivery {
     let claimed = ClaimedJob {
         job_id: JobId::generate(),
         run_token: 1,
@@ -56,7 +65,7 @@ fn delivery(worker: &QueueWorker, payload: &str) -> Delivery {
         traceparent: None,
         waited: Duration::ZERO,
     };
-    let context = JobContext::new(&claimed, JobKind(Counted::KIND), worker.identity());
+    let context = JobContext::new(&claimed, JobKind(Counted::KIND), &parts.identity);
     Delivery { claimed, context }
 }
 
@@ -67,11 +76,10 @@ async fn ends<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let worker = worker();
-    let parts = Parts::new(&worker);
+    let parts = parts();
     let (deliveries, inbox) = mpsc::channel(2);
     for payload in [r#"{ "number": "no" }"#, r#"{ "number": 1 }"#] {
-        deliveries.try_send(delivery(&worker, payload)).unwrap();
+        deliveries.try_send(delivery(&parts, payload)).unwrap();
     }
     drop(deliveries);
     let ended = run_with("w", inbox, &parts, admit).await;
