@@ -10,6 +10,7 @@ mod reel;
 mod refusals;
 mod room;
 mod shipping;
+mod spooler;
 mod tape;
 #[cfg(test)]
 mod tests;

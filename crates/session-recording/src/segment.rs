@@ -1,10 +1,13 @@
 //! A piece of a recording: a second or 64 KiB of one shell, with a header that says where it belongs.
 
+use std::cell::RefCell;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use session_identity::{ExamSessionId, TerminalProcessId};
 use sha2::{Digest as _, Sha256};
+use zstd::bulk::Compressor;
 
 /// A SHA-256.
 pub type Hash = [u8; 32];
@@ -130,11 +133,11 @@ impl Segment {
     ///
     /// # Errors
     /// Errors of the compressor, which is out of memory.
-    pub fn compress(header: SegmentHeader, log: &[u8]) -> std::io::Result<Self> {
+    pub fn compress(header: SegmentHeader, log: &[u8]) -> io::Result<Self> {
         Ok(Self {
             header,
             raw_hash: Sha256::digest(log).into(),
-            payload: zstd::bulk::compress(log, LEVEL)?.into(),
+            payload: compress(log)?.into(),
         })
     }
 
@@ -165,4 +168,19 @@ impl Segment {
             .finalize()
             .into()
     }
+}
+
+/// Compresses with this thread's compressor: its tables are large, and making them anew for each segment
+/// takes longer than using them.
+fn compress(log: &[u8]) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        let compressor = match compressor {
+            Some(compressor) => compressor,
+            None => compressor.insert(Compressor::new(LEVEL)?),
+        };
+        compressor.compress(log)
+    })
 }

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::deck::Deck;
 use super::reel::{Event, Message, Reel, Times};
 use super::room::Room;
+use super::spooler::Spooler;
 use super::tape::{SessionTape, Tape};
 use super::track::{Track, Turn, locked};
 use super::{Recorder, Shared};
@@ -195,12 +196,16 @@ impl Shared {
             clock: deck.clock,
             refusals: (policy == RecordingPolicy::FailOpen).then(|| Arc::clone(&deck.refusals)),
             writer: self.writer,
-            disk: self.disk.clone(),
-            fault: self.fault.clone(),
-            failing: Arc::clone(&self.failing),
+            spooler: Spooler {
+                track: Arc::clone(&deck.track),
+                disk: self.disk.clone(),
+                fault: self.fault.clone(),
+                failing: Arc::clone(&self.failing),
+                given_up: self.given_up.clone(),
+            },
             stopped: self.stopped.clone(),
-            given_up: self.given_up.clone(),
             draft: Draft::new(turn.place),
+            under_way: None,
             turn,
             times: Times::default(),
             is_whole: true,

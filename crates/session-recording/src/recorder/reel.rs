@@ -1,31 +1,26 @@
-//! The one task that writes a session's recording: entries to segments, segments to the spool.
+//! The one task that writes a session's recording: entries to segments, segments to the spool. While
+//! one segment is on its way there the next one fills.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use session_identity::TerminalProcessId;
-use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::disk::Disk;
 use super::refusals::Refusals;
 use super::room::Taken;
-use super::track::{Track, Turn, locked};
+use super::spooler::Spooler;
+use super::track::{Track, Turn};
 use crate::draft::Draft;
 use crate::entry::{Entry, GapReason};
 use crate::place::Place;
 use crate::segment::{LONGEST, Segment, SegmentHeader};
 use crate::spool::{Record, SpoolFault, Writer};
-
-/// A spool that takes nothing is tried again so often.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// A disk that has not answered for so long takes nothing, as far as terminals are concerned: some
-/// cloud volumes stand still for a second or two, and a candidate who waits longer asks for help.
-const SILENT_AFTER: Duration = Duration::from_secs(5);
 
 /// What tapes say.
 #[derive(Debug)]
@@ -68,21 +63,34 @@ pub(super) struct Reel {
     pub(super) track: Arc<Track>,
     pub(super) turn: OwnedMutexGuard<Turn>,
     pub(super) writer: TerminalProcessId,
-    pub(super) disk: Disk,
+    pub(super) spooler: Spooler,
     pub(super) clock: Clock,
     /// What was refused, where the exam goes on without it.
     pub(super) refusals: Option<Arc<Refusals>>,
-    pub(super) fault: watch::Sender<Option<SpoolFault>>,
-    /// Tasks that the spool refuses something.
-    pub(super) failing: Arc<AtomicUsize>,
     /// Nothing more is said after it.
     pub(super) stopped: CancellationToken,
-    /// Ends the trying where a spool takes nothing.
-    pub(super) given_up: CancellationToken,
     pub(super) draft: Draft,
+    /// The segment before the draft, until the spool has it.
+    pub(super) under_way: Option<UnderWay>,
     pub(super) times: Times,
     /// Whether everything that was cut is in the spool; the process gives up only at its end.
     pub(super) is_whole: bool,
+}
+
+/// A segment on its way to the spool.
+pub(super) struct UnderWay {
+    /// Where the recording stands once it is there.
+    to: Place,
+    /// Says whether it is.
+    done: BoxFuture<'static, bool>,
+}
+
+impl fmt::Debug for UnderWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnderWay")
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
 }
 
 /// When what was put has to be on the disk.
@@ -110,18 +118,20 @@ impl Reel {
             }
             let wake_at = next.unwrap_or_else(Instant::now);
             tokio::select! {
+                biased;
+                is_there = arrival(&mut self.under_way) => self.arrived(is_there),
+                () = stopped.cancelled(), if !messages.is_closed() => messages.close(),
                 message = messages.recv() => match message {
                     Some(message) => self.take(message).await,
                     None => break,
                 },
-                () = stopped.cancelled(), if !messages.is_closed() => messages.close(),
                 () = sleep_until(wake_at), if next.is_some() => {}
             }
         }
         self.own_up(self.clock.now_micros());
         self.catch_up().await;
         if self.is_whole {
-            self.until_done(Writer::close).await;
+            self.spooler.until_done(Writer::close).await;
         }
     }
 
@@ -204,15 +214,18 @@ impl Reel {
     /// Puts everything on the disk.
     async fn catch_up(&mut self) {
         self.cut().await;
+        self.arrive().await;
         self.times = Times::default();
-        self.until_done(Writer::sync).await;
+        self.is_whole = self.is_whole && self.spooler.until_done(Writer::sync).await;
         if self.is_whole {
             self.track.note_recorded(self.draft.place());
         }
     }
 
-    /// Ends the segment and appends it to the spool.
+    /// Ends the segment and sends it to the spool, behind the one before: there is one at a time, so that
+    /// what waits here is bounded and in order.
     async fn cut(&mut self) {
+        self.arrive().await;
         self.times.cut_at = None;
         // Nothing follows a segment that was given up: it would be missing before it.
         if self.draft.is_empty() || !self.is_whole {
@@ -221,92 +234,40 @@ impl Reel {
         let seq = self.turn.next_seq;
         self.turn.next_seq += 1;
         let (header, log) = self.draft.take(self.track.session_id, self.writer, seq);
-        let log = Bytes::from(log);
-        self.until_done(move |writer| append(writer, header, &log))
-            .await;
-        self.turn.place = self.draft.place();
-        if self.is_whole {
-            self.track.note_written(self.turn.place);
-        }
-    }
-
-    /// Does something to the spool until it succeeds: what was taken is not dropped, and while it waits
-    /// the queue fills and the terminal waits.
-    async fn until_done(
-        &mut self,
-        act: impl Fn(&mut Writer) -> Result<(), SpoolFault> + Clone + Send + 'static,
-    ) {
-        let mut has_told = false;
-        while !self.given_up.is_cancelled() {
-            match self.attempt(act.clone(), &mut has_told).await {
-                Some(Ok(())) => return self.mended(has_told),
-                Some(Err(fault)) => self.tell(fault, &mut has_told),
-                None => break,
-            }
-            tokio::select! {
-                () = sleep(TRY_AGAIN_AFTER) => {}
-                () = self.given_up.cancelled() => break,
-            }
-        }
-        self.is_whole = false;
-        tracing::error!(session.id = %self.track.session_id,
-            "the process ends before the spool took the last of a recording");
-    }
-
-    /// Does something to the spool, and says so where the disk does not answer in time; nothing where
-    /// the process gives up meanwhile.
-    async fn attempt(
-        &self,
-        act: impl FnOnce(&mut Writer) -> Result<(), SpoolFault> + Send + 'static,
-        has_told: &mut bool,
-    ) -> Option<Result<(), SpoolFault>> {
-        let writer = Arc::clone(&self.track.writer);
-        let done = self.disk.run(move || act(&mut locked(&writer)));
-        let mut done = std::pin::pin!(done);
-        let mut silence = std::pin::pin!(sleep(SILENT_AFTER));
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut done => {
-                    return Some(done.unwrap_or(Err(SpoolFault::Panicked)));
-                }
-                () = self.given_up.cancelled() => return None,
-                () = &mut silence => {
-                    let seconds = SILENT_AFTER.as_secs();
-                    self.tell(SpoolFault::Silent { seconds }, has_told);
-                    // What was asked for goes on and is not asked twice; it is told while it lasts.
-                    silence.as_mut().reset(Instant::now() + SILENT_AFTER);
-                }
-            }
-        }
-    }
-
-    /// What this task failed at has worked. The fault is over when no other task fails: one that writes
-    /// to a sound file says nothing about another's.
-    fn mended(&self, has_told: bool) {
-        if has_told {
-            // Counted under the fault's lock: what another tells meanwhile is not taken back.
-            self.fault.send_if_modified(|fault| {
-                let was_last = self.failing.fetch_sub(1, Ordering::SeqCst) == 1;
-                was_last && fault.take().is_some()
-            });
-        }
-    }
-
-    fn tell(&self, fault: SpoolFault, has_told: &mut bool) {
-        let is_first = !std::mem::replace(has_told, true);
-        self.fault.send_if_modified(|told| {
-            if is_first {
-                self.failing.fetch_add(1, Ordering::SeqCst);
-            }
-            let is_new = told.is_none();
-            if is_new {
-                tracing::error!(%fault, "recordings cannot be kept");
-            }
-            let changed = told.as_ref() != Some(&fault);
-            *told = Some(fault);
-            changed
+        let (spooler, log) = (self.spooler.clone(), Bytes::from(log));
+        let append = move |writer: &mut Writer| append(writer, header, &log);
+        self.under_way = Some(UnderWay {
+            to: self.draft.place(),
+            done: Box::pin(async move { spooler.until_done(append).await }),
         });
+    }
+
+    /// Waits until the spool has what is on its way there.
+    async fn arrive(&mut self) {
+        if self.under_way.is_some() {
+            let is_there = arrival(&mut self.under_way).await;
+            self.arrived(is_there);
+        }
+    }
+
+    fn arrived(&mut self, is_there: bool) {
+        let Some(UnderWay { to, .. }) = self.under_way.take() else {
+            return;
+        };
+        self.turn.place = to;
+        self.is_whole = is_there;
+        if is_there {
+            self.track.note_written(to);
+        }
+    }
+}
+
+/// Says whether the spool has what is on its way there, once that is known. Nothing is lost when it is
+/// cancelled.
+async fn arrival(under_way: &mut Option<UnderWay>) -> bool {
+    match under_way {
+        Some(under_way) => (&mut under_way.done).await,
+        None => std::future::pending().await,
     }
 }
 
