@@ -1,15 +1,19 @@
 //! What needs a hand inside the recorder.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use bytes::Bytes;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, TerminalProcessId};
 use sqlx::PgPool;
 
 use super::reel::Event;
-use super::track::locked;
+use super::track::{Track, locked};
 use super::{
-    PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SessionTape, TapeError,
+    PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SESSION_QUEUE_BYTES,
+    SessionTape, Tape, TapeError,
 };
 use crate::entry::{Entry, ExitStatus, GapReason, WindowSize};
 use crate::place::Place;
@@ -122,7 +126,7 @@ async fn what_an_old_shell_says_late_is_no_part_of_the_new_ones_record(pool: PgP
     let session = session(&pool).await;
     let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
     let old = recorder.tape(wanted(session, 1)).await.unwrap();
-    let queue = std::sync::Arc::clone(&recorder.shared.queue);
+    let queue = Arc::clone(&recorder.shared.queue);
     let room = queue.acquire_many(PROCESS_QUEUE_BYTES).await.unwrap();
     let waiting = old.output(0, "long output of the old".into());
     let mut waiting = std::pin::pin!(waiting);
@@ -157,4 +161,58 @@ async fn what_an_old_shell_says_late_is_no_part_of_the_new_ones_record(pool: PgP
     let told = crate::export(&mut conn, session, crate::ExportFormat::Raw, &mut raw).await;
     let told = told.unwrap();
     assert_eq!((&raw[..], told.gap_bytes), (&b"new"[..], 0));
+}
+
+/// Holds a session's spool files, as a disk that takes its time does, until the sender is dropped.
+fn hold(track: &Track) -> Sender<()> {
+    let writer = Arc::clone(&track.writer);
+    let (holds, held) = channel();
+    let (let_go, end) = channel();
+    std::thread::spawn(move || {
+        let _held = locked(&writer);
+        holds.send(()).unwrap();
+        end.recv().ok();
+    });
+    held.recv().unwrap();
+    let_go
+}
+
+/// Says all of it until it is taken: on a machine that stands still the disk seems to hang.
+async fn say(recorder: &Recorder, tape: &Tape, all: &Bytes) {
+    while let Err(error) = tape.output(0, all.clone()).await {
+        assert!(matches!(error, TapeError::Spool(_)), "{error:?}");
+        let mut faults = recorder.faults();
+        faults.wait_for(Option::is_none).await.unwrap();
+    }
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn while_the_disk_takes_its_time_no_more_waits_than_may_and_nothing_is_lost(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let recorder = Recorder::start(pool.clone(), settings(spool.path())).unwrap();
+    let tape = recorder.tape(wanted(session, 1)).await.unwrap();
+    let let_go = hold(&recorder.shared.track(session));
+    let byte = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
+    let all: Bytes = (0..u64::from(SESSION_QUEUE_BYTES) * 3).map(byte).collect();
+    let queue = &recorder.shared.queue;
+    let least_free = (PROCESS_QUEUE_BYTES - SESSION_QUEUE_BYTES) as usize;
+    let watch = async {
+        until("all that may wait", async || {
+            queue.available_permits() == least_free
+        })
+        .await;
+        assert_eq!(tape.written_to().unwrap().borrow().offset, 0);
+        drop(let_go);
+    };
+    tokio::join!(say(&recorder, &tape, &all), watch);
+    tape.close().await.unwrap();
+    recorder.drain(PATIENCE).await;
+    let mut conn = pool.acquire().await.unwrap();
+    let found = crate::verify(&mut conn, session).await.unwrap().unwrap();
+    assert!(found.is_intact && found.gaps.is_empty(), "{found:?}");
+    let mut raw = Vec::new();
+    let told = crate::export(&mut conn, session, crate::ExportFormat::Raw, &mut raw).await;
+    assert_eq!(told.unwrap().gap_bytes, 0);
+    assert!(raw == all, "every byte once and in order");
 }
