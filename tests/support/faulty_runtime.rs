@@ -3,18 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use execution_environment::{
-    AttachRequest, AttachStreams, Created, Destroyed, EnvironmentRuntime, EnvironmentSpec,
-    ExamDefinition, IsolationReport, Listed, Observation, RuntimeError, RuntimeKind, RuntimeName,
-    RuntimeUid,
-};
+use execution_environment::{EnvironmentRuntime, RuntimeError};
 use failure_classification::Signal;
-use serde_json::Value;
-use session_identity::InstallId;
 use tokio::sync::Notify;
+
+use crate::intercepted_runtime::{Answer, Call, Intercept, InterceptedRuntime};
 
 /// What happens at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +33,25 @@ impl RuntimeFault {
 }
 
 /// The real runtime, but for some calls.
+pub type FaultyRuntime = InterceptedRuntime<Faults>;
+
+/// What goes wrong, and when.
 #[derive(Debug)]
-pub struct FaultyRuntime {
-    real: Arc<dyn EnvironmentRuntime>,
+pub struct Faults {
     fault: RuntimeFault,
     signal: Signal,
     /// The numbers of the calls, from 0.
     at: Range<usize>,
+    /// Not where they come by the clock.
+    counts_lists: bool,
     calls: AtomicUsize,
     struck: Notify,
     is_away: AtomicBool,
 }
 
 impl FaultyRuntime {
-    /// Loses the connection at some calls. Lists and hints are not counted: they come by the clock.
+    /// Loses the connection at some calls of a worker. Lists and hints are not counted: they come by
+    /// the clock.
     pub fn new(
         real: Arc<dyn EnvironmentRuntime>,
         fault: RuntimeFault,
@@ -68,15 +67,20 @@ impl FaultyRuntime {
         at: Range<usize>,
         signal: Signal,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            real,
-            fault,
-            signal,
-            at,
-            calls: AtomicUsize::new(0),
-            struck: Notify::new(),
-            is_away: AtomicBool::new(false),
-        })
+        Self::with(real, Faults::new(fault, at, signal))
+    }
+
+    /// Loses the connection at some calls of a sweep, lists among them.
+    pub fn under_a_sweep(
+        real: Arc<dyn EnvironmentRuntime>,
+        fault: RuntimeFault,
+        at: Range<usize>,
+    ) -> Arc<Self> {
+        let faults = Faults {
+            counts_lists: true,
+            ..Faults::new(fault, at, lost_connection())
+        };
+        Self::with(real, faults)
     }
 
     /// Goes wrong only while it is away: then no call comes through, lists neither.
@@ -86,31 +90,55 @@ impl FaultyRuntime {
 
     /// Goes away, or comes back.
     pub fn be_away(&self, is_away: bool) {
-        self.is_away.store(is_away, Ordering::SeqCst);
+        self.intercept.is_away.store(is_away, Ordering::SeqCst);
     }
 
     /// Waits for a call that goes wrong.
     pub async fn struck(&self) {
-        self.struck.notified().await;
+        self.intercept.struck.notified().await;
     }
 
     /// Tells whether there were enough calls for one to go wrong.
     pub fn has_struck(&self) -> bool {
-        self.calls.load(Ordering::SeqCst) > self.at.start
+        let faults = &self.intercept;
+        faults.calls.load(Ordering::SeqCst) > faults.at.start
+    }
+}
+
+impl Faults {
+    fn new(fault: RuntimeFault, at: Range<usize>, signal: Signal) -> Self {
+        Self {
+            fault,
+            signal,
+            at,
+            counts_lists: false,
+            calls: AtomicUsize::new(0),
+            struck: Notify::new(),
+            is_away: AtomicBool::new(false),
+        }
     }
 
-    async fn call<T>(
-        &self,
-        operation: &'static str,
-        real: impl Future<Output = Result<T, RuntimeError>>,
-    ) -> Result<T, RuntimeError> {
-        self.fail_while_away(operation)?;
-        let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        if !self.at.contains(&number) {
-            return real.await;
+    const fn counts(&self, call: Call) -> bool {
+        match call {
+            Call::Create
+            | Call::Observe
+            | Call::Verify
+            | Call::Snapshot
+            | Call::Destroy
+            | Call::DestroyByForce => true,
+            Call::List => self.counts_lists,
+            // Those of people and of terminals.
+            Call::Log | Call::Attach => false,
         }
+    }
+
+    async fn strike<T: Send>(
+        &self,
+        call: Call,
+        real: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         let (fails, dies) = (
-            || Err(RuntimeError::new(operation, self.signal.clone())),
+            || Err(RuntimeError::new(call.operation(), self.signal.clone())),
             async || {
                 self.struck.notify_one();
                 std::future::pending().await
@@ -124,17 +152,29 @@ impl FaultyRuntime {
                 real.await?;
                 dies().await
             }
-            RuntimeFault::Panics => panic!("{operation} panics, as it was told to"),
+            RuntimeFault::Panics => panic!("{} panics, as it was told to", call.operation()),
         }
     }
 }
 
-impl FaultyRuntime {
-    fn fail_while_away(&self, operation: &'static str) -> Result<(), RuntimeError> {
+impl Intercept for Faults {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        real: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         if self.is_away.load(Ordering::SeqCst) {
-            return Err(RuntimeError::new(operation, lost_connection()));
+            return Err(RuntimeError::new(call.operation(), lost_connection()));
         }
-        Ok(())
+        if !self.counts(call) {
+            return real.await;
+        }
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.at.contains(&number) {
+            self.strike(call, real).await
+        } else {
+            real.await
+        }
     }
 }
 
@@ -144,68 +184,5 @@ fn lost_connection() -> Signal {
         status: None,
         message: "the connection was lost".to_owned(),
         retry_after_ms: None,
-    }
-}
-
-#[async_trait]
-impl EnvironmentRuntime for FaultyRuntime {
-    fn kind(&self) -> RuntimeKind {
-        self.real.kind()
-    }
-
-    async fn create(&self, spec: &EnvironmentSpec) -> Result<Created, RuntimeError> {
-        self.call("create", self.real.create(spec)).await
-    }
-
-    async fn observe(&self, name: &RuntimeName) -> Result<Observation, RuntimeError> {
-        self.call("observe", self.real.observe(name)).await
-    }
-
-    async fn wait_for_change(&self, name: &RuntimeName, at_most: Duration) {
-        self.real.wait_for_change(name, at_most).await;
-    }
-
-    async fn verify(
-        &self,
-        name: &RuntimeName,
-        uid: &RuntimeUid,
-        exam: &ExamDefinition,
-    ) -> Result<IsolationReport, RuntimeError> {
-        self.call("verify", self.real.verify(name, uid, exam)).await
-    }
-
-    async fn snapshot(&self, name: &RuntimeName, uid: &RuntimeUid) -> Result<Value, RuntimeError> {
-        self.call("snapshot", self.real.snapshot(name, uid)).await
-    }
-
-    async fn log(
-        &self,
-        name: &RuntimeName,
-        uid: &RuntimeUid,
-        lines: u32,
-    ) -> Result<String, RuntimeError> {
-        self.real.log(name, uid, lines).await
-    }
-
-    async fn destroy(
-        &self,
-        name: &RuntimeName,
-        uid: Option<&RuntimeUid>,
-    ) -> Result<Destroyed, RuntimeError> {
-        self.call("destroy", self.real.destroy(name, uid)).await
-    }
-
-    async fn list(&self, install_id: InstallId) -> Result<Vec<Listed>, RuntimeError> {
-        self.fail_while_away("list")?;
-        self.real.list(install_id).await
-    }
-
-    async fn attach(
-        &self,
-        name: &RuntimeName,
-        uid: &RuntimeUid,
-        request: &AttachRequest,
-    ) -> Result<AttachStreams, RuntimeError> {
-        self.real.attach(name, uid, request).await
     }
 }

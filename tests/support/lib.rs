@@ -19,6 +19,7 @@ pub mod hanging_runtime;
 pub mod helm;
 pub mod http;
 mod intensity;
+pub mod intercepted_runtime;
 pub mod invariants;
 pub mod kubernetes;
 pub mod ledger;
