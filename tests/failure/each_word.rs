@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
-use session_identity::{Actor, ExamSessionId};
-use session_lifecycle::{Advance, Cause, Expected, Provenance, advance};
+use session_identity::ExamSessionId;
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, PgPool};
 use system_tests::fault_proxy::{FaultProxy, Side};
 use system_tests::ports::moved;
 use system_tests::wait::{SOON, until};
@@ -20,11 +19,11 @@ const FEWEST_WORDS: usize = 3;
 /// As long as a process waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Does it at every word, each time to a session that `prepare` has made fit for it. It is repeated
-/// until it has `happened`, which must be once: a sweep leaves alone what a connection holds that the
-/// server does not know to be cut off yet.
+/// Does it at every word, each time to a session that `prepare` has made fit for it, until it has
+/// `happened`.
 pub(crate) async fn at_every_word(
     scene: &Scene,
+    what: &str,
     prepare: impl AsyncFn(ExamSessionId),
     act: impl AsyncFn(PgPool, ExamSessionId) -> anyhow::Result<()>,
     happened: impl AsyncFn(ExamSessionId) -> usize,
@@ -37,17 +36,16 @@ pub(crate) async fn at_every_word(
             let proxy = FaultProxy::before(scene.database_url()).await;
             let strike = proxy.strike_all(at, side);
             let told = act(by(&proxy, scene), session).await;
-            until(&format!("it happens, {side:?} {at}"), SOON, async || {
-                act(scene.pool().clone(), session).await.unwrap();
-                let times = happened(session).await;
-                assert!(times < 2, "{times} times, {side:?} {at}");
-                (times == 1).then_some(())
-            })
+            until_it_has_happened(
+                &format!("{what}, {side:?} {at}"),
+                async || act(scene.pool().clone(), session).await,
+                async || happened(session).await,
+            )
             .await;
             crew::end(scene.pool(), session).await;
             if !strike.has_struck() {
                 told.unwrap();
-                assert!(at > FEWEST_WORDS, "only {at} words");
+                assert!(at > FEWEST_WORDS, "{what}: only {at} words");
                 break;
             }
         }
@@ -56,30 +54,24 @@ pub(crate) async fn at_every_word(
     scene.assert_invariants().await;
 }
 
+/// Repeats it undisturbed until it has happened, which must be once: a sweep leaves alone what a
+/// connection holds that the server does not know to be cut off yet.
+pub(crate) async fn until_it_has_happened(
+    what: &str,
+    again: impl AsyncFn() -> anyhow::Result<()>,
+    happened: impl AsyncFn() -> usize,
+) {
+    until(what, SOON, async || {
+        again().await.unwrap();
+        let times = happened().await;
+        assert!(times < 2, "{times} times: {what}");
+        (times == 1).then_some(())
+    })
+    .await;
+}
+
 fn by(proxy: &FaultProxy, scene: &Scene) -> PgPool {
     let url = moved(scene.database_url(), &proxy.place());
     let options = PgPoolOptions::new().acquire_timeout(PATIENCE);
     options.connect_lazy(&url).unwrap()
-}
-
-/// Brings a session there, step by step.
-pub(crate) async fn bring(pool: &PgPool, session: ExamSessionId, steps: &[Advance]) {
-    let mut conn = pool.acquire().await.unwrap();
-    for step in steps {
-        let by = Provenance {
-            actor: Actor::System("tests"),
-            cause: Cause::new("prepared"),
-            job_id: None,
-            trace: None,
-        };
-        let moved = advance(&mut conn, session, Expected::AnyVersion, step.clone(), &by);
-        moved.await.unwrap();
-    }
-}
-
-/// Changes rows past Carrel; `$id` is the session.
-pub(crate) async fn change(pool: &PgPool, session: ExamSessionId, sql: &str) {
-    let sql = sql.replace("$id", &format!("'{session}'"));
-    let changed = sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await;
-    assert_ne!(changed.unwrap().rows_affected(), 0, "nothing to change");
 }

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use failure_classification::Signal;
-use session_identity::Actor;
-use session_lifecycle::{Advance, Cause, Ending, EndingKind, Expected, Provenance, advance};
 use system_tests::faulty_runtime::{FaultyRuntime, RuntimeFault};
 use system_tests::{Weight, crew, take_places};
 
+use crate::prepared::{bring, end};
 use crate::scene::Scene;
 
 /// What a life needs at least: create, observe, verify, destroy.
@@ -42,6 +41,8 @@ async fn at_every_call(fault: RuntimeFault) {
         let _crew = scene.work_through(faulty.clone(), fault);
         let session = crew::request(scene.pool(), "u-1").await;
         scene.await_state(session, "ready").await;
+        crew::activate(scene.pool(), session).await;
+        scene.await_state(session, "running").await;
         crew::end(scene.pool(), session).await;
         scene.await_gone(session).await;
         assert_eq!(
@@ -104,21 +105,7 @@ async fn a_full_quota_is_waited_for_while_an_environment_of_ours_is_on_its_way_o
     drop(crew);
 
     // It has ended, and no worker has come to remove its environment.
-    let step = Advance::Terminate(Ending {
-        kind: EndingKind::OperatorEnded,
-        note: None,
-    });
-    let by = Provenance {
-        actor: Actor::System("tests"),
-        cause: Cause::new("over"),
-        job_id: None,
-        trace: None,
-    };
-    let mut conn = scene.pool().acquire().await.unwrap();
-    advance(&mut conn, first, Expected::AnyVersion, step, &by)
-        .await
-        .unwrap();
-    drop(conn);
+    bring(scene.pool(), first, &[end()]).await;
     let patient = crew::request(scene.pool(), "u-3").await;
     let _crew = scene.work_on(at(0..3));
     scene.await_state(patient, "ready").await;

@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use environment_access::wire::CloseCode;
-use environment_access::{close_attachment, open_attachment, take_epoch};
-use job_queue::{JobAction, JobFilter, list_jobs, list_schedules, pause_schedule};
+use environment_access::{
+    TicketGrant, close_attachment, issue_ticket, open_attachment, take_epoch,
+};
+use job_queue::{JobAction, list_schedules, pause_schedule};
 use orchestrator::{
-    Compensation, Debt, EndRequest, compensate_session, end_session, extend_session,
+    AttachAttempt, Compensation, Debt, EndRequest, SessionRequest, admit_attach,
+    compensate_session, end_session, extend_session, request_session,
 };
 use session_identity::{Actor, ExamSessionId, LoginId, Principal, Role, TerminalProcessId, UserId};
-use session_lifecycle::{Advance, Extension, extensions, load_session};
+use session_lifecycle::{
+    Advance, Extension, SessionFilter, extensions, list_sessions, load_session,
+};
 use sqlx::{AssertSqlSafe, PgPool};
-use system_tests::{Weight, take_places};
+use system_tests::{Weight, crew, exams, take_places};
 
-use crate::each_word::{at_every_word, bring, change};
+use crate::each_word::at_every_word;
+use crate::prepared::{bring, change, jobs, ready_on_nothing};
 use crate::scene::Scene;
 
 const RUNNING: [Advance; 3] = [
@@ -24,11 +30,68 @@ const RUNNING: [Advance; 3] = [
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
+async fn a_session_is_made_once_whichever_word_of_the_request_is_lost() {
+    let _place = take_places(Weight::Light).await;
+    let scene = Scene::set().await;
+    let another = |session: ExamSessionId| UserId::parse(&format!("v-{session}")).unwrap();
+    at_every_word(
+        &scene,
+        "a request",
+        async |_| {},
+        async |pool, session| {
+            let request = SessionRequest {
+                user_id: another(session),
+                exam_name: exams::SAMPLE.to_owned(),
+                exam_version: None,
+                principal: principal("exam-platform", Role::Service),
+                idempotency_key: Some(session.to_string()),
+                trace: None,
+            };
+            request_session(&pool, &request).await?;
+            Ok(())
+        },
+        async |session| {
+            let mut conn = scene.pool().acquire().await.unwrap();
+            let theirs = SessionFilter {
+                user_id: Some(another(session)),
+                ..SessionFilter::default()
+            };
+            let made = list_sessions(&mut conn, &theirs, 10).await.unwrap();
+            for one in &made {
+                crew::end(scene.pool(), one.id).await;
+            }
+            made.len()
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_clock_is_started_once_whichever_word_of_the_first_attach_is_lost() {
+    let _place = take_places(Weight::Light).await;
+    let scene = Scene::set().await;
+    at_every_word(
+        &scene,
+        "an attach",
+        async |session| ready_on_nothing(scene.pool(), session).await,
+        async |pool, session| {
+            // Each attempt of a page has a ticket of its own.
+            let attempt = attempt(&pool, session).await?;
+            admit_attach(&pool, &attempt).await?;
+            Ok(())
+        },
+        async |session| jobs(scene.pool(), session, "activate_session").await,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_deadline_moves_once_whichever_word_of_the_extension_is_lost() {
     let _place = take_places(Weight::Light).await;
     let scene = Scene::set().await;
     at_every_word(
         &scene,
+        "an extension",
         async |session| bring(scene.pool(), session, &RUNNING).await,
         async |pool, session| {
             let minute = Extension {
@@ -59,30 +122,18 @@ async fn an_end_is_asked_for_once_whichever_word_of_the_request_is_lost() {
     let scene = Scene::set().await;
     at_every_word(
         &scene,
+        "an end",
         async |_| {},
         async |pool, session_id| {
-            let principal = Principal {
-                user_id: UserId::parse("dana").unwrap(),
-                role: Role::Operator,
-                login_id: LoginId::new("tests"),
-            };
             let request = EndRequest {
                 session_id,
-                principal,
+                principal: principal("dana", Role::Operator),
                 reason: Some("INC-7".to_owned()),
                 trace: None,
             };
             Ok(end_session(&pool, &request).await?)
         },
-        async |session| {
-            let mut conn = scene.pool().acquire().await.unwrap();
-            let its = JobFilter {
-                session_id: Some(session),
-                kind: Some("terminate_session".to_owned()),
-                ..JobFilter::default()
-            };
-            list_jobs(&mut conn, &its, None, 10).await.unwrap().len()
-        },
+        async |session| jobs(scene.pool(), session, "terminate_session").await,
     )
     .await;
 }
@@ -93,6 +144,7 @@ async fn what_the_platform_took_is_given_back_once_whichever_word_is_lost() {
     let scene = Scene::set().await;
     at_every_word(
         &scene,
+        "a compensation",
         async |session| {
             bring(scene.pool(), session, &RUNNING).await;
             interrupt(scene.pool(), session).await;
@@ -123,6 +175,7 @@ async fn a_sweep_is_held_up_and_signed_for_whichever_word_of_the_request_is_lost
     let scene = Scene::set().await;
     at_every_word(
         &scene,
+        "a pause",
         async |_| {
             let fresh = "DELETE FROM schedules WHERE name = 'sweep_stuck';
                  INSERT INTO schedules (name, every, last_tick_at, last_worker, is_pausable)
@@ -150,6 +203,40 @@ async fn a_sweep_is_held_up_and_signed_for_whichever_word_of_the_request_is_lost
 
 fn dana() -> Actor {
     Actor::Staff(UserId::parse("dana").unwrap())
+}
+
+fn principal(user: &str, role: Role) -> Principal {
+    Principal {
+        user_id: UserId::parse(user).unwrap(),
+        role,
+        login_id: LoginId::new("tests"),
+    }
+}
+
+/// A page's attempt to attach, with a fresh ticket of its candidate.
+async fn attempt(pool: &PgPool, session_id: ExamSessionId) -> anyhow::Result<AttachAttempt> {
+    let mut transaction = pool.begin().await?;
+    let session = load_session(&mut transaction, session_id).await?;
+    let candidate = principal(session.unwrap().user_id.as_str(), Role::Candidate);
+    let grant = TicketGrant {
+        session_id,
+        user_id: candidate.user_id.clone(),
+        login_id: candidate.login_id.clone(),
+        origin: "http://127.0.0.1".to_owned(),
+    };
+    let ticket = issue_ticket(&mut transaction, &grant).await?;
+    transaction.commit().await?;
+    Ok(AttachAttempt {
+        session_id,
+        principal: candidate,
+        origin: grant.origin,
+        ticket: ticket.secret,
+        page: None,
+        held: None,
+        process_id: TerminalProcessId::generate(),
+        can_record: true,
+        trace: None,
+    })
 }
 
 /// A restart of the terminal process took ten seconds, half an hour ago.
