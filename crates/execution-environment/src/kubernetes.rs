@@ -14,6 +14,7 @@ mod hardening;
 mod hints;
 mod list;
 mod log;
+mod node_answers;
 mod objects;
 mod observe;
 mod placement;

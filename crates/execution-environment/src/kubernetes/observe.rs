@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::node_answers::node_answers;
+use super::status::NodeHeard;
 use super::{KubernetesRuntime, objects, status};
 use crate::{Observation, Observed, Phase, RuntimeError, RuntimeName, RuntimeUid};
 
@@ -14,7 +16,10 @@ pub(super) async fn observe(
     // What changes from here on is worth a hint, also if it happens before anybody waits.
     runtime.hints.expect(name);
     let found = objects::get::<Pod>(runtime, OPERATION, name.as_str()).await;
-    let observation = found.and_then(|found| read(runtime, name, found));
+    let observation = match found {
+        Ok(found) => read(runtime, name, found).await,
+        Err(error) => Err(error),
+    };
     let is_pending = matches!(
         &observation,
         Ok(Observation::Present(Observed {
@@ -28,7 +33,7 @@ pub(super) async fn observe(
     observation
 }
 
-fn read(
+async fn read(
     runtime: &KubernetesRuntime,
     name: &RuntimeName,
     found: Option<Pod>,
@@ -44,8 +49,17 @@ fn read(
         uid: RuntimeUid::from_runtime(uid),
         labels,
         phase: status::phase(&pod, runtime.requests.cluster_time()),
-        is_place_lost: status::is_place_lost(&pod),
+        is_place_lost: is_place_lost(runtime, name, &pod).await,
         going_since: status::going_since(&pod),
         place: pod.spec.and_then(|spec| spec.node_name),
     }))
+}
+
+/// Asks the node itself where its pod cannot tell.
+async fn is_place_lost(runtime: &KubernetesRuntime, name: &RuntimeName, pod: &Pod) -> bool {
+    match status::node_heard(pod) {
+        NodeHeard::Yes => false,
+        NodeHeard::No => true,
+        NodeHeard::Unknown => !node_answers(runtime, name).await,
+    }
 }

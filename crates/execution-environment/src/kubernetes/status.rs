@@ -43,13 +43,29 @@ pub(super) fn phase(pod: &Pod, now: Option<DateTime<Utc>>) -> Phase {
     }
 }
 
-/// Tells whether the cluster does not hear from the pod's node, or may not, whatever else is said of the pod.
-pub(super) fn is_place_lost(pod: &Pod) -> bool {
-    let status = pod.status.as_ref();
-    node::may_be_silent(pod)
-        || status.is_some_and(|status| {
-            node::reported_lost(pod, status).is_some() || node::marked_silent(status).is_some()
-        })
+/// What a pod tells of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeHeard {
+    /// The cluster hears from it, or the pod is on none.
+    Yes,
+    /// The cluster does not.
+    No,
+    /// From this pod it cannot be seen.
+    Unknown,
+}
+
+/// Tells whether the cluster hears from a pod's node, whatever else is said of the pod.
+pub(super) fn node_heard(pod: &Pod) -> NodeHeard {
+    let is_silent = pod.status.as_ref().is_some_and(|status| {
+        node::reported_lost(pod, status).is_some() || node::marked_silent(status).is_some()
+    });
+    if is_silent {
+        NodeHeard::No
+    } else if node::may_be_silent(pod) {
+        NodeHeard::Unknown
+    } else {
+        NodeHeard::Yes
+    }
 }
 
 fn stopped(

@@ -42,7 +42,7 @@ pub(super) fn marked_silent(status: &PodStatus) -> Option<&PodCondition> {
 
 /// Tells of a pod on its way out that a silent node could not be told by.
 ///
-/// From a pod that was never ready the node controller takes nothing. Whether its node answers is seen
+/// From a pod that was never ready the node controller takes nothing. The pod shows that its node answers
 /// only once that reports that the container ended; until then the container may run.
 pub(super) fn may_be_silent(pod: &Pod) -> bool {
     let is_bound = pod.spec.as_ref().is_some_and(|it| it.node_name.is_some());

@@ -312,14 +312,14 @@ fn a_node_that_stays_silent_is_lost_once_that_has_lasted() {
 #[test]
 fn a_place_is_lost_as_soon_as_the_cluster_says_so_also_of_a_pod_that_is_going() {
     for name in ["running", "preparing", "deleted_and_ended", "created"] {
-        assert!(!is_place_lost(&recorded(name)), "{name}");
+        assert_eq!(node_heard(&recorded(name)), NodeHeard::Yes, "{name}");
     }
-    assert!(is_place_lost(&recorded("node_silent")));
+    assert_eq!(node_heard(&recorded("node_silent")), NodeHeard::No);
     let mut going = recorded("node_silent");
     going.metadata.deletion_timestamp = recorded("deleted_while_running")
         .metadata
         .deletion_timestamp;
-    assert!(is_place_lost(&going));
+    assert_eq!(node_heard(&going), NodeHeard::No);
     let (phase, code) = read(&going, None, Stage::AfterReady);
     assert_eq!(
         (phase, &*code.expect("one")),
@@ -328,27 +328,27 @@ fn a_place_is_lost_as_soon_as_the_cluster_says_so_also_of_a_pod_that_is_going() 
 }
 
 #[test]
-fn a_node_that_could_not_be_told_silent_counts_as_lost_once_its_pod_is_going() {
+fn a_pod_that_was_never_ready_does_not_tell_whether_its_node_is_silent() {
     let deleted = recorded("deleted_while_running")
         .metadata
         .deletion_timestamp;
-    for (name, is_lost) in [
-        ("running", true),
-        ("preparing", true),
-        ("image_missing", true),
-        ("exited_3", false),
-        ("gated", false),
-        ("unschedulable", false),
+    for (name, heard) in [
+        ("running", NodeHeard::Unknown),
+        ("preparing", NodeHeard::Unknown),
+        ("image_missing", NodeHeard::Unknown),
+        ("exited_3", NodeHeard::Yes),
+        ("gated", NodeHeard::Yes),
+        ("unschedulable", NodeHeard::Yes),
     ] {
         let mut pod = recorded(name);
         pod.metadata.deletion_timestamp = deleted.clone();
         make_ready(&mut pod, "False");
-        assert_eq!(is_place_lost(&pod), is_lost, "{name}");
+        assert_eq!(node_heard(&pod), heard, "{name}");
     }
     // Had its node been silent, `Ready` would have gone.
     let mut pod = recorded("deleted_while_running");
     make_ready(&mut pod, "True");
-    assert!(!is_place_lost(&pod));
+    assert_eq!(node_heard(&pod), NodeHeard::Yes);
 }
 
 /// Puts a condition that the recordings were freed of.
