@@ -3,6 +3,7 @@
 mod tidy;
 
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -47,8 +48,9 @@ pub(crate) fn run(
     ];
     let mut failed = Vec::new();
     for (name, gate) in gates {
+        let begun = Instant::now();
         match gate() {
-            Ok(detail) => shell::done(name, &detail),
+            Ok(detail) => shell::done(name, &timed(detail, begun.elapsed())),
             Err(error) => {
                 shell::print_failure(&error);
                 failed.push(name);
@@ -60,6 +62,17 @@ pub(crate) fn run(
     }
     shell::say(&format!("failed: {}", failed.join(", ")));
     Ok(ExitCode::FAILURE)
+}
+
+/// What a gate says of itself, and how long it took where that is worth knowing.
+fn timed(mut detail: String, took: Duration) -> String {
+    if took >= Duration::from_secs(1) {
+        if !detail.is_empty() {
+            detail += ", ";
+        }
+        detail += &format!("in {:.1} s", took.as_secs_f64());
+    }
+    detail
 }
 
 fn format(workspace: &Workspace) -> Result<String> {
@@ -117,4 +130,17 @@ fn page_check(workspace: &Workspace) -> Result<String> {
     let folder = page::install(workspace)?;
     shell::run_quietly(page::npm(&folder).args(["run", "check"]))?;
     Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_that_takes_its_time_says_so() {
+        let of = |detail: &str, ms| timed(detail.to_owned(), Duration::from_millis(ms));
+        assert_eq!(of("all", 999), "all");
+        assert_eq!(of("all", 83_240), "all, in 83.2 s");
+        assert_eq!(of("", 1_000), "in 1.0 s");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod kubernetes;
 mod parts;
+mod times;
 mod totals;
 mod watch;
 
@@ -12,6 +13,7 @@ use clap::{Args, ValueEnum};
 
 use self::kubernetes::{Plan, Wish};
 use self::parts::Parts;
+use self::times::Times;
 use self::totals::{Runner, Totals};
 use self::watch::watch;
 use crate::kube::ClusterArgs;
@@ -77,12 +79,16 @@ pub(crate) struct TestArgs {
 /// `cargo xtask test`.
 pub(crate) fn run(workspace: &Workspace, settings: &Settings, args: &TestArgs) -> Result<ExitCode> {
     let stop = Stop::listen()?;
-    let outcome = run_suites(workspace, settings, args, &stop);
+    let mut times = Times::default();
+    let outcome = run_suites(workspace, settings, args, &stop, &mut times);
     if stop.is_asked() {
         shell::say("  stopped; what this command started has ended");
         return Ok(ExitCode::FAILURE);
     }
     let totals = outcome?;
+    for row in times.slowest() {
+        shell::say(&row);
+    }
     shell::say(&totals.closing_line());
     Ok(if totals.is_success() {
         ExitCode::SUCCESS
@@ -96,6 +102,7 @@ fn run_suites(
     settings: &Settings,
     args: &TestArgs,
     stop: &Stop,
+    times: &mut Times,
 ) -> Result<Totals> {
     require_space(&workspace.target, SPACE_MIB, "building the tests")?;
     packages::ensure("the browser tests", &[BROWSER])?;
@@ -105,18 +112,18 @@ fn run_suites(
     let features = suites.features(plan.features());
     let mut totals = Totals::default();
     totals.leave_out(suites.left_out(plan.features()));
-    let parts = Parts::prepare(workspace, settings, plan, &features, stop)?;
+    let parts = Parts::prepare(workspace, settings, plan, &built(args, &features), stop)?;
 
-    let mut cargo = workspace.cargo();
-    cargo.args(["test", "--no-fail-fast"]).args(&features);
-    if args.cargo.is_empty() {
-        cargo.arg("--workspace");
-    }
-    parts
-        .give_to(&mut cargo)
-        .env("CARREL_TEST_INTENSITY", args.intensity.as_str())
-        .args(&args.cargo);
-    totals.add(&watch(Runner::Cargo, &mut cargo, stop)?);
+    let runner = |more: &[&str]| {
+        let mut cargo = cargo_test(workspace, args, &features, more);
+        let intensity = args.intensity.as_str();
+        parts
+            .give_to(&mut cargo)
+            .env("CARREL_TEST_INTENSITY", intensity);
+        cargo
+    };
+    times.expect_suites_of(&mut runner(&["--no-run"]));
+    totals.add(&watch(Runner::Cargo, &mut runner(&[]), stop, times)?);
     if !args.no_frontend {
         let folder = page::install(workspace)?;
         let mut npm = page::npm(&folder);
@@ -124,12 +131,46 @@ fn run_suites(
             Runner::Vitest,
             parts.give_to(npm.arg("test")),
             stop,
+            times,
         )?);
     }
     if args.cargo.is_empty() && find_program("go").is_some() {
-        totals.add(&watch(Runner::Go, &mut of_the_cluster(workspace), stop)?);
+        let mut go = of_the_cluster(workspace);
+        totals.add(&watch(Runner::Go, &mut go, stop, times)?);
     }
     Ok(totals)
+}
+
+/// What is built before the parts are started. The tests are among it where all of them are run: what
+/// only tests depend on decides with which features everything else is built, so that the binaries
+/// alone would be built twice, with all below them, and replaced under the cluster's images.
+fn built(args: &TestArgs, features: &[String]) -> Vec<String> {
+    let targets: &[&str] = if args.cargo.is_empty() {
+        &["--bins", "--tests", "--examples"]
+    } else {
+        &["--bins"]
+    };
+    let targets = targets.iter().map(|it| (*it).to_owned());
+    targets.chain(features.iter().cloned()).collect()
+}
+
+/// Cargo's own runner over the suites that were asked for.
+fn cargo_test(
+    workspace: &Workspace,
+    args: &TestArgs,
+    features: &[String],
+    more: &[&str],
+) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args(["test", "--no-fail-fast"])
+        .args(more)
+        .args(features);
+    if args.cargo.is_empty() {
+        cargo.arg("--workspace");
+    }
+    cargo.args(&args.cargo);
+    cargo
 }
 
 /// The tests of the cluster's own enforcer of policies; with the build's settings, and without the

@@ -11,6 +11,9 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::shell;
 
+/// How the variables begin by which Cargo tells a program of its package.
+const OF_OUR_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// The folders that the verbs work in.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace {
@@ -52,9 +55,20 @@ impl Workspace {
         })
     }
 
-    /// Cargo, set to work in this workspace.
+    /// Cargo, set to work in this workspace. It is not told what `cargo run` told us of our own
+    /// package: build scripts that ask for such variables (that of `ring` does) would be run anew,
+    /// and all that stands on them built once more, whenever the checkout lies elsewhere or Cargo is
+    /// run without us.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = Command::new("cargo");
+        for (name, _) in std::env::vars_os() {
+            let is_ours = name
+                .to_str()
+                .is_some_and(|it| OF_OUR_PACKAGE.iter().any(|prefix| it.starts_with(prefix)));
+            if is_ours {
+                cargo.env_remove(name);
+            }
+        }
         cargo
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target);
@@ -119,6 +133,25 @@ pub(crate) fn require_space(path: &Path, mebibytes: u64, purpose: &str) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_not_told_of_our_own_package() {
+        let workspace = Workspace {
+            root: PathBuf::from("/"),
+            target: PathBuf::from("/target"),
+            cache: PathBuf::from("/cache"),
+        };
+        let cargo = workspace.cargo();
+        let removed: Vec<_> = cargo
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .filter_map(|(name, _)| name.to_str())
+            .collect();
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+            assert!(removed.contains(&name), "{name}");
+        }
+        assert!(!removed.contains(&"CARGO_TARGET_DIR"));
+    }
 
     #[test]
     fn a_disk_without_room_is_named_before_anything_begins() {

@@ -26,12 +26,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Makes everything ready, saying each.
+    /// Makes everything ready, saying each; `built` is what Cargo is to build of the workspace.
     pub(super) fn prepare(
         workspace: &Workspace,
         settings: &Settings,
         plan: Plan,
-        features: &[String],
+        built: &[String],
         stop: &Stop,
     ) -> Result<Self> {
         let engine = Engine::find_or_start(settings)?;
@@ -40,7 +40,7 @@ impl Parts {
         let postgres = images::ensure(workspace, engine.client(), images::POSTGRES)?;
         let pgbouncer = images::ensure(workspace, engine.client(), images::PGBOUNCER)?;
         go_on(stop)?;
-        let products = build(workspace, features)?;
+        let products = build(workspace, built)?;
         go_on(stop)?;
         let (database_url, database) = match &settings.database_url {
             Some(url) => (url.clone(), None),
@@ -76,18 +76,15 @@ impl Parts {
 }
 
 /// Builds what the suites and their images run.
-fn build(workspace: &Workspace, features: &[String]) -> Result<Products> {
+fn build(workspace: &Workspace, built: &[String]) -> Result<Products> {
     let step = Step::begin("the page to be built");
     let page = page::build(workspace)?;
     step.done("page", "built");
     let keeper = keeper::build(workspace)?;
     shell::done("keeper", "static");
-    // Cargo gives the paths of binaries only to tests of the same package. The features are those
-    // of the tests, else these would build the binaries once more, and replace them.
+    // Cargo gives the paths of binaries only to tests of the same package.
     let mut cargo = workspace.cargo();
-    cargo
-        .args(["build", "--workspace", "--bins"])
-        .args(features);
+    cargo.args(["build", "--workspace"]).args(built);
     shell::run_loudly(&mut cargo)?;
     shell::done("binaries", "built");
     Ok(Products {
