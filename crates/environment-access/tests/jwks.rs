@@ -137,7 +137,7 @@ async fn a_token_of_a_new_key_is_told_to_come_back_while_the_issuer_does_not_ans
         assert_eq!(error, TokenError::KeysUnavailable);
     }
     verifier.verify_login(&token("ed-1")).await.unwrap();
-    issuer.rise().await;
+    issuer.rise();
     verifier.verify_login(&token("ed-2")).await.unwrap();
     let unknown = refusal(&verifier, &token("ed-3")).await;
     assert_eq!(
@@ -157,7 +157,7 @@ async fn between_two_fetches_an_unknown_key_is_in_doubt_only_after_one_that_fail
     let in_doubt = refusal(&verifier, &token("ed-2")).await;
     assert_eq!(in_doubt, TokenError::KeysUnavailable);
     verifier.verify_login(&token("ed-1")).await.unwrap();
-    issuer.rise().await;
+    issuer.rise();
     until(|| failures(&verifier) == 0).await;
     let unknown = refusal(&verifier, &token("ed-2")).await;
     assert_eq!(unknown.code(), "token.unknown_key");
@@ -286,7 +286,7 @@ async fn the_last_good_keys_outlive_every_kind_of_outage() {
     until(|| failures(&verifier) >= 2).await;
     verifier.verify_login(&token("ed-1")).await.unwrap();
     issuer.show(&["ed-2"]);
-    issuer.rise().await;
+    issuer.rise();
     until(|| verifier.verify(&token("ed-2")).is_ok()).await;
     assert_eq!(failures(&verifier), 0);
 }
@@ -306,7 +306,7 @@ async fn without_a_first_fetch_tokens_are_refused_for_that_until_the_issuer_answ
         TokenError::KeysUnavailable
     );
     assert_eq!(refusal(&verifier, "").await, TokenError::Missing);
-    issuer.rise().await;
+    issuer.rise();
     until(|| verifier.verify(&token("ed-1")).is_ok()).await;
     assert!(verifier.key_freshness().unwrap().age.is_some());
 }

@@ -11,8 +11,11 @@ use environment_access::{FetchPace, KeySource, TokenConfig, TokenVerifier};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+
+/// More callers at once than any test has.
+const BACKLOG: u32 = 128;
 
 /// What it answers whoever asks for its keys.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub(crate) enum Reply {
 /// A running issuer.
 pub(crate) struct Issuer {
     address: SocketAddr,
+    /// Never listens: it keeps the port ours while nobody does.
+    _port: TcpSocket,
     shared: Arc<Shared>,
     served: Option<JoinHandle<()>>,
 }
@@ -42,14 +47,17 @@ struct Shared {
 impl Issuer {
     /// Starts an issuer that shows the keys of these names.
     pub(crate) async fn showing(kids: &[&str]) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = bound(([127, 0, 0, 1], 0).into());
+        let address = port.local_addr().unwrap();
+        let listener = bound(address).listen(BACKLOG).unwrap();
         let shared = Arc::new(Shared {
             reply: Mutex::new(keys(kids)),
             asked: AtomicUsize::new(0),
             first: Mutex::default(),
         });
         Self {
-            address: listener.local_addr().unwrap(),
+            address,
+            _port: port,
             served: Some(tokio::spawn(serve(listener, Arc::clone(&shared)))),
             shared,
         }
@@ -87,8 +95,8 @@ impl Issuer {
     }
 
     /// Opens the same port again.
-    pub(crate) async fn rise(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+    pub(crate) fn rise(&mut self) {
+        let listener = bound(self.address).listen(BACKLOG).unwrap();
         self.served = Some(tokio::spawn(serve(listener, Arc::clone(&self.shared))));
     }
 
@@ -112,6 +120,14 @@ impl Issuer {
             audience: "carrel".to_owned(),
         }
     }
+}
+
+/// A socket that has an address, and others beside it as long as one of them at most listens.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 /// Waits for what becomes true, for longer than any machine takes.
