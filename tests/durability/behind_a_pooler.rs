@@ -16,6 +16,7 @@ use crate::worker_plan::WorkerPlan;
 /// To the database, for all processes together: two loops, a heartbeat and four of the pool each
 /// would be 21 without a pooler.
 const CONNECTIONS: u32 = 4;
+const NAME: &str = "pooled";
 const JOBS: usize = 3_000;
 /// Of which so many are left when one worker dies.
 const LEFT: i64 = 2_000;
@@ -27,7 +28,7 @@ async fn workers_behind_a_pooler_lose_nothing_and_share_few_connections() {
     let pooler = Pooler::before(&setting("DATABASE_URL"), CONNECTIONS).await;
     let url = pooler.url(&bench.database.url);
     for name in ["one", "two", "three"] {
-        let plan = WorkerPlan::named(name).through(format!("{url}?application_name=pooled"));
+        let plan = WorkerPlan::named(name).through(format!("{url}?application_name={NAME}"));
         bench.work(&WorkerPlan {
             listen_url: Some(bench.database.url.clone()),
             ..plan
@@ -42,7 +43,7 @@ async fn workers_behind_a_pooler_lose_nothing_and_share_few_connections() {
     })
     .await;
     bench.workers[0].kill();
-    let shared = connections(&bench).await;
+    let shared = evidence::connections(bench.pool(), NAME).await.unwrap();
     assert!((1..=i64::from(CONNECTIONS)).contains(&shared), "{shared}");
     bench.workers[0].start_again();
     bench.judge(LEASES).await;
@@ -59,14 +60,4 @@ async fn workers_that_listen_through_a_pooler_start_within_the_poll() {
     let url = pooler.url(&bench.database.url);
     let plan = WorkerPlan::named("deaf").through(url);
     starts_within_the_poll(bench, &plan).await;
-}
-
-/// Those the pooler has for the workers now.
-async fn connections(bench: &Bench) -> i64 {
-    let there = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "there!" FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = $1"#,
-        "pooled"
-    );
-    there.fetch_one(bench.pool()).await.unwrap()
 }

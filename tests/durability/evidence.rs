@@ -36,6 +36,16 @@ pub(crate) async fn live_jobs(pool: &PgPool) -> Result<i64, sqlx::Error> {
     live.fetch_one(pool).await
 }
 
+/// How many connections of the name there are.
+pub(crate) async fn connections(pool: &PgPool, name: &str) -> Result<i64, sqlx::Error> {
+    let there = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "there!" FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = $1"#,
+        name
+    );
+    there.fetch_one(pool).await
+}
+
 /// What handlers noted, in the order in which they did. The table is the suite's own, so no
 /// checked query can know it.
 pub(crate) async fn ledger(pool: &PgPool) -> Result<Vec<Entry>, sqlx::Error> {

@@ -9,6 +9,7 @@ use system_tests::wait::{SOON, until};
 use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
+use crate::evidence;
 use crate::producer::Producer;
 use crate::worker_plan::WorkerPlan;
 
@@ -86,7 +87,7 @@ fn usual(url: &str) -> WorkerPlan {
 /// Waits until the workers have no more connections than that.
 async fn await_connections(pool: &PgPool, at_most: i64) {
     until("connections of the ended are gone", SOON, async || {
-        (connections(pool).await.ok()? <= at_most).then_some(())
+        (evidence::connections(pool, NAME).await.ok()? <= at_most).then_some(())
     })
     .await;
 }
@@ -110,18 +111,9 @@ async fn most_connections(pool: &PgPool) -> i64 {
     let watched = tokio::time::Instant::now() + WATCHED;
     let mut most = 0;
     while tokio::time::Instant::now() < watched {
-        most = most.max(connections(pool).await.unwrap());
+        most = most.max(evidence::connections(pool, NAME).await.unwrap());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(most > 0, "somebody works");
     most
-}
-
-async fn connections(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    let there = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "there!" FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = $1"#,
-        NAME
-    );
-    there.fetch_one(pool).await
 }
