@@ -65,14 +65,16 @@ pub(crate) fn run(
 }
 
 /// What a gate says of itself, and how long it took where that is worth knowing.
-fn timed(mut detail: String, took: Duration) -> String {
-    if took >= Duration::from_secs(1) {
-        if !detail.is_empty() {
-            detail += ", ";
-        }
-        detail += &format!("in {:.1} s", took.as_secs_f64());
+fn timed(detail: String, took: Duration) -> String {
+    if took < Duration::from_secs(1) {
+        return detail;
     }
-    detail
+    let took = format!("in {:.1} s", took.as_secs_f64());
+    if detail.is_empty() {
+        took
+    } else {
+        format!("{detail}, {took}")
+    }
 }
 
 fn format(workspace: &Workspace) -> Result<String> {

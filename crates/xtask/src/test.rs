@@ -154,15 +154,22 @@ fn built(args: &TestArgs, features: &[String]) -> Vec<String> {
     targets.chain(features.iter().cloned()).collect()
 }
 
-/// Cargo's own runner over the suites that were asked for.
+/// Cargo's own runner over the suites that were asked for, each started by a script that knows which of
+/// them wait more than they work.
 fn cargo_test(
     workspace: &Workspace,
     args: &TestArgs,
     features: &[String],
     more: &[&str],
 ) -> Command {
+    let started_by = workspace.root.join("crates/xtask/src/test/runner.sh");
+    let started_by = started_by.display().to_string();
     let mut cargo = workspace.cargo();
     cargo
+        .arg("--config")
+        .arg(format!(
+            "target.'cfg(unix)'.runner = ['sh', {started_by:?}]"
+        ))
         .args(["test", "--no-fail-fast"])
         .args(more)
         .args(features);
