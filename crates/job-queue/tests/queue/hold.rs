@@ -53,6 +53,8 @@ async fn a_held_worker_claims_nothing_finishes_what_runs_and_goes_on_when_let_go
     wait_for_state(&pool, before, "running").await;
 
     holder.hold(&[JobKind(Ping::KIND)], REASON);
+    // A claim that was under way when it was told may still take what it finds.
+    wait_until_told(&pool, Some(REASON)).await;
     let held = put(&pool, &ping(2)).await;
     Waker::new(pool.clone()).wake();
     gate.notify_one();
