@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use support::{Answer, TestApi, tokens};
+use tokio::net::{TcpListener, TcpSocket};
 
 const UNKNOWN: &str = "/v1/sessions/01982f6e-0000-7000-8000-000000000000";
 /// Keys of the tests of environment-access. They protect nothing.
@@ -38,8 +39,8 @@ fn token(kid: &str) -> String {
     encode(&header, &tokens::claims(), &key).expect("a token")
 }
 
-/// Begins to show keys at an address.
-fn issue(address: SocketAddr, shown: &Shown) -> ServerHandle {
+/// Begins to show keys at the address that a socket has.
+fn issue(socket: TcpSocket, shown: &Shown) -> ServerHandle {
     let shown = Data::from(Arc::clone(shown));
     let application = move || {
         let show = async |shown: Data<Mutex<Value>>| shown.lock().expect("whole").to_string();
@@ -48,7 +49,9 @@ fn issue(address: SocketAddr, shown: &Shown) -> ServerHandle {
             .route("/jwks", web::get().to(show))
     };
     let server = HttpServer::new(application).workers(1).disable_signals();
-    let server = server.bind(address).expect("the port is free").run();
+    let listener = socket.listen(128).and_then(TcpListener::into_std);
+    let server = server.listen(listener.expect("it listens"));
+    let server = server.expect("it is served").run();
     let handle = server.handle();
     tokio::spawn(server);
     handle
@@ -108,9 +111,10 @@ impl TestApi {
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn keys_are_waited_for_rotated_and_kept_through_an_outage(pool: PgPool) {
-    let free = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let address = free.local_addr().expect("an address");
-    drop(free);
+    // The port is the issuer's before anybody listens there.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = socket.local_addr().expect("an address");
     let api = TestApi::start_with_tokens(&pool, config(address)).await;
 
     let (status, reason) = api.admin("/readyz").await;
@@ -124,7 +128,7 @@ async fn keys_are_waited_for_rotated_and_kept_through_an_outage(pool: PgPool) {
     nobody.assert_problem(401, "login.required");
 
     let shown = Arc::new(Mutex::new(document("first")));
-    let issuer = issue(address, &shown);
+    let issuer = issue(socket, &shown);
     api.becomes_ready().await;
     let known = "session.not_available";
     api.ask(&token("first")).await.assert_problem(404, known);
