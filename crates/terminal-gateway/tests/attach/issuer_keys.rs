@@ -1,19 +1,19 @@
 //! Without the issuer's keys nobody is let in, and nobody is told that their login is bad.
 
-use std::net::TcpListener;
-
 use environment_access::{FetchPace, KeySource, TokenConfig};
 use sqlx::PgPool;
+use tokio::net::TcpSocket;
 
 use crate::bench::{owner, start_gateway_with};
 use crate::keeper::TestKeeper;
 use crate::rows::ORIGIN;
 
-/// Keys at a port where nobody listens.
-fn unreachable_issuer() -> TokenConfig {
-    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}/jwks", free.local_addr().unwrap());
-    TokenConfig {
+/// Keys at a port where nobody listens, and nobody can for as long as the socket is kept.
+fn unreachable_issuer() -> (TokenConfig, TcpSocket) {
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}/jwks", silent.local_addr().unwrap());
+    let config = TokenConfig {
         keys: KeySource::Jwks {
             url: url.parse().unwrap(),
             pace: FetchPace::default(),
@@ -21,13 +21,15 @@ fn unreachable_issuer() -> TokenConfig {
         },
         issuer: "exam-platform".to_owned(),
         audience: "carrel".to_owned(),
-    }
+    };
+    (config, silent)
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_gateway_that_has_no_keys_is_not_ready_and_asks_to_come_back(pool: PgPool) {
     let keeper = TestKeeper::new();
-    let (address, stop, ended) = start_gateway_with(&pool, &keeper, unreachable_issuer()).await;
+    let (issuer, _silent) = unreachable_issuer();
+    let (address, stop, ended) = start_gateway_with(&pool, &keeper, issuer).await;
     let ready = reqwest::get(format!("http://{address}/readyz"))
         .await
         .unwrap();

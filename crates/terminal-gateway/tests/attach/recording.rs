@@ -213,17 +213,21 @@ async fn an_exam_that_goes_on_without_a_record_shows_everything_and_has_the_gap_
     browser.output(shown.len() as u64, 1).await;
     blocked.release().await;
     let mut to = shown.len() as u64 + 1;
-    let entries = loop {
-        // What is recorded next says that something is missing before it.
-        bench.keeper.print(b".");
-        browser.output(to, 1).await;
-        to += 1;
-        let entries = entries(&bench.pool, bench.session_id).await;
-        if output(&entries).ends_with(b".") {
-            break entries;
+    // What is recorded next says that something is missing before it.
+    let resumed = async {
+        loop {
+            bench.keeper.print(b".");
+            browser.output(to, 1).await;
+            to += 1;
+            let entries = entries(&bench.pool, bench.session_id).await;
+            if output(&entries).ends_with(b".") {
+                return entries;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
     };
+    let entries = tokio::time::timeout(PATIENCE * 3, resumed).await;
+    let entries = entries.expect("the record goes on in time");
     let missing: u64 = entries
         .iter()
         .filter_map(|entry| match entry {
