@@ -124,10 +124,20 @@ async fn values_of_an_older_installation_render_as_they_did() {
     // What --reuse-values leaves of values that are newer than the installation.
     let older = [
         "--set=networkPolicy.issuer=null,tokens.jwksCa=null,worker.retention=null",
+        "--set=worker.noHandlerHours=null",
         "--set=networkPolicy.enabled=false",
     ];
     let documents = rendered(&older).await;
     assert_eq!(told(&documents, "CARREL_TOKEN_JWKS_CA_FILE"), []);
     let kept = [("operator", "400"), ("worker", "400")];
     assert_eq!(told(&documents, "CARREL_ACCESS_LOG_DAYS"), kept);
+    let patience = [("worker", "24")];
+    assert_eq!(told(&documents, "CARREL_NO_HANDLER_HOURS"), patience);
+}
+
+#[tokio::test]
+async fn the_worker_is_told_how_long_a_job_waits_for_who_reads_it() {
+    let documents = rendered(&["--set=worker.noHandlerHours=72"]).await;
+    let patience = [("worker", "72")];
+    assert_eq!(told(&documents, "CARREL_NO_HANDLER_HOURS"), patience);
 }

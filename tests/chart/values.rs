@@ -9,7 +9,7 @@ const SAMPLES: [&str; 3] = [
 ];
 
 /// A setting that cannot be, and what the refusal must name.
-const REFUSED: [(&str, &[&str]); 41] = [
+const REFUSED: [(&str, &[&str]); 42] = [
     ("databse.existingSecret=x", &["databse", "not allowed"]),
     (
         "database.url=postgres://x",
@@ -86,6 +86,10 @@ const REFUSED: [(&str, &[&str]); 41] = [
     (
         "worker.retention.accessLogDays=29",
         &["/worker/retention/accessLogDays", "want 30"],
+    ),
+    (
+        "worker.noHandlerHours=0",
+        &["/worker/noHandlerHours", "want 1"],
     ),
     (
         "networkPolicy.issuer.cidrs={203.0.113.7}",
