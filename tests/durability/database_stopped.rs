@@ -1,4 +1,5 @@
-//! PostgreSQL is stopped under workers and producers, and comes back.
+//! PostgreSQL is stopped under workers and producers, and comes back: the ends of that time are told late
+//! (fault F7 of stock storage, where an answer that failed once was lost).
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,4 +1,5 @@
-//! A worker is stopped for longer than its leases and goes on, believing that its jobs are its own.
+//! A worker is stopped for longer than its leases and goes on, believing that its jobs are its own
+//! (fault F4 of stock storage, which believed it too).
 
 use rustix::process::Signal;
 use system_tests::Weight;

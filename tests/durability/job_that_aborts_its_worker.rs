@@ -1,4 +1,4 @@
-//! A job that takes its whole process with it, every time.
+//! A job that takes its whole process with it, every time (fault F2 of stock storage: without end).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! A worker is killed and comes back under the same name, at once or after minutes: its jobs are not
-//! taken for those of the living.
+//! taken for those of the living (fault F1 of stock storage, where they ran for ever).
 
 use std::time::Duration;
 

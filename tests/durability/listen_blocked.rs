@@ -1,4 +1,5 @@
-//! Notifications never arrive: what listens is refused, or hears nothing for ever.
+//! Notifications never arrive: what listens is refused, or hears nothing for ever (fault F8 of stock
+//! storage, whose looks became ever more seldom).
 
 use std::time::Duration;
 

@@ -4,14 +4,14 @@
 pub(crate) enum Variant {
     /// What this crate does.
     Sound,
-    /// A run's writes name the worker and not the run: as `apalis-postgres` acknowledges.
+    /// Fault F4: a run's writes name the worker and not the run, as `apalis-postgres` acknowledges.
     FencedByName,
-    /// A running job is given up only when no worker of its owner's name is alive, whatever its
+    /// Fault F1: a running job is given up only when no worker of its owner's name is alive, whatever its
     /// lease: a restart under the same name keeps the dead run's job for ever.
     OrphansByName,
-    /// Crashes are counted, and the count is compared with nothing.
+    /// Fault F2: crashes are counted, and the count is compared with nothing.
     NoCrashLimit,
-    /// An answer that failed once is not sent again, while the heartbeat goes on.
+    /// Fault F7: an answer that failed once is not sent again, while the heartbeat goes on.
     AnswerGivenUp,
     /// A sweeper reads which leases have run out, and later makes those ids ready again.
     RescuedById,

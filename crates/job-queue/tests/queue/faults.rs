@@ -1,4 +1,4 @@
-//! Workers that die, hang or lose their database.
+//! Workers that die (fault F2 of stock storage), hang, or lose their database amid an answer (F7).
 
 use std::{
     collections::HashSet,

@@ -3,15 +3,15 @@
 //!
 //! | Fault | Scenario | Clause that is cut |
 //! |---|---|---|
-//! | a late answer ends a later run | [`fencing::a_stale_answer_is_refused`] | [`RUN_TOKEN`] |
-//! | a failed job is claimable at once | [`fencing::a_retry_waits`] | [`BACKOFF`] |
-//! | what can never succeed is tried again | [`fencing::a_permanent_failure_is_the_end`] | [`PERMANENT`] |
+//! | a late answer ends a later run (F4) | [`fencing::a_stale_answer_is_refused`] | [`RUN_TOKEN`] |
+//! | a failed job is claimable at once (F3) | [`fencing::a_retry_waits`] | [`BACKOFF`] |
+//! | what can never succeed is tried again (F6) | [`fencing::a_permanent_failure_is_the_end`] | [`PERMANENT`] |
 //! | each enqueue notifies (F11) | [`notifying::notifications_of_twenty_enqueues`] | a trigger a row, as stock storage has it |
 //! | each wake notifies | [`notifying::notifications_of_two_hundred_wakes`] | [`job_queue::Waker`] |
 //! | a cancelled job runs again | [`fencing::a_cancel_outlasts_a_retry`] | [`CANCEL_AT_THE_END`] |
 //! | a cancelled job outlives a crash | [`fencing::a_cancel_outlasts_a_crash`] | [`CANCEL_AT_A_CRASH`] |
-//! | poison has no end | [`claiming::crashes_park_a_job`] | [`CRASH_LIMIT`] |
-//! | a restart under the same name keeps a dead run's job | [`claiming::a_lease_runs_out_whoever_lives`] | [`LEASE`] |
+//! | poison has no end (F2) | [`claiming::crashes_park_a_job`] | [`CRASH_LIMIT`] |
+//! | a restart under the same name keeps a dead run's job (F1) | [`claiming::a_lease_runs_out_whoever_lives`] | [`LEASE`] |
 //! | a paused queue is claimed from | [`claiming::a_pause_counts`] | [`PAUSE`] |
 //! | a drained worker claims | [`claiming::a_drain_counts`] | [`DRAIN`] |
 //! | a limited queue runs more | [`claiming::a_limit_counts`] | [`QUEUE_LIMIT`] |
@@ -22,8 +22,8 @@
 //! | a worker gets what it cannot read | [`claiming::an_unknown_version_stays`] | [`VERSIONS`] |
 //! | claimers queue behind each other | [`claiming::a_locked_job_is_passed_over`] | [`SKIP_LOCKED`] |
 //! | two claimers get one job | [`claiming::two_claimers_share_nothing`] | [`ROW_LOCKS`] |
-//! | a claim sorts the backlog | [`plans::claims_read_what_they_take`] | the index `jobs_claimable` |
-//! | counting queues reads what is done | [`plans::read_to_list_queues`] | the index `jobs_dead` |
+//! | a claim sorts the backlog (F9) | [`plans::claims_read_what_they_take`] | the index `jobs_claimable` |
+//! | counting queues reads what is done (F10) | [`plans::read_to_list_queues`] | the index `jobs_dead` |
 //! | a duplicate costs the caller's transaction | [`keys::a_duplicate_is_an_answer`] | [`keys::ON_CONFLICT`] |
 //!
 //! A statement that loses a clause fails here before it fails anybody else: each clause must be

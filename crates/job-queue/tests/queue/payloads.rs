@@ -1,4 +1,5 @@
-//! No payload stops a worker, whatever the row holds; what can never succeed is not tried again.
+//! No payload stops a worker, whatever the row holds (fault F5 of stock storage); what can never succeed
+//! is not tried again (F6).
 
 use job_queue::{
     EnqueueError, EnqueueOptions, JobFilter, NewJob, Outcome, Registry, RunAt, enqueue,
