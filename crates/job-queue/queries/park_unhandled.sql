@@ -1,13 +1,5 @@
 -- A removed kind, or a version from before a rollback: nobody claims it, and its key stays taken.
-WITH handled AS MATERIALIZED (
-    -- Whoever was seen since the job fell due counts, also if stopped: it may be about to return.
-    SELECT q.queue, k.kind, k.oldest, k.newest
-    FROM workers w
-    CROSS JOIN unnest(w.queues) AS q(queue)
-    CROSS JOIN unnest(w.kinds, w.oldest_versions, w.newest_versions) AS k(kind, oldest, newest)
-    WHERE w.seen_at > now() - GREATEST($1::bigint * interval '1 millisecond', make_interval(secs => $3))
-),
-served AS MATERIALIZED (
+WITH served AS MATERIALIZED (
     SELECT DISTINCT unnest(w.queues) AS queue
     FROM workers w
     WHERE w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $3)
@@ -32,10 +24,10 @@ locked AS MATERIALIZED (
           <= now() - $1::bigint * interval '1 millisecond'
       AND j.queue IN (SELECT s.queue FROM served s)
       AND NOT EXISTS (
-        SELECT 1 FROM handled h
-        WHERE h.queue = j.queue AND h.kind = j.kind
-          -- A build from before the ranges says nothing of them, and may read it.
-          AND (h.oldest IS NULL OR j.kind_version BETWEEN h.oldest AND h.newest))
+        -- Whoever was seen since the job fell due counts, also if stopped: it may be about to return.
+        SELECT 1 FROM workers w
+        WHERE w.seen_at > now() - GREATEST($1::bigint * interval '1 millisecond', make_interval(secs => $3))
+          AND worker_reads(w, j.queue, j.kind, j.kind_version))
     LIMIT $2
     FOR UPDATE OF j SKIP LOCKED
 ),

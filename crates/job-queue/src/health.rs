@@ -121,13 +121,8 @@ pub async fn find_unhandled_kinds(
            FROM due d
            WHERE NOT EXISTS (
                SELECT 1 FROM workers w
-               CROSS JOIN LATERAL unnest(w.kinds, w.oldest_versions, w.newest_versions)
-                   AS handled (kind, oldest, newest)
                WHERE w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $1)
-                 AND d.queue = ANY(w.queues) AND handled.kind = d.kind
-                 -- A worker of before versions were told reads what it knows.
-                 AND d.kind_version BETWEEN COALESCE(handled.oldest, d.kind_version)
-                                        AND COALESCE(handled.newest, d.kind_version))
+                 AND worker_reads(w, d.queue, d.kind, d.kind_version))
            GROUP BY d.queue, d.kind ORDER BY d.queue, d.kind"#,
         WORKER_LIVE_SECONDS,
     )

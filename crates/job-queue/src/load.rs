@@ -28,7 +28,8 @@ pub struct QueueLoad {
     pub is_paused: bool,
     /// How many of its jobs may run at once, over all workers.
     pub concurrency: Option<i32>,
-    /// Workers it would take to keep up, and to work off within a minute what is due.
+    /// Workers it would take to keep up, and to work off within a minute what is due: for no more slots
+    /// than its limit allows it, and all queues together than theirs.
     pub desired_workers: i64,
 }
 

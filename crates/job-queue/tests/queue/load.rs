@@ -1,6 +1,8 @@
 //! How many workers a queue would take.
 
-use job_queue::{JobAction, QueueLoad, Registry, limit_queue, pause_queue, queue_load};
+use job_queue::{
+    JobAction, QueueLoad, Registry, limit_all_queues, limit_queue, pause_queue, queue_load,
+};
 use sqlx::{PgConnection, PgPool};
 
 use crate::support::{Ping, handler, ping, put, quick, start, wait_for_state};
@@ -244,4 +246,50 @@ async fn workers_are_asked_for_by_what_is_due_arrives_and_runs(pool: PgPool) {
         let row = load.iter().find(|row| row.queue == case.what).unwrap();
         assert_eq!(row.desired_workers, case.desired, "{row:?}");
     }
+}
+
+/// How many workers each queue asks for, by the queues' names.
+async fn desired(connection: &mut PgConnection) -> Vec<i64> {
+    let load = queue_load(connection).await.unwrap();
+    load.iter().map(|row| row.desired_workers).collect()
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn queues_together_ask_for_no_more_slots_than_the_limit_over_all(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    let case = |what, ready, running| Case {
+        what,
+        ready,
+        running,
+        slots: 1,
+        ..NOTHING
+    };
+    for case in [case("busy", 0, 3), case("due", 60, 0), case("less", 30, 0)] {
+        insert_case(connection, &case).await;
+    }
+    // However long the machine takes, they live.
+    sqlx::raw_sql("UPDATE workers SET seen_at = now() + interval '1 hour'")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    let dana = JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: None,
+    };
+    // 60 and 30 runs of 6 s within a minute keep 6 and 3 slots busy, 8 and 4 at three quarters.
+    assert_eq!(desired(connection).await, [3, 8, 4]);
+    for (limit, asked) in [
+        (Some(100), [3, 8, 4]),
+        // Six places beside what runs, for twelve.
+        (Some(9), [3, 4, 2]),
+        (Some(2), [3, 0, 0]),
+        (None, [3, 8, 4]),
+    ] {
+        limit_all_queues(connection, limit, &dana).await.unwrap();
+        assert_eq!(desired(connection).await, asked, "{limit:?}");
+    }
+    limit_all_queues(connection, Some(9), &dana).await.unwrap();
+    pause_queue(connection, "less", None, &dana).await.unwrap();
+    assert_eq!(desired(connection).await, [3, 6, 0], "its share is free");
 }

@@ -71,10 +71,7 @@ pub(super) async fn load_facts(
                FROM workers w
                WHERE w.stopped_at IS NULL AND w.draining_at IS NULL
                  AND w.seen_at > now() - make_interval(secs => $2)
-                 AND j.queue = ANY(w.queues) AND j.kind = ANY(w.kinds)
-                 -- A build from before the ranges says nothing of them, and may read it.
-                 AND (w.oldest_versions = '{}' OR j.kind_version BETWEEN w.oldest_versions[array_position(w.kinds, j.kind)]
-                                        AND w.newest_versions[array_position(w.kinds, j.kind)])
+                 AND worker_reads(w, j.queue, j.kind, j.kind_version)
            ) l
            WHERE j.id = $1"#,
         id.as_uuid(),
