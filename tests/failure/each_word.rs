@@ -1,6 +1,6 @@
 //! Something is done whose n-th word to the database is lost, and done again by somebody who does
-//! not know what became of it: for every n (in a brief run every third), before the database hears it
-//! and after.
+//! not know what became of it: for every n (in a brief run every third, or fewer), before the database
+//! hears it and after.
 
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::scene::Scene;
 
 /// A greeting, and a statement that is prepared and carried out.
 const FEWEST_WORDS: usize = 3;
+/// Every so many words of what is soon done.
+pub(crate) const OFTEN: usize = 3;
 /// As long as a process waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,7 +30,18 @@ pub(crate) async fn at_every_word(
     act: impl AsyncFn(PgPool, ExamSessionId) -> anyhow::Result<()>,
     happened: impl AsyncFn(ExamSessionId) -> usize,
 ) {
-    let step = Intensity::of_this_run().choose(3, 1);
+    at_words(scene, (what, OFTEN), prepare, act, happened).await;
+}
+
+/// Does it like that, in a brief run at every `step`-th word.
+pub(crate) async fn at_words(
+    scene: &Scene,
+    (what, step): (&str, usize),
+    prepare: impl AsyncFn(ExamSessionId),
+    act: impl AsyncFn(PgPool, ExamSessionId) -> anyhow::Result<()>,
+    happened: impl AsyncFn(ExamSessionId) -> usize,
+) {
+    let step = Intensity::of_this_run().choose(step, 1);
     for side in [Side::Before, Side::After] {
         for at in (0..).step_by(step) {
             let session = crew::request(scene.pool(), &format!("u-{side:?}-{at}")).await;

@@ -10,6 +10,7 @@ use session_identity::{ExamSessionId, LoginId, TerminalProcessId};
 use sqlx::PgPool;
 use system_tests::{crew, exams};
 
+use crate::each_word::OFTEN;
 use crate::prepared::{bring, change, end, holds, jobs, ready, ready_on_nothing, spec};
 use crate::scene::Scene;
 
@@ -106,6 +107,20 @@ impl Finding {
             Self::Due | Self::Late | Self::NoShow | Self::LeftBehind | Self::Silent | Self::Old => {
                 0
             }
+        }
+    }
+
+    /// At every so many words it is struck in a brief run: an environment takes its time, and there is
+    /// much that may be old.
+    pub(crate) const fn step(self) -> usize {
+        match self {
+            Self::Stopped | Self::Orphan | Self::StaleAttempt | Self::Old => 7,
+            Self::Due
+            | Self::Late
+            | Self::NoShow
+            | Self::LeftBehind
+            | Self::Vanished
+            | Self::Silent => OFTEN,
         }
     }
 

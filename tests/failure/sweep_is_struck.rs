@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use system_tests::faulty_runtime::{FaultyRuntime, RuntimeFault};
 use system_tests::{Weight, crew, take_places};
 
-use crate::each_word::{at_every_word, until_it_has_happened};
+use crate::each_word::{at_words, until_it_has_happened};
 use crate::findings::Finding;
 use crate::scene::Scene;
 
@@ -34,9 +34,9 @@ async fn strike(sweep: Sweep, finding: Finding) {
     let _place = take_places(Weight::Light).await;
     let scene = Scene::set().await;
     finding.set(scene.pool()).await;
-    at_every_word(
+    at_words(
         &scene,
-        &format!("{finding:?}"),
+        (&format!("{finding:?}"), finding.step()),
         async |session| finding.make(&scene, session).await,
         async |pool, _| pass(pool, scene.real(), sweep, finding.passes()).await,
         async |session| finding.settled(&scene, session).await,

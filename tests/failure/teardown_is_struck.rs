@@ -75,7 +75,7 @@ async fn what_was_blocked_goes_by_force_whichever_call_is_lost() {
 
 async fn at_every_statement(way: Way) {
     let _place = take_places(Weight::Light).await;
-    let step = Intensity::of_this_run().choose(3, 1);
+    let step = Intensity::of_this_run().choose(5, 1);
     let scene = Scene::set().await;
     for side in [Side::Before, Side::After] {
         for first in (0..).step_by(AT_ONCE) {
