@@ -11,6 +11,7 @@ mod history;
 mod interruption;
 mod origin;
 mod outage;
+mod reading;
 mod terminal;
 mod ticket;
 mod token;
@@ -35,6 +36,10 @@ pub use origin::{OriginError, Origins, PageOrigin};
 pub use outage::{
     Outage, OutageCause, OutageRecord, RefusalRecord, Span, TurnedAway, beat_process, downtimes,
     outages, record_outage, record_turned_away, refusals,
+};
+pub use reading::{
+    Leaving, READING_LEASE, ReadShell, begin_reading, claim_unread_shells, count_unread_shells,
+    keep_reading, leave_shells,
 };
 pub use terminal::{TerminalAuthority, current_epochs, has_other_page_since, take_epoch};
 pub use ticket::{
