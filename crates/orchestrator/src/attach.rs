@@ -2,7 +2,8 @@
 
 use environment_access::{
     AccessEntry, Action, Decision, Denial, DenialCode, Redeem, RedeemError, TicketDenial,
-    append_access, authorize, has_other_page_since, load_facts, redeem_ticket, take_epoch,
+    append_access, authorize, begin_reading, has_other_page_since, load_facts, redeem_ticket,
+    take_epoch,
 };
 use execution_environment::{
     EnvironmentState, Recording, RuntimeName, RuntimeUid, load_environment, load_exam,
@@ -176,6 +177,9 @@ async fn admit(
     let login = &attempt.principal.login_id;
     let (id, process) = (attempt.session_id, attempt.process_id);
     let epoch = take_epoch(conn, id, process, login, attempt.page).await?;
+    if recording.recording != Recording::Off {
+        begin_reading(conn, process, (id, epoch), attempt.can_record).await?;
+    }
     let first = activate_if_ready(conn, attempt, session).await?;
     Ok(Admitted {
         epoch,
@@ -202,7 +206,7 @@ async fn redeem(conn: &mut PgConnection, attempt: &AttachAttempt) -> Result<(), 
     }
 }
 
-async fn place(
+pub(crate) async fn place(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
 ) -> Result<(RuntimeName, RuntimeUid, ExecutionEnvironmentId), AttachRefusal> {
@@ -215,7 +219,7 @@ async fn place(
     }
 }
 
-async fn wanted_recording(
+pub(crate) async fn wanted_recording(
     conn: &mut PgConnection,
     session: Option<&SessionRecord>,
 ) -> Result<WantedRecording, AttachRefusal> {

@@ -11,6 +11,7 @@ mod extend;
 mod follow_up;
 mod jobs;
 mod measure;
+mod read_on;
 mod request;
 mod sweep;
 mod verdict;
@@ -29,6 +30,7 @@ pub use jobs::{
     ActivateSession, DestroyEnvironment, ENVIRONMENT_QUEUE, ObserveEnvironment,
     ProvisionEnvironment, SESSION_QUEUE, TerminateSession,
 };
+pub use read_on::{UnreadShell, take_unread_shells};
 pub use request::{RequestError, Requested, SessionRequest, request_session};
 pub use sweep::{Sweep, SweepLoop, SweepReport, Sweeps, Unclaimed, unclaimed};
 pub use verdict::{Seen, Verdict, decide};

@@ -62,7 +62,7 @@ pub(crate) async fn admit(
 }
 
 /// Whether there is room for one more terminal that must be recorded.
-fn can_record(state: &GatewayState) -> bool {
+pub(crate) fn can_record(state: &GatewayState) -> bool {
     let recorder = state.recorder.as_ref();
     recorder.is_some_and(|recorder| recorder.health().state() == SpoolState::Well)
 }

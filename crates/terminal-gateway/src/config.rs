@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::args::GatewayArgs;
 use crate::authority::POLL_EVERY;
+use crate::read_on::ReadOn;
 use crate::spool::RecordingSpool;
 
 /// What the database calls its connections.
@@ -39,6 +40,8 @@ pub struct GatewayConfig {
     pub admin_listen: SocketAddr,
     /// Where recordings wait for the database; without it nothing can be recorded.
     pub recording: Option<RecordingSpool>,
+    /// How recorded shells are shared with other terminal processes.
+    pub read_on: ReadOn,
     /// Terminals served at most.
     pub max_terminals: usize,
     /// Threads that serve them; `None` for one a processor.
@@ -91,6 +94,7 @@ impl GatewayConfig {
             max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),
             workers: args.workers.map(usize::from),
             poll_every: POLL_EVERY,
+            read_on: ReadOn::default(),
         })
     }
 }

@@ -14,8 +14,10 @@ mod terminal;
 mod unattended;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use environment_access::ReadShell;
 use environment_access::wire::{CloseCode, Hello};
 use orchestrator::Admitted;
 use session_identity::ExamSessionId;
@@ -26,15 +28,17 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 pub(crate) use browser::Browser;
 pub(crate) use pace::ScreenSize;
 pub(crate) use recording::RecordingTerms;
+pub(crate) use unattended::read_on;
 
 use self::opening::OpenedLeg;
 use self::recording::{Left, Taped};
 use self::terminal::Terminal;
-use self::unattended::{TakeOver, leaves_a_shell};
+use self::unattended::{Sought, TakeOver, leaves_a_shell};
 use crate::admission::{FIRST_CUT_OFF, admit, read_authority};
 use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::leg::{LegSpec, OnceShut};
+use crate::readings::Reading;
 use crate::registry::Attached;
 use crate::state::GatewayState;
 use crate::waiting::WaitingPlace;
@@ -121,13 +125,18 @@ async fn enter(
         epoch = admitted.epoch, "terminal attached");
     let attached = attach(session_id, admitted.epoch);
     state.registry.insert(attached.clone());
+    let login_ends_at = caller.verified_at + caller.login.expires_in;
+    let size = opening::asked_by(&hello).0;
+    let turn = Turn::new(
+        &attached,
+        admitted,
+        (login_ends_at, greeted_at),
+        size,
+        state,
+    );
     let end = match read_authority(state, session_id).await {
-        Ok(()) => {
-            let login_ends_at = caller.verified_at + caller.login.expires_in;
-            let turn = Turn::new(&attached, admitted, login_ends_at, greeted_at, state);
-            turn.serve(browser, state, &hello).await
-        }
-        Err(code) => End::refused(code),
+        Ok(()) => turn.serve(browser, state, &hello).await,
+        Err(code) => turn.leave(state, &hello, code),
     };
     attached.gate.shut(end.code);
     state.registry.remove(&attached);
@@ -145,6 +154,7 @@ fn attach(session_id: ExamSessionId, epoch: i64) -> Arc<Attached> {
         epoch,
         gate,
         ends_at,
+        unacked: AtomicU64::new(0),
     })
 }
 
@@ -153,6 +163,8 @@ struct Turn<'a> {
     attached: &'a Attached,
     spec: LegSpec,
     recording: RecordingTerms,
+    /// Where it is recorded: what says that its shell is read here.
+    reading: Option<Reading>,
     login_ends_at: Instant,
     greeted_at: Instant,
 }
@@ -161,8 +173,8 @@ impl<'a> Turn<'a> {
     fn new(
         attached: &'a Attached,
         admitted: Admitted,
-        login_ends_at: Instant,
-        greeted_at: Instant,
+        (login_ends_at, greeted_at): (Instant, Instant),
+        size: ScreenSize,
         state: &GatewayState,
     ) -> Self {
         let recording = RecordingTerms::of(admitted.recording);
@@ -170,6 +182,17 @@ impl<'a> Turn<'a> {
             RecordingPolicy::Off => OnceShut::Ends,
             RecordingPolicy::FailOpen | RecordingPolicy::FailClosed => OnceShut::ReadsOn,
         };
+        let records = recording.policy != RecordingPolicy::Off && state.recorder.is_some();
+        let reading = records.then(|| {
+            state.readings.begin(ReadShell {
+                session_id: attached.session_id,
+                epoch: attached.epoch,
+                shell_epoch: 0,
+                columns: size.columns,
+                rows: size.rows,
+                is_attached: true,
+            })
+        });
         Self {
             attached,
             spec: LegSpec {
@@ -182,6 +205,7 @@ impl<'a> Turn<'a> {
                 once_shut,
             },
             recording,
+            reading,
             login_ends_at,
             greeted_at,
         }
@@ -190,18 +214,19 @@ impl<'a> Turn<'a> {
     async fn serve(self, browser: &mut Browser, state: &Arc<GatewayState>, hello: &Hello) -> End {
         let opened = match self.open(browser, state, hello).await {
             Ok(opened) => opened,
-            Err(code) => {
-                self.leave(state, hello, code);
-                return End::refused(code);
-            }
+            Err(code) => return self.leave(state, hello, code),
         };
         Metric::TerminalAttachSeconds.observe(self.greeted_at.elapsed(), &[]);
         let attached = self.attached;
         let evidence = state.evidence.of(attached.session_id, attached.epoch);
         evidence.opened();
         let taped = opened.taped.clone();
+        if let Some(reading) = &self.reading {
+            reading.opened(opened.opened.shell_epoch);
+        }
         let ends_at = self.login_ends_at;
-        let terminal = Terminal::new(browser, state, attached, opened, ends_at, evidence);
+        let terminal = Terminal::new(browser, state, attached, opened, ends_at, evidence)
+            .read_for_the_record(self.reading);
         let (code, unattended) = terminal.serve().await;
         let left = match unattended {
             // Its tee ends later, with the shell or with whoever comes next.
@@ -219,22 +244,25 @@ impl<'a> Turn<'a> {
     }
 
     /// An attach that came to nothing may have taken the shell from whoever recorded it.
-    fn leave(self, state: &Arc<GatewayState>, hello: &Hello, code: CloseCode) {
+    fn leave(self, state: &Arc<GatewayState>, hello: &Hello, code: CloseCode) -> End {
         let leaves_a_shell = leaves_a_shell(code) || code == CloseCode::CannotResume;
-        if self.recording.policy == RecordingPolicy::Off || !leaves_a_shell {
-            return;
+        if let Some(reading) = self.reading
+            && leaves_a_shell
+        {
+            let (size, resume) = opening::asked_by(hello);
+            let take_over = TakeOver {
+                state: state.clone(),
+                session_id: self.attached.session_id,
+                spec: self.spec,
+                recording: self.recording,
+                size,
+                sought: Sought::OfBrowser(resume),
+                may_return: code != CloseCode::SessionEnded,
+                reading,
+            };
+            tokio::spawn(take_over.run());
         }
-        let (size, resume) = opening::asked_by(hello);
-        let take_over = TakeOver {
-            state: state.clone(),
-            session_id: self.attached.session_id,
-            spec: self.spec,
-            recording: self.recording,
-            size,
-            resume,
-            may_return: code != CloseCode::SessionEnded,
-        };
-        tokio::spawn(take_over.run());
+        End::refused(code)
     }
 
     async fn open(

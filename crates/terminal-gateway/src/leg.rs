@@ -94,8 +94,10 @@ pub(crate) enum LegEvent {
 pub(crate) enum LegEnd {
     /// The shell exited, and all its output was passed on.
     Exit(Exit),
-    /// Another attach took the terminal.
-    Superseded,
+    /// Another attach took the terminal, or its record; by its epoch where that is known.
+    Superseded { by: Option<i64> },
+    /// Another leg of the same attach did: some process took this one for dead.
+    Displaced,
     /// The keeper refused something.
     Refused(Refused),
     /// The exec could not be started, or the runtime said why it ended.
@@ -135,6 +137,10 @@ impl Leg {
             let end = match open_in_turn(&spec, size, resume).await {
                 Ok(stream) => pump::run(stream, received, &told, &spec.gate, spec.once_shut).await,
                 Err(end) => end,
+            };
+            let end = match end {
+                LegEnd::Superseded { by } if by == Some(spec.epoch) => LegEnd::Displaced,
+                end => end,
             };
             // Fails only when the socket task has gone, which then has nothing to learn.
             told.send(LegEvent::Ended(end)).await.ok();

@@ -25,12 +25,13 @@ use self::ending::{drain, keep_recordings, stop_signal};
 use self::parts::{serve_admin, watch_runtime};
 use crate::config::GatewayConfig;
 use crate::evidence::EvidenceWriter;
+use crate::readings::Readings;
 use crate::registry::Registry;
 use crate::socket::keep_duplicate;
 use crate::state::GatewayState;
 use crate::tees::Tees;
 use crate::waiting::WaitingRoom;
-use crate::{authority, open_files, routes};
+use crate::{authority, open_files, read_on, routes};
 
 /// A client that sends no head holds a socket and nothing else; it may do so this long.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -148,6 +149,7 @@ impl Gateway {
         let stopped = CancellationToken::new();
         let mut parts = JoinSet::new();
         parts.spawn(authority::run(state.clone().into_inner(), stopped.clone()));
+        parts.spawn(read_on::run(state.clone().into_inner(), stopped.clone()));
         parts.spawn(watch_runtime(state.clone().into_inner(), stopped.clone()));
         let (keeper, until) = (state.clone().into_inner(), stopped.clone());
         // An outage of the issuer ends nothing: the last keys stay in use, and the first are waited for.
@@ -175,7 +177,11 @@ impl Gateway {
         }
         stopped.cancel();
         let ((), ended) = tokio::join!(handle.stop(true), server);
-        tokio::join!(state.evidence.flush(), keep_recordings(&state));
+        tokio::join!(
+            state.evidence.flush(),
+            keep_recordings(&state),
+            read_on::tell_left(&state)
+        );
         parts.join_all().await;
         tracing::info!("the terminal process has stopped");
         outcome.and(ended.map_err(RunError::Server))
@@ -210,6 +216,8 @@ fn state(config: GatewayConfig, workers: usize) -> Result<GatewayState, BuildErr
         process_id,
         recorder,
         tees: Tees::default(),
+        readings: Arc::new(Readings::default()),
+        read_on: config.read_on,
         waker: Waker::new(config.pool.clone()),
         evidence: EvidenceWriter::new(config.pool.clone()),
         pool: config.pool,

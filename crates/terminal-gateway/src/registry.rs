@@ -3,6 +3,7 @@
 //! A list for reaching tasks, never a truth: who holds a terminal is said by the database.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(crate) struct Attached {
     pub(crate) gate: Arc<Gate>,
     /// The session's end as last learnt; `None` while its clock has not started.
     pub(crate) ends_at: watch::Sender<Option<Instant>>,
+    /// Bytes sent to its browser and not parsed yet.
+    pub(crate) unacked: AtomicU64,
 }
 
 /// Every attach of this process, by session.
@@ -74,6 +77,13 @@ impl Registry {
     /// Whether nothing is attached.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
+    }
+
+    /// Bytes sent to browsers and not parsed yet.
+    pub(crate) fn unacked(&self) -> u64 {
+        let map = self.lock();
+        let each = map.values().map(|it| it.unacked.load(Ordering::Relaxed));
+        each.sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ExamSessionId, Arc<Attached>>> {
@@ -144,6 +154,7 @@ mod tests {
             epoch,
             gate: Arc::new(Gate::new(deadline)),
             ends_at,
+            unacked: AtomicU64::new(0),
         })
     }
 
@@ -187,6 +198,7 @@ mod tests {
             epoch: attached.epoch,
             gate: attached.gate.clone(),
             ends_at,
+            unacked: AtomicU64::new(0),
         }
     }
 

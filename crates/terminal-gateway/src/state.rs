@@ -13,6 +13,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::evidence::EvidenceWriter;
+use crate::read_on::ReadOn;
+use crate::readings::Readings;
 use crate::registry::Registry;
 use crate::tees::Tees;
 use crate::waiting::WaitingRoom;
@@ -42,6 +44,10 @@ pub(crate) struct GatewayState {
     pub(crate) recorder: Option<Recorder>,
     /// What still carries terminals to it.
     pub(crate) tees: Tees,
+    /// The recorded shells that this process reads.
+    pub(crate) readings: Arc<Readings>,
+    /// How they are shared with other processes.
+    pub(crate) read_on: ReadOn,
     /// Writes down what attaches go through.
     pub(crate) evidence: EvidenceWriter,
     /// One permit for each terminal this process serves.

@@ -11,7 +11,7 @@ use environment_access::{Origins, TokenConfig};
 use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
 use sqlx::postgres::PgPoolOptions;
 use telemetry::MetricsHandle;
-use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
+use terminal_gateway::{Gateway, GatewayConfig, ReadOn, RecordingSpool};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -122,6 +122,7 @@ pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
         max_terminals: 2000,
         workers: Some(1),
         poll_every: Duration::from_secs(2),
+        read_on: ReadOn::default(),
     };
     let metrics = MetricsHandle::install().unwrap();
     let gateway = Gateway::build(config, metrics).await.unwrap();

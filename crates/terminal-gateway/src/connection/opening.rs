@@ -5,6 +5,8 @@ use std::time::Duration;
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::wire::{ClientFrame, CloseCode, Hello};
 use execution_environment::RuntimeError;
+use session_recording::Marker;
+use telemetry::metrics::Metric;
 
 use super::browser::{Browser, Heard, answer_ping, hear};
 use super::pace::ScreenSize;
@@ -48,8 +50,18 @@ pub(super) async fn open(
     }
     let place = resume.filter(|place| has_place(&opened, place.out_off));
     let continues = place.is_some();
+    if let Some(asked) = resume {
+        count_lost("screen", opened.replay_from.saturating_sub(asked.out_off));
+    }
     let taped = match recording {
-        Some(recording) => recording.begin(&opened, size, continues).await?,
+        Some(recording) => {
+            let marker = if continues {
+                Marker::Resume
+            } else {
+                Marker::Attach
+            };
+            recording.begin(&opened, size, Some(marker)).await?
+        }
         None => None,
     };
     if let Some(taped) = &taped {
@@ -78,6 +90,13 @@ pub(super) fn asked_by(hello: &Hello) -> (ScreenSize, Option<Resume>) {
         out_off: place.output_offset,
     });
     (size, resume)
+}
+
+/// Counts output that its shell had forgotten before it was read.
+pub(super) fn count_lost(to: &str, bytes: u64) {
+    if bytes > 0 {
+        Metric::TerminalLostBytes.increment(bytes, &[("to", to)]);
+    }
 }
 
 /// Whether output goes on at an offset without anything missing.
@@ -136,7 +155,8 @@ fn before_welcome(heard: &Heard, size: &mut ScreenSize) -> Result<(), CloseCode>
 /// The close code of a leg that ended before it could be used, or for good.
 pub(super) fn refusal(end: &LegEnd) -> CloseCode {
     match end {
-        LegEnd::Superseded => CloseCode::Superseded,
+        LegEnd::Superseded { .. } => CloseCode::Superseded,
+        LegEnd::Displaced => CloseCode::ExecFailed,
         LegEnd::Exit(_) => CloseCode::ShellExited,
         LegEnd::Refused(refused) => {
             tracing::warn!(code = ?refused.code, message = refused.message, "the keeper refused");
@@ -196,7 +216,10 @@ mod tests {
             CloseCode::EnvironmentGone
         );
         assert_eq!(refused(RefusalCode::InputGap), CloseCode::Internal);
-        assert_eq!(refusal(&LegEnd::Superseded), CloseCode::Superseded);
+        assert_eq!(
+            refusal(&LegEnd::Superseded { by: Some(2) }),
+            CloseCode::Superseded
+        );
         assert_eq!(refusal(&LegEnd::Lost("x")), CloseCode::ExecFailed);
     }
 

@@ -99,6 +99,16 @@ impl Outbox {
         (!self.output.is_empty()).then_some(self.output.sent())
     }
 
+    /// Bytes sent and not parsed yet.
+    pub(crate) fn unacked(&self) -> u64 {
+        self.output.sent() - self.output.acked()
+    }
+
+    /// Whether output waits for the browser to acknowledge, and for nothing else.
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.output.is_empty() && self.output.room(u64::MAX) == 0
+    }
+
     /// Whether [`Outbox::next`] has a frame.
     pub(crate) fn has_next(&self, now: Instant) -> bool {
         !self.control.is_empty()

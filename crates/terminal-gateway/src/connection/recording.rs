@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 pub(super) use taped::{Left, Taped, next_place, written_in};
 
+use super::opening::count_lost;
 use super::pace::ScreenSize;
 use crate::leg::{Reach, Tee, window};
 use crate::state::GatewayState;
@@ -126,7 +127,21 @@ impl Prepared {
         self.resume(browser.filter(is_known)).or(recorded)
     }
 
-    /// Begins, or goes on, once the keeper has said which shell it is.
+    /// From where the keeper is asked for the shell that another process has read: the one it knew, or a
+    /// later one that is on record.
+    pub(super) fn resume_read(&self, shell_epoch: u32) -> Option<Resume> {
+        let known = Place {
+            shell_epoch,
+            offset: 0,
+        };
+        let place = self.recorded_to.unwrap_or_default().max(known);
+        (place.shell_epoch > 0).then_some(Resume {
+            shell_epoch: place.shell_epoch,
+            out_off: place.offset,
+        })
+    }
+
+    /// Begins, or goes on, once the keeper has said which shell it is; `marker` is who came, if anybody did.
     ///
     /// # Errors
     /// As [`prepare`].
@@ -134,20 +149,17 @@ impl Prepared {
         self,
         opened: &Opened,
         size: ScreenSize,
-        continues: bool,
+        marker: Option<Marker>,
     ) -> Result<Option<Taped>, CloseCode> {
         self.tees.await_last(self.session_id).await;
+        let recorded = written_in(self.recorded_to.unwrap_or_default(), opened.shell_epoch);
+        count_lost("record", opened.replay_from.saturating_sub(recorded));
         let wanted = SessionTape {
             session_id: self.session_id,
             shell_epoch: opened.shell_epoch,
             policy: self.terms.policy,
             records_input: self.terms.records_input,
             size: window(size),
-        };
-        let marker = if continues {
-            Marker::Resume
-        } else {
-            Marker::Attach
         };
         let tape = match start(&self.recorder, wanted, marker).await {
             Ok(tape) => Some(tape),
@@ -172,7 +184,7 @@ impl Prepared {
     }
 
     /// Opens the tape as soon as it can be, while anybody waits for it.
-    fn try_again(&self, wanted: SessionTape, marker: Marker) -> oneshot::Receiver<Tape> {
+    fn try_again(&self, wanted: SessionTape, marker: Option<Marker>) -> oneshot::Receiver<Tape> {
         let (mut opened, late) = oneshot::channel();
         let recorder = self.recorder.clone();
         tokio::spawn(async move {
@@ -191,15 +203,21 @@ impl Prepared {
 async fn start(
     recorder: &Recorder,
     wanted: SessionTape,
-    marker: Marker,
+    marker: Option<Marker>,
 ) -> Result<Tape, Unrecorded> {
     let tape = recorder.tape(wanted).await.map_err(Unrecorded::Tape)?;
-    tape.mark(marker).await.map_err(Unrecorded::Mark)?;
+    if let Some(marker) = marker {
+        tape.mark(marker).await.map_err(Unrecorded::Mark)?;
+    }
     Ok(tape)
 }
 
 /// Tries until a tape opens; nothing where none ever will.
-async fn start_at_last(recorder: &Recorder, wanted: SessionTape, marker: Marker) -> Option<Tape> {
+async fn start_at_last(
+    recorder: &Recorder,
+    wanted: SessionTape,
+    marker: Option<Marker>,
+) -> Option<Tape> {
     let mut pause = FIRST_RETRY;
     loop {
         // Terminals that a database came back to do not all return at once.

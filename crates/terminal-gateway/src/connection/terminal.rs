@@ -13,8 +13,8 @@ mod timers;
 use std::time::Instant;
 
 use bytes::Bytes;
-use environment_access::OutageCause;
 use environment_access::wire::{CloseCode, Replay, ReplayMark};
+use environment_access::{Leaving, OutageCause};
 use session_recording::Place;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,7 @@ use super::recording::{Taped, next_place};
 use super::unattended::{Allowance, Unattended, leaves_a_shell};
 use crate::evidence::Evidence;
 use crate::leg::{Leg, LegCommand, LegSpec};
+use crate::readings::Reading;
 use crate::registry::Attached;
 use crate::state::GatewayState;
 use outbound::{Traffic, Turn};
@@ -52,6 +53,8 @@ pub(super) struct Terminal<'a> {
     ack_due: Option<u64>,
     /// Where everything is recorded, if it is.
     taped: Option<Taped>,
+    /// What says that its shell is read here.
+    reading: Option<Reading>,
     /// How far what is typed was given to the recorder.
     typed_to: u64,
     /// How far what is recorded survives this process.
@@ -128,6 +131,7 @@ impl<'a> Terminal<'a> {
                 taped.as_ref().and_then(Taped::freezes_on),
             ),
             taped,
+            reading: None,
             frozen_since: None,
             frozen_for: None,
             evidence,
@@ -150,6 +154,12 @@ impl<'a> Terminal<'a> {
         terminal
     }
 
+    /// Has other processes told, for as long as it lasts, that its shell is read.
+    pub(super) fn read_for_the_record(mut self, reading: Option<Reading>) -> Self {
+        self.reading = reading;
+        self
+    }
+
     /// Serves until something ends it, and says what, and what goes on without a browser.
     pub(super) async fn serve(mut self) -> (CloseCode, Option<Unattended>) {
         let code = self.run().await;
@@ -166,11 +176,18 @@ impl<'a> Terminal<'a> {
     }
 
     /// What is recorded goes on being recorded while the shell lives.
-    fn leave(self, code: CloseCode) -> Option<Unattended> {
-        let has_exited = self.leaving.is_some();
-        if has_exited || !leaves_a_shell(code) || self.draining.is_cancelled() {
+    fn leave(mut self, code: CloseCode) -> Option<Unattended> {
+        let reading = self.reading.take()?;
+        let has_exited = self.leaving.is_some() || code == CloseCode::EnvironmentGone;
+        if has_exited {
+            reading.leave(Leaving::Over);
             return None;
         }
+        // A browser that is sent elsewhere is back there before the lease is over, or somebody reads on.
+        if !leaves_a_shell(code) || self.draining.is_cancelled() {
+            return None;
+        }
+        reading.detached();
         let may_return = code != CloseCode::SessionEnded;
         let (received, consumed) = (self.outbox.received(), self.consumed());
         Some(Unattended {
@@ -183,6 +200,7 @@ impl<'a> Terminal<'a> {
             shell_epoch: self.shell_epoch,
             size: self.resize.current(),
             allowance: Allowance::new(received, consumed, may_return, Instant::now()),
+            reading,
         })
     }
 
@@ -240,6 +258,7 @@ impl<'a> Terminal<'a> {
         }
         self.command_on()?;
         let turn = self.send_on()?;
+        self.count_unacked();
         self.left().map(|()| turn)
     }
 

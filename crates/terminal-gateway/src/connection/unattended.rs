@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use carrel_keeper::frames::{Opened, RefusalCode, Resume};
+use environment_access::Leaving;
 use environment_access::wire::CloseCode;
 use session_identity::ExamSessionId;
 use session_recording::{Marker, Place};
@@ -17,20 +18,28 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use allowance::Allowance;
-pub(super) use take_over::TakeOver;
+pub(crate) use take_over::read_on;
+pub(super) use take_over::{Sought, TakeOver};
 
 use super::link::{AfterLoss, Link};
 use super::opening::is_gone_for_good;
 use super::pace::ScreenSize;
 use super::recording::{Taped, next_place, written_in};
 use crate::leg::{Aside, Leg, LegCommand, LegEnd, LegEvent, LegSpec};
+use crate::readings::Reading;
 
 /// Pause before an environment is tried again that has not been reached for a while.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// An environment that was not reached for so long has been lost, and others see to it.
 const LOST_AFTER: Duration = Duration::from_mins(10);
+/// A shell that its keeper does not give, or whose candidate turned out to be attached where the database
+/// is not reached, is looked at again after so long.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Pause before a leg is given again what it had no room for.
 const NO_ROOM_FOR: Duration = Duration::from_millis(100);
+
+/// What the next process may read on without waiting.
+const AT_ONCE: Leaving = Leaving::Unread(Duration::ZERO);
 
 /// Whether a terminal that closed with `code` leaves a shell behind that goes on, here and unseen.
 pub(super) const fn leaves_a_shell(code: CloseCode) -> bool {
@@ -47,6 +56,9 @@ pub(super) const fn leaves_a_shell(code: CloseCode) -> bool {
     )
 }
 
+/// Whether it goes on, or what becomes of the shell.
+type Step = ControlFlow<Option<Leaving>>;
+
 /// A leg whose browser has gone.
 pub(super) struct Unattended {
     pub(super) session_id: ExamSessionId,
@@ -58,26 +70,33 @@ pub(super) struct Unattended {
     pub(super) shell_epoch: u32,
     pub(super) size: ScreenSize,
     pub(super) allowance: Allowance,
+    /// What says that it is read here.
+    pub(super) reading: Reading,
 }
 
 impl Unattended {
-    /// Records until the shell has ended, another terminal is here, nothing more can be kept, or the
-    /// process ends.
+    /// Records until the shell has ended, another terminal or process has it, nothing more can be kept,
+    /// or the process ends; then another may read on.
     pub(super) async fn run(mut self, draining: CancellationToken) {
         let _counted = Counted::new();
         self.leg.note(Aside::Marked(Marker::Detach));
         tracing::info!(session.id = %self.session_id, "a shell is recorded while nobody is attached");
-        let taped = self.taped.clone();
-        tokio::select! {
+        let (taped, lost) = (self.taped.clone(), self.reading.lost());
+        let leaving = tokio::select! {
             biased;
-            () = draining.cancelled() => {}
-            () = taped.succeeded() => {}
-            () = taped.filled() => {}
-            () = self.record() => {}
+            () = draining.cancelled() => Some(AT_ONCE),
+            () = taped.succeeded() => None,
+            () = lost.cancelled() => None,
+            () = taped.filled() => Some(Leaving::Over),
+            leaving = self.record() => leaving,
+        };
+        if let Some(leaving) = leaving {
+            self.reading.leave(leaving);
         }
     }
 
-    async fn record(&mut self) {
+    /// Says at its end what becomes of the shell, if that is for this process to say.
+    async fn record(&mut self) -> Option<Leaving> {
         loop {
             let wait = self.acknowledge(Instant::now());
             let step = tokio::select! {
@@ -91,8 +110,8 @@ impl Unattended {
                 }
                 () = sleep(wait.unwrap_or_default()), if wait.is_some() => ControlFlow::Continue(()),
             };
-            if step.is_break() {
-                return;
+            if let ControlFlow::Break(leaving) = step {
+                return leaving;
             }
         }
     }
@@ -112,7 +131,7 @@ impl Unattended {
         self.allowance.grows_in(now)
     }
 
-    fn event(&mut self, event: Option<LegEvent>) -> ControlFlow<()> {
+    fn event(&mut self, event: Option<LegEvent>) -> Step {
         match event {
             Some(LegEvent::Output { offset, bytes }) => {
                 self.allowance.received(offset + bytes.len() as u64);
@@ -124,39 +143,40 @@ impl Unattended {
             // Its terminal was told how it ended, and gave up on it.
             None if self.leg.is_taped() => self.reopen(Instant::now()),
             // Nothing is recorded any more.
-            None => ControlFlow::Break(()),
+            None => ControlFlow::Break(Some(Leaving::Over)),
         }
     }
 
     /// Another shell has a tape of its own, and somebody who asked for it.
-    fn reopened(&mut self, opened: &Opened) -> ControlFlow<()> {
+    fn reopened(&mut self, opened: &Opened) -> Step {
         if opened.shell_epoch != self.shell_epoch {
-            return ControlFlow::Break(());
+            return ControlFlow::Break(None);
         }
         self.link.opened();
         ControlFlow::Continue(())
     }
 
-    fn ended(&mut self, end: &LegEnd) -> ControlFlow<()> {
+    fn ended(&mut self, end: &LegEnd) -> Step {
         if is_for_good(end) {
-            return ControlFlow::Break(());
+            return ControlFlow::Break(left_by(end));
         }
         self.reopen(Instant::now())
     }
 
     /// Opens the leg anew at the same epoch, from where the keeper may not have forgotten: what comes
     /// twice is on record once.
-    fn reopen(&mut self, now: Instant) -> ControlFlow<()> {
+    fn reopen(&mut self, now: Instant) -> Step {
         let Some(pause) = pause_after_loss(&mut self.link, now) else {
             tracing::warn!(session.id = %self.session_id,
                 "a shell that nobody is attached to was not reached for long and is recorded no more");
-            return ControlFlow::Break(());
+            return ControlFlow::Break(Some(Leaving::Over));
         };
         let place = Resume {
             shell_epoch: self.shell_epoch,
             out_off: self.allowance.told_to(),
         };
         let leg = Leg::start(self.spec.clone(), self.size, Some(place), pause);
+        Metric::TerminalLegsReopened.increment(1, &[]);
         self.leg = leg.taped(&self.taped.recorded);
         ControlFlow::Continue(())
     }
@@ -181,10 +201,29 @@ impl Drop for Counted {
 /// Whether there is nothing to open a leg anew for.
 fn is_for_good(end: &LegEnd) -> bool {
     match end {
-        LegEnd::Exit(_) | LegEnd::Superseded | LegEnd::Unrecorded => true,
+        LegEnd::Exit(_) | LegEnd::Superseded { .. } | LegEnd::Displaced | LegEnd::Unrecorded => {
+            true
+        }
         LegEnd::Refused(refused) => refused.code != RefusalCode::NoKeeper,
         LegEnd::NotStarted(error) => is_gone_for_good(error),
         LegEnd::Lost(_) | LegEnd::Cut => false,
+    }
+}
+
+/// What becomes of a shell whose leg has ended for good; nothing where somebody else has it, or may record
+/// it once the lease is over.
+fn left_by(end: &LegEnd) -> Option<Leaving> {
+    match end {
+        LegEnd::Exit(_) | LegEnd::NotStarted(_) => Some(Leaving::Over),
+        LegEnd::Displaced => Some(Leaving::Unread(LOOK_AGAIN_AFTER)),
+        LegEnd::Refused(refused) if refused.code != RefusalCode::StaleEpoch => {
+            Some(Leaving::Unread(LOOK_AGAIN_AFTER))
+        }
+        LegEnd::Superseded { .. }
+        | LegEnd::Refused(_)
+        | LegEnd::Unrecorded
+        | LegEnd::Lost(_)
+        | LegEnd::Cut => None,
     }
 }
 

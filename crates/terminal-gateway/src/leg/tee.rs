@@ -249,7 +249,7 @@ async fn pass(
         Err(error) => {
             tracing::warn!(%error, "a terminal that must be recorded cannot be");
             LegEvent::Ended(match error {
-                TapeError::Superseded { .. } => LegEnd::Superseded,
+                TapeError::Superseded { .. } => LegEnd::Superseded { by: None },
                 _ => LegEnd::Unrecorded,
             })
         }

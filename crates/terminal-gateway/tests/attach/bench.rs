@@ -11,12 +11,12 @@ use session_identity::Role;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use telemetry::MetricsHandle;
-use terminal_gateway::{Gateway, GatewayConfig, RecordingSpool};
+use terminal_gateway::{Gateway, GatewayConfig, ReadOn, RecordingSpool};
 use tokio_util::sync::CancellationToken;
 
 use crate::door::OnlyAttaches;
 use crate::keeper::{KeeperDoor, TestKeeper};
-use crate::rows::{ORIGIN, SECRET, insert_running, insert_running_of, runtime_name, token};
+use crate::rows::{ORIGIN, SECRET, insert_running_of, runtime_name, token};
 use crate::seat::Seat;
 
 /// Another page that may attach.
@@ -25,6 +25,13 @@ pub(crate) const USER: &str = "u-1";
 
 /// Terminals a gateway of a test serves at most: a crowd of them, and as many that are leaving.
 const MOST: usize = 128;
+
+/// A gateway that neither says what it reads nor looks for what nobody does: shells stay with whoever a
+/// story gives them to.
+const BY_ITSELF: ReadOn = ReadOn {
+    every: Duration::from_hours(24),
+    lease: Duration::from_hours(1),
+};
 
 /// A running gateway with one session.
 pub(crate) struct Bench {
@@ -100,7 +107,12 @@ impl Bench {
 
     /// A session of somebody else, with a shell of its own.
     pub(crate) async fn seat(&self, user: &str) -> Seat {
-        let session_id = insert_running(&self.pool, user).await;
+        self.seat_of(user, "off").await
+    }
+
+    /// One of an exam that wants its terminals recorded in that way.
+    pub(crate) async fn seat_of(&self, user: &str, wanted: &str) -> Seat {
+        let session_id = insert_running_of(&self.pool, user, wanted).await;
         Seat {
             keeper: self.keeper.beside(&runtime_name(session_id)),
             session_id,
@@ -177,6 +189,26 @@ pub(crate) async fn start_gateway_into(
     run_gateway(config).await
 }
 
+/// Starts one that reads on what no process has read for the time of a lease, or was left.
+pub(crate) async fn start_reader(
+    pool: &PgPool,
+    runtime: Arc<dyn EnvironmentRuntime>,
+    recording: RecordingSpool,
+    lease: Duration,
+) -> Running {
+    let tokens = TokenConfig::development(SecretString::from(SECRET));
+    let config = GatewayConfig {
+        runtime,
+        recording: Some(recording),
+        read_on: ReadOn {
+            every: Duration::from_millis(100),
+            lease,
+        },
+        ..config(&apart(pool), &TestKeeper::new(), tokens)
+    };
+    run_gateway(config).await
+}
+
 async fn start_recording_gateway(
     pool: &PgPool,
     keeper: &TestKeeper,
@@ -202,14 +234,32 @@ fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayCon
         max_terminals: MOST,
         workers: Some(1),
         poll_every: GatewayConfig::POLL_EVERY,
+        read_on: BY_ITSELF,
         recording: None,
     }
 }
 
+/// Starts another gateway, and says where its metrics are.
+pub(crate) async fn start_observed_gateway(
+    pool: &PgPool,
+    keeper: &TestKeeper,
+) -> (Running, std::net::SocketAddr) {
+    let tokens = TokenConfig::development(SecretString::from(SECRET));
+    let gateway = build(config(pool, keeper, tokens)).await;
+    let admin = gateway.admin_address();
+    (run(gateway), admin)
+}
+
 async fn run_gateway(config: GatewayConfig) -> Running {
-    let gateway = Gateway::build(config, MetricsHandle::install().unwrap())
-        .await
-        .unwrap();
+    run(build(config).await)
+}
+
+async fn build(config: GatewayConfig) -> Gateway {
+    let metrics = MetricsHandle::install().unwrap();
+    Gateway::build(config, metrics).await.unwrap()
+}
+
+fn run(gateway: Gateway) -> Running {
     let address = gateway.address();
     let stop = CancellationToken::new();
     let running = gateway.run(stop.clone());

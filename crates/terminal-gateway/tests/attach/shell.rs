@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
+use execution_environment::{AttachStreams, EnvironmentRuntime, RuntimeError, RuntimeName};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use terminal_gateway::RecordingSpool;
@@ -72,8 +72,17 @@ impl Keeper {
 
     /// Starts a gateway that leads to it.
     pub(crate) async fn gateway(&self, pool: &PgPool, spool: Option<RecordingSpool>) -> Running {
-        let door = SocketDoor(self.folder().join("socket"));
-        start_gateway_into(pool, Arc::new(OnlyAttaches(door)), spool).await
+        start_gateway_into(pool, self.runtime(), spool).await
+    }
+
+    /// What leads to it.
+    pub(crate) fn runtime(&self) -> Arc<dyn EnvironmentRuntime> {
+        reached_by(self.socket())
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder().join("socket")
     }
 
     /// A session in which it runs, and a gateway that leads to it.
@@ -85,16 +94,7 @@ impl Keeper {
     ) -> (Seat, Running) {
         let pool = apart(pool);
         let running = self.gateway(&pool, spool).await;
-        let session_id = insert_running_of(&pool, USER, wanted).await;
-        let seat = Seat {
-            pool,
-            address: running.0,
-            http: reqwest::Client::new(),
-            keeper: TestKeeper::new(),
-            session_id,
-            user: USER.to_owned(),
-        };
-        (seat, running)
+        (seat_at(pool, running.0, wanted).await, running)
     }
 }
 
@@ -105,6 +105,24 @@ impl Drop for Keeper {
         stop.args(["stop", "--socket"]).arg(socket).status().ok();
         self.process.wait().ok();
     }
+}
+
+/// A session, to be reached at a gateway.
+pub(crate) async fn seat_at(pool: PgPool, address: std::net::SocketAddr, wanted: &str) -> Seat {
+    let session_id = insert_running_of(&pool, USER, wanted).await;
+    Seat {
+        pool,
+        address,
+        http: reqwest::Client::new(),
+        keeper: TestKeeper::new(),
+        session_id,
+        user: USER.to_owned(),
+    }
+}
+
+/// What leads to the keeper that listens there.
+pub(crate) fn reached_by(socket: PathBuf) -> Arc<dyn EnvironmentRuntime> {
+    Arc::new(OnlyAttaches(SocketDoor(socket)))
 }
 
 /// Leads to a keeper's own socket.

@@ -3,7 +3,7 @@
 use environment_access::wire::Resume;
 use session_identity::ExamSessionId;
 use session_recording::{Entry, ExitStatus, Gap, GapReason, Marker};
-use sqlx::PgPool;
+use sqlx::{Executor as _, PgPool};
 
 use crate::bench::Bench;
 use crate::browser::Browser;
@@ -183,6 +183,34 @@ async fn an_attach_that_comes_to_nothing_leaves_the_shell_to_the_record(pool: Pg
         Marker::Detach,
     ];
     assert_eq!(markers(&entries), told);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_attach_whose_authority_is_not_read_leaves_the_shell_to_the_record(pool: PgPool) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::recording(pool, "fail_closed", spool(folder.path(), MIB)).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    bench.keeper.print(b"seen ");
+    browser.output(0, 5).await;
+    // It is admitted as ever; from its commit on nothing can be read of any terminal.
+    let hide = "
+        CREATE FUNCTION hide_terminals() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN ALTER TABLE terminals RENAME TO terminals_out_of_reach; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER hide_terminals AFTER INSERT ON terminal_attachments
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hide_terminals()";
+    bench.pool.execute(hide).await.unwrap();
+    let mut second = Browser::greet(&bench, None).await;
+    assert_eq!(second.closed().await, 1011);
+    assert_eq!(
+        browser.closed().await,
+        4009,
+        "it has lost its terminal to it"
+    );
+    bench.keeper.print(b"unseen");
+    bench.keeper.exit();
+    let entries = await_entries(&bench.pool, bench.session_id, has_exit).await;
+    assert_eq!(output(&entries), b"seen unseen");
+    assert!(!has_gap(&entries));
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

@@ -1,5 +1,6 @@
 //! What goes to the browser, and counting what passes without touching the registry for every frame.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix_ws::Message;
@@ -28,6 +29,8 @@ pub(super) enum Turn {
 pub(super) struct Traffic {
     sent: u64,
     received: u64,
+    /// Whether output waits for a window to be acknowledged.
+    is_stalled: bool,
 }
 
 impl Traffic {
@@ -39,6 +42,14 @@ impl Traffic {
     /// Notes typed bytes from the browser.
     pub(super) const fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
+    }
+
+    /// Notes whether output waits for a window to be acknowledged, and counts when that begins.
+    fn stalled(&mut self, is_stalled: bool) {
+        if is_stalled && !std::mem::replace(&mut self.is_stalled, is_stalled) {
+            Metric::TerminalStalls.increment(1, &[]);
+        }
+        self.is_stalled = is_stalled;
     }
 
     /// Adds what passed to the process's counters.
@@ -78,6 +89,13 @@ impl Terminal<'_> {
         }
         self.timers.watch_stall(self.outbox.waits_at(), now);
         Ok(())
+    }
+
+    /// Tells the process what waits for this browser.
+    pub(super) fn count_unacked(&mut self) {
+        let unacked = self.outbox.unacked();
+        self.attached.unacked.store(unacked, Ordering::Relaxed);
+        self.traffic.stalled(self.outbox.is_stalled());
     }
 
     /// Hands over what the connection takes without waiting, up to one turn of it.

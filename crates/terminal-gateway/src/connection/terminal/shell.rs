@@ -61,6 +61,9 @@ impl Terminal<'_> {
             return Some(LegCommand::Ack(offset));
         }
         let size = self.resize.next(Instant::now())?;
+        if let Some(reading) = &self.reading {
+            reading.resized(size);
+        }
         self.leg.note(Aside::Resized(size));
         Some(LegCommand::Resize(size))
     }
@@ -96,6 +99,7 @@ impl Terminal<'_> {
             }
             Some(LegEvent::RoundTrip(time)) => {
                 self.leg_micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+                Metric::TerminalLegSeconds.observe(time, &[]);
                 Ok(())
             }
             Some(LegEvent::Opened(opened)) => self.reopened(&opened),
@@ -149,7 +153,11 @@ impl Terminal<'_> {
                 Ok(())
             }
             LegEnd::Refused(refused) if refused.code == RefusalCode::NoKeeper => self.reopen(),
-            LegEnd::Refused(_) | LegEnd::Superseded | LegEnd::Unrecorded => Err(refusal(end)),
+            // Whoever took this process for dead gives way, and opens nothing again.
+            LegEnd::Displaced => self.reopen(),
+            LegEnd::Refused(_) | LegEnd::Superseded { .. } | LegEnd::Unrecorded => {
+                Err(refusal(end))
+            }
             LegEnd::Cut => Err(self.attached.gate.reason().unwrap_or(CloseCode::Internal)),
             LegEnd::NotStarted(error) if is_gone_for_good(error) => Err(refusal(end)),
             LegEnd::NotStarted(error) => {
@@ -178,6 +186,7 @@ impl Terminal<'_> {
                 };
                 let size = self.resize.current();
                 let leg = Leg::start(self.spec.clone(), size, Some(place), pause);
+                Metric::TerminalLegsReopened.increment(1, &[]);
                 self.leg = match &self.taped {
                     Some(taped) => leg.taped(&taped.recorded),
                     None => leg,

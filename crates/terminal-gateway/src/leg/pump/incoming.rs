@@ -102,7 +102,10 @@ impl Incoming {
                 KeeperFrame::InputAck { in_off } => LegEvent::InputAck(in_off),
                 KeeperFrame::Pong { token } => LegEvent::RoundTrip(self.since(token)),
                 KeeperFrame::Exit(exit) => return Err(LegEnd::Exit(exit)),
-                KeeperFrame::Superseded(_) => return Err(LegEnd::Superseded),
+                KeeperFrame::Superseded(superseded) => {
+                    let by = Some(superseded.epoch);
+                    return Err(LegEnd::Superseded { by });
+                }
                 KeeperFrame::Refused(refused) => return Err(LegEnd::Refused(refused)),
             });
         }
