@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use environment_access::wire::{ClientFrame, ServerFrame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgPool};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::bench::Bench;
@@ -205,6 +205,66 @@ async fn listens(pool: &PgPool, after: f64) {
         }
     };
     tokio::time::timeout(PATIENCE, listening).await.unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_database_that_restarts_is_listened_to_again_and_cuts_off_nobody(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench.restart_without_polls().await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    restart_database(&bench.pool).await;
+    // The gate stands as it stood.
+    browser.type_at(0, b"abc").await;
+    browser.output(0, 3).await;
+    // Whichever comes first, the end or the listener: what was said before it listened is read.
+    bench.end_session().await;
+    assert_eq!(browser.closed().await, 4010);
+    browser.socket.get_ref().writable().await.unwrap();
+    assert_eq!(bench.keeper.typed(), b"abc");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_end_while_the_database_restarts_is_heard_of_by_the_poll_as_well(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (mut browser, _) = Browser::attach(&bench, None).await;
+    sqlx::query!("ALTER TABLE exam_sessions DISABLE TRIGGER exam_sessions_hint")
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    restart_database(&bench.pool).await;
+    let ended = Instant::now();
+    bench.end_session().await;
+    let (code, after) = browser.closed_after(ended).await;
+    assert_eq!(code, 4010);
+    assert!(after < TOLD_BY_POLL, "cut too late: {after:?}");
+}
+
+/// Does to this database's connections what a restart does, and to no other database of the server: all
+/// of them are gone, and for a while there are no new ones.
+async fn restart_database(pool: &PgPool) {
+    let options = pool.connect_options();
+    let name = options.get_database().unwrap().to_owned();
+    let server = options.as_ref().clone().database("postgres");
+    let mut server = server.connect().await.unwrap();
+    let allow = |allowed: bool| format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS {allowed}");
+    server.execute(AssertSqlSafe(allow(false))).await.unwrap();
+    let gone = async {
+        loop {
+            let left = sqlx::query_scalar!(
+                r#"SELECT count(pg_terminate_backend(pid)) AS "left!" FROM pg_stat_activity
+                   WHERE datname = $1"#,
+                name
+            );
+            if left.fetch_one(&mut server).await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    server.execute(AssertSqlSafe(allow(true))).await.unwrap();
+    // Connections that this pool had are gone as well, and found to be so before they are used.
+    pool.acquire().await.unwrap();
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
