@@ -221,7 +221,7 @@ async fn what_a_process_leaves_when_it_is_drained_is_read_on_without_waiting_for
     stop.cancel();
     ended.await.unwrap();
     let spool = spool(other.path(), MIB);
-    let _heir = start_reader(&seat.pool, keeper.runtime(), spool, LONG).await;
+    let _heir = start_reader(&seat.pool, keeper.runtime(), spool, A_WHILE).await;
     tell(&keeper, "rest");
     assert_recorded_once(&seat).await;
 }
@@ -265,7 +265,7 @@ async fn a_candidate_who_attaches_while_a_process_takes_over_has_the_shell(pool:
         shut: shut.clone(),
         waiting: waiting.clone(),
     }));
-    let _heir = start_reader(&seat.pool, door, heirs, LONG).await;
+    let _heir = start_reader(&seat.pool, door, heirs, A_WHILE).await;
     let under_way = async {
         waiting
             .subscribe()
@@ -299,7 +299,7 @@ async fn a_candidate_takes_the_shell_from_whoever_read_it_on(pool: PgPool) {
     begin_and_leave(&seat).await;
     stop.cancel();
     ended.await.unwrap();
-    let _heir = start_reader(&seat.pool, keeper.runtime(), heirs, LONG).await;
+    let _heir = start_reader(&seat.pool, keeper.runtime(), heirs, A_WHILE).await;
     tell(&keeper, "go");
     detached(&seat, 2).await;
     let (address, ..) = start_gateway_into(&apart(&seat.pool), keeper.runtime(), Some(last)).await;
