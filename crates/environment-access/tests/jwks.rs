@@ -45,7 +45,7 @@ fn failures(verifier: &TokenVerifier) -> u32 {
 
 #[tokio::test]
 async fn tokens_of_every_accepted_algorithm_are_verified_by_fetched_keys() {
-    let issuer = Issuer::showing(&["ed-1", "ec-1", "rs-1"]).await;
+    let issuer = Issuer::showing(&["ed-1", "ec-1", "rs-1"]);
     let verifier = issuer.verifier(ON_DEMAND);
     has_keys(&verifier).await;
     for kid in ["ed-1", "ec-1", "rs-1"] {
@@ -57,7 +57,7 @@ async fn tokens_of_every_accepted_algorithm_are_verified_by_fetched_keys() {
 
 #[tokio::test]
 async fn a_rotated_key_is_accepted_at_its_first_token_and_the_old_one_no_longer() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(ON_DEMAND);
     has_keys(&verifier).await;
     // Another name, and another algorithm than any key at hand has.
@@ -72,7 +72,7 @@ async fn a_rotated_key_is_accepted_at_its_first_token_and_the_old_one_no_longer(
 
 #[tokio::test]
 async fn a_rotated_key_comes_by_time_too() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(BY_TIME);
     has_keys(&verifier).await;
     issuer.show(&["ed-2"]);
@@ -82,7 +82,7 @@ async fn a_rotated_key_comes_by_time_too() {
 
 #[tokio::test]
 async fn tokens_with_made_up_keys_do_not_reach_the_issuer() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let pace = FetchPace {
         at_most_every: NEVER,
         ..ON_DEMAND
@@ -101,7 +101,7 @@ async fn tokens_with_made_up_keys_do_not_reach_the_issuer() {
 
 #[tokio::test]
 async fn tokens_that_come_together_share_one_fetch() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let pace = FetchPace {
         at_most_every: Duration::from_millis(300),
         ..ON_DEMAND
@@ -127,7 +127,7 @@ async fn tokens_that_come_together_share_one_fetch() {
 
 #[tokio::test]
 async fn a_token_of_a_new_key_is_told_to_come_back_while_the_issuer_does_not_answer() {
-    let mut issuer = Issuer::showing(&["ed-1"]).await;
+    let mut issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(ON_DEMAND);
     has_keys(&verifier).await;
     issuer.show(&["ed-1", "ed-2"]);
@@ -149,7 +149,7 @@ async fn a_token_of_a_new_key_is_told_to_come_back_while_the_issuer_does_not_ans
 
 #[tokio::test]
 async fn between_two_fetches_an_unknown_key_is_in_doubt_only_after_one_that_failed() {
-    let mut issuer = Issuer::showing(&["ed-1"]).await;
+    let mut issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(BY_TIME);
     has_keys(&verifier).await;
     issuer.die().await;
@@ -165,7 +165,7 @@ async fn between_two_fetches_an_unknown_key_is_in_doubt_only_after_one_that_fail
 
 #[tokio::test]
 async fn a_document_without_keys_takes_all_of_them_back() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(BY_TIME);
     has_keys(&verifier).await;
     issuer.reply(Reply::Whole("200 OK\r\n", r#"{"keys":[]}"#.to_owned()));
@@ -183,7 +183,7 @@ async fn a_document_without_keys_takes_all_of_them_back() {
 
 #[tokio::test]
 async fn who_waits_for_a_key_is_let_go_when_nobody_fetches_any_more() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     // Far longer than this test may take.
     let patient = FetchPace {
         within: NEVER,
@@ -211,7 +211,7 @@ async fn who_waits_for_a_key_is_let_go_when_nobody_fetches_any_more() {
 
 #[tokio::test]
 async fn tokens_that_wait_for_a_fetch_by_time_leave_no_other_behind() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(ON_DEMAND);
     has_keys(&verifier).await;
     let mut many = JoinSet::new();
@@ -229,7 +229,7 @@ async fn tokens_that_wait_for_a_fetch_by_time_leave_no_other_behind() {
 
 #[tokio::test]
 async fn a_token_that_no_public_key_could_sign_has_nothing_fetched() {
-    let issuer = Issuer::showing(&["ed-1"]).await;
+    let issuer = Issuer::showing(&["ed-1"]);
     let verifier = issuer.verifier(ON_DEMAND);
     has_keys(&verifier).await;
     let mut header = Header::new(Algorithm::HS256);
@@ -251,7 +251,7 @@ async fn a_token_that_no_public_key_could_sign_has_nothing_fetched() {
 
 #[tokio::test]
 async fn the_last_good_keys_outlive_every_kind_of_outage() {
-    let mut issuer = Issuer::showing(&["ed-1"]).await;
+    let mut issuer = Issuer::showing(&["ed-1"]);
     let pace = FetchPace {
         within: Duration::from_millis(250),
         ..BY_TIME
@@ -293,7 +293,7 @@ async fn the_last_good_keys_outlive_every_kind_of_outage() {
 
 #[tokio::test]
 async fn without_a_first_fetch_tokens_are_refused_for_that_until_the_issuer_answers() {
-    let mut issuer = Issuer::showing(&["ed-1"]).await;
+    let mut issuer = Issuer::showing(&["ed-1"]);
     issuer.die().await;
     let verifier = issuer.verifier(BY_TIME);
     until(|| failures(&verifier) > 0).await;

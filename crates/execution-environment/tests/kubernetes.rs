@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "kubernetes/check.rs"]
 mod check;
+#[path = "kubernetes/hanging.rs"]
+mod hanging;
 #[path = "kubernetes/protections.rs"]
 mod protections;
 #[path = "kubernetes/refused.rs"]

@@ -46,7 +46,7 @@ struct Shared {
 
 impl Issuer {
     /// Starts an issuer that shows the keys of these names.
-    pub(crate) async fn showing(kids: &[&str]) -> Self {
+    pub(crate) fn showing(kids: &[&str]) -> Self {
         let port = bound(([127, 0, 0, 1], 0).into());
         let address = port.local_addr().unwrap();
         let listener = bound(address).listen(BACKLOG).unwrap();
