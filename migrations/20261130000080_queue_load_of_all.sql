@@ -1,6 +1,7 @@
 -- Owner: job-queue.
 -- The limit over all queues bounds what they ask for together: what runs keeps its workers, and the
--- places that are left go to the queues in proportion to what each would like.
+-- places that are left go to the queues in proportion to what each would like. A queue with due jobs asks
+-- for one in any case: without a worker that asks it would get no turn.
 CREATE OR REPLACE VIEW queue_load AS
 WITH waiting AS (
     SELECT queue,
@@ -80,6 +81,9 @@ shared AS (
 )
 SELECT m.queue, m.ready, m.scheduled, m.oldest_ready_seconds::float8, m.running, m.workers,
        m.slots, m.arrivals_per_second::float8, m.mean_run_seconds::float8, m.is_paused,
-       m.concurrency, ceil((w.running + w.more * s.part) / m.slots_each)::bigint AS desired_workers
+       m.concurrency,
+       -- Rounded, lest a share that is whole but for the last bit ask for one more.
+       GREATEST(ceil(round(((w.running + w.more * s.part) / m.slots_each)::numeric, 6)),
+                CASE WHEN m.ready > 0 AND NOT m.is_paused THEN 1 ELSE 0 END)::bigint AS desired_workers
 FROM measured m JOIN wanted w USING (queue) CROSS JOIN shared s;
-COMMENT ON VIEW queue_load IS 'How busy each queue is, over the last five minutes, and how many workers it would take: no more slots than its limit, and all together no more than theirs, each rounded up to whole workers. A queue without jobs, workers and switches has no row: an autoscaler asks for COALESCE(max(desired_workers), 0).';
+COMMENT ON VIEW queue_load IS 'How busy each queue is, over the last five minutes, and how many workers it would take: no more slots than its limit, and all together no more than theirs, each rounded up to whole workers, and one where anything is due. A queue without jobs, workers and switches has no row: an autoscaler asks for COALESCE(max(desired_workers), 0).';

@@ -14,20 +14,26 @@ unhandled AS MATERIALIZED (
     FROM jobs j
     WHERE j.state = 'running' AND j.lease_until <= now() - $1::bigint * interval '1 millisecond'
 ),
+unread AS MATERIALIZED (
+    -- Workers are asked once a kind, however many jobs wait.
+    SELECT d.queue, d.kind, d.kind_version
+    FROM (SELECT DISTINCT u.queue, u.kind, u.kind_version FROM unhandled u) d
+    WHERE NOT EXISTS (
+        -- Whoever was seen since the job fell due counts, also if stopped: it may be about to return.
+        SELECT 1 FROM workers w
+        WHERE w.seen_at > now() - GREATEST($1::bigint * interval '1 millisecond', make_interval(secs => $3))
+          AND worker_reads(w, d.queue, d.kind, d.kind_version))
+),
 locked AS MATERIALIZED (
     -- Looked at again under the lock: it may have been claimed or moved meanwhile.
     SELECT j.id, j.state, j.run_token
     FROM jobs j
     JOIN unhandled u ON u.id = j.id AND u.queue = j.queue
+    JOIN unread n ON (n.queue, n.kind, n.kind_version) = (j.queue, j.kind, j.kind_version)
     WHERE j.state IN ('ready', 'running')
       AND CASE j.state WHEN 'ready' THEN j.run_at ELSE j.lease_until END
           <= now() - $1::bigint * interval '1 millisecond'
       AND j.queue IN (SELECT s.queue FROM served s)
-      AND NOT EXISTS (
-        -- Whoever was seen since the job fell due counts, also if stopped: it may be about to return.
-        SELECT 1 FROM workers w
-        WHERE w.seen_at > now() - GREATEST($1::bigint * interval '1 millisecond', make_interval(secs => $3))
-          AND worker_reads(w, j.queue, j.kind, j.kind_version))
     LIMIT $2
     FOR UPDATE OF j SKIP LOCKED
 ),

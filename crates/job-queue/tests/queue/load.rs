@@ -283,7 +283,10 @@ async fn queues_together_ask_for_no_more_slots_than_the_limit_over_all(pool: PgP
         (Some(100), [3, 8, 4]),
         // Six places beside what runs, for twelve.
         (Some(9), [3, 4, 2]),
-        (Some(2), [3, 0, 0]),
+        // None is left, and each keeps whoever asks for its turn.
+        (Some(2), [3, 1, 1]),
+        // Two of five: a share that is not whole but for the last bit.
+        (Some(5), [3, 2, 1]),
         (None, [3, 8, 4]),
     ] {
         limit_all_queues(connection, limit, &dana).await.unwrap();
