@@ -25,7 +25,7 @@ pub struct PseudonymArgs {
     /// Days after the end of a session that its candidate's user id is replaced by a hash in sessions,
     /// their history, environments and the access log: 30 to 3650, or 0 never. Of free text only a
     /// session's own note and failure reason go: reasons of extensions and of other acts stay as they
-    /// were written, so that no candidate should be named in them. It cannot be undone.
+    /// were written, so name no candidate in them. It cannot be undone.
     #[arg(
         long,
         env = "CARREL_PSEUDONYMISE_DAYS",

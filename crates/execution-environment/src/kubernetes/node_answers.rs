@@ -13,8 +13,9 @@ const OPERATION: &str = "observe";
 const LIMIT: Duration = Duration::from_secs(5);
 const BYTES: usize = 1024;
 
-/// Asks the node of a pod for the last line of its log, what it is does not matter. Where anything but
-/// the node has answered, or nothing in time, it did not.
+/// Asks the node of a pod for the last line of its log, whatever that is. Where anything but the node has
+/// answered, or nothing in time, it did not: a refusal that has nothing to do with it is corrected by the
+/// next look.
 pub(super) async fn node_answers(runtime: &KubernetesRuntime, name: &RuntimeName) -> bool {
     let bounds = log::Bounds {
         lines: 1,
