@@ -86,8 +86,10 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings, args: &TestArgs) -
         return Ok(ExitCode::FAILURE);
     }
     let totals = outcome?;
-    for row in times.slowest() {
-        shell::say(&row);
+    if args.cargo.is_empty() {
+        for row in times.slowest() {
+            shell::say(&row);
+        }
     }
     shell::say(&totals.closing_line());
     Ok(if totals.is_success() {
@@ -122,7 +124,10 @@ fn run_suites(
             .env("CARREL_TEST_INTENSITY", intensity);
         cargo
     };
-    times.expect_suites_of(&mut runner(&["--no-run"]));
+    // Of a part the build would be told only when it is over.
+    if args.cargo.is_empty() {
+        times.expect_suites_of(&mut runner(&["--no-run"]));
+    }
     totals.add(&watch(Runner::Cargo, &mut runner(&[]), stop, times)?);
     if !args.no_frontend {
         let folder = page::install(workspace)?;

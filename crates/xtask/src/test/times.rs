@@ -28,7 +28,7 @@ impl Times {
     /// that does not compile has none: it says why itself.
     pub(super) fn expect_suites_of(&mut self, no_run: &mut Command) {
         let _step = Step::begin("the suites to be built");
-        if let Ok(output) = shell::run_quietly(no_run) {
+        if let Ok(output) = shell::run_quietly(no_run.env("CARGO_TERM_COLOR", "never")) {
             self.ahead = suites(&String::from_utf8_lossy(&output.stderr));
         }
     }
