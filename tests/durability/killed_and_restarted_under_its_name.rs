@@ -17,7 +17,8 @@ use crate::worker_plan::WorkerPlan;
 const NAME: &str = "the-same-name";
 
 #[tokio::test]
-async fn the_jobs_of_a_killed_worker_are_recovered_within_its_lease_under_the_same_name() {
+async fn the_jobs_of_a_killed_worker_are_recovered_under_its_name_once_the_leases_it_left_are_over()
+{
     recovers_after(Duration::ZERO).await;
 }
 

@@ -66,6 +66,7 @@ async fn at_every_call(scene: &Scene, sweep: Sweep, finding: Finding, fault: Run
         crew::end(scene.pool(), session).await;
         if !faulty.has_struck() {
             assert!(call >= finding.calls(), "{finding:?}: only {call} calls");
+            assert_eq!(call == 0, finding.calls() == 0, "{finding:?}: {call} calls");
             break;
         }
     }

@@ -13,7 +13,8 @@ use execution_environment::{
 use serde_json::Value;
 use session_identity::InstallId;
 
-/// A call that an [`Intercept`] stands at. Hints and checks are none: nothing depends on them.
+/// A call that an [`Intercept`] stands at. Hints and checks go through: no crew of these stories holds by
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     /// Makes an environment.

@@ -6,8 +6,8 @@ pub(crate) enum Variant {
     Sound,
     /// Fault F4: a run's writes name the worker and not the run, as `apalis-postgres` acknowledges.
     FencedByName,
-    /// Fault F1: a running job is given up only when no worker of its owner's name is alive, whatever its
-    /// lease: a restart under the same name keeps the dead run's job for ever.
+    /// Fault F1: a running job is given up only when no worker of its owner's name is alive, whatever
+    /// its lease: a restart under the same name keeps the dead run's job for ever.
     OrphansByName,
     /// Fault F2: crashes are counted, and the count is compared with nothing.
     NoCrashLimit,

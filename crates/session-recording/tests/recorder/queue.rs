@@ -38,7 +38,8 @@ async fn a_full_spool_refuses_and_goes_on_with_a_gap_where_it_was_full(pool: PgP
         matches!(refused, TapeError::Spool(SpoolFault::Full { .. })),
         "{refused:?}"
     );
-    assert!(said <= 200_000 + u64::from(SESSION_QUEUE_BYTES) + 64 * 1024);
+    // Beside what waits, one segment fills while another is on its way.
+    assert!(said <= 200_000 + u64::from(SESSION_QUEUE_BYTES) + 2 * 64 * 1024);
     let health = recorder.health();
     assert_eq!(health.state(), SpoolState::Refusing);
     assert!(health.spooled_bytes <= 200_000);
