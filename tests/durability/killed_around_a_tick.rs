@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::types::chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row as _};
 use system_tests::ledger::TICKING;
 use system_tests::wait::{SOON, until};
 use system_tests::{Intensity, Weight};
 
 use crate::bench::Bench;
+use crate::tick_record::{EVERY, TickRecord};
 use crate::worker_plan::WorkerPlan;
 
-const EVERY: Duration = Duration::from_secs(1);
 const WORKERS: usize = 3;
 
 #[tokio::test]
@@ -40,23 +40,10 @@ async fn each_period_has_one_tick_or_is_missed_whenever_workers_are_killed() {
     for worker in &mut bench.workers {
         worker.kill();
     }
-    let ticks = ticks(bench.pool()).await;
-    assert!(
-        ticks.len() >= rounds * offsets.len(),
-        "only {} ticks",
-        ticks.len()
-    );
-    let missed = missed(bench.pool()).await;
-    for pair in ticks.windows(2) {
-        let periods = (pair[1] - pair[0]).num_microseconds().unwrap() / 1_000_000;
-        assert!(periods >= 1, "two ticks in one period: {pair:?}");
-        let between = missed.iter().filter(|at| pair[0] < **at && **at < pair[1]);
-        assert_eq!(
-            between.count(),
-            usize::try_from(periods - 1).unwrap(),
-            "{pair:?}"
-        );
-    }
+    let record = TickRecord::of(bench.pool()).await;
+    let ticks = record.regular.len();
+    assert!(ticks >= rounds * offsets.len(), "only {ticks} ticks");
+    record.assert_each_period_has_one();
 }
 
 /// The last tick, once there is one after that: each round has its own, however slowly workers start.
@@ -78,19 +65,4 @@ async fn sleep_until(pool: &PgPool, at: DateTime<Utc>, offset_ms: i64) {
     let now = job_queue::database_now(&mut connection).await.unwrap();
     let wait_ms = (at - now).num_milliseconds() + offset_ms;
     tokio::time::sleep(Duration::from_millis(wait_ms.try_into().unwrap_or(0))).await;
-}
-
-async fn ticks(pool: &PgPool) -> Vec<DateTime<Utc>> {
-    // The table is the suite's own, so no checked query can know it.
-    let rows = sqlx::raw_sql("SELECT at FROM durability.ticks ORDER BY at");
-    let rows = rows.fetch_all(pool).await.unwrap();
-    rows.iter().map(|row| row.get("at")).collect()
-}
-
-async fn missed(pool: &PgPool) -> Vec<DateTime<Utc>> {
-    let missed = sqlx::query_scalar!(
-        "SELECT tick_at FROM missed_ticks WHERE schedule = $1 ORDER BY tick_at",
-        TICKING
-    );
-    missed.fetch_all(pool).await.unwrap()
 }

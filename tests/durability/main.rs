@@ -10,6 +10,7 @@ mod bench;
 mod checker;
 mod evidence;
 mod producer;
+mod tick_record;
 mod wire;
 mod worker_plan;
 
@@ -35,4 +36,5 @@ mod races;
 mod retry_storm;
 mod scaled_out_and_in;
 mod terminated_during_a_long_job;
+mod two_hours_without_a_worker;
 mod unreadable_jobs;

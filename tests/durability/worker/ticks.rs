@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job_queue::{Schedule, tick};
+use job_queue::{Schedule, Tick, finish_owed_tick, tick};
 use session_identity::WorkerIncarnation;
 use sqlx::{AssertSqlSafe, PgPool};
 use system_tests::ledger::TICKING;
@@ -27,10 +27,18 @@ async fn ask(pool: &PgPool, every: Duration, worker: WorkerIncarnation) -> Resul
         is_pausable: true,
     };
     let mut transaction = pool.begin().await?;
-    if tick(&mut transaction, schedule, worker).await?.is_some() {
+    if let Some(claimed) = tick(&mut transaction, schedule, worker).await? {
+        let owed_for = match claimed {
+            Tick::Regular => "NULL".to_owned(),
+            Tick::Owed { due_at } => {
+                finish_owed_tick(&mut transaction, TICKING, due_at).await?;
+                format!("'{}'", due_at.to_rfc3339())
+            }
+        };
         // Not a checked query: no migration makes this table.
         let worker = worker.as_uuid();
-        let written = format!("INSERT INTO durability.ticks VALUES (now(), '{worker}')");
+        let written =
+            format!("INSERT INTO durability.ticks VALUES (now(), '{worker}', {owed_for})");
         sqlx::raw_sql(AssertSqlSafe(written))
             .execute(&mut *transaction)
             .await?;

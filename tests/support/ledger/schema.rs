@@ -27,8 +27,10 @@ CREATE TABLE durability.changes (
     lease_was_over boolean
 );
 CREATE TABLE durability.ticks (
-    at     timestamptz NOT NULL,
-    worker uuid        NOT NULL
+    at       timestamptz NOT NULL,
+    worker   uuid        NOT NULL,
+    -- When it was due, where an operator asked for one that was missed.
+    owed_for timestamptz
 );
 CREATE FUNCTION durability.note_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
