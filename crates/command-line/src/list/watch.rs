@@ -33,6 +33,23 @@ pub struct WatchArgs {
 }
 
 impl<T: Serialize> List<T> {
+    /// Shows rows that are all read at once: once, or as [`watch`](Self::watch) does.
+    ///
+    /// # Errors
+    /// As [`whole`](Self::whole) and [`watch`](Self::watch).
+    pub async fn whole_or_watched(
+        &self,
+        globals: &GlobalArgs,
+        args: &ListArgs,
+        watch: &WatchArgs,
+        mut read: impl AsyncFnMut() -> Result<Vec<T>, CliError>,
+    ) -> Result<Document, CliError> {
+        if watch.watch {
+            return self.watch(globals, args, watch.interval, read).await;
+        }
+        self.whole(globals, args, &read().await?)
+    }
+
     /// Shows the list at every change until Ctrl-C or until nobody reads. `read` is asked for all that is
     /// listed at that moment.
     ///

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use command_line::{
-    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, WatchArgs,
+    parse_duration,
 };
 
 use super::bulk::{self, Asked, EXITS};
@@ -24,6 +25,9 @@ pub enum DlqCommand {
         /// Groups at most, the largest first, 1 to 500.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
+        /// Whether it is looked at again.
+        #[command(flatten)]
+        watch: WatchArgs,
         /// How they are shown.
         #[command(flatten)]
         list: ListArgs,
@@ -62,10 +66,15 @@ impl RunCommand for DlqCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { scope, limit, list } => {
+            Self::List {
+                scope,
+                limit,
+                watch,
+                list,
+            } => {
                 let filter = scope.filter(connection).await?;
-                let groups = list_dead_groups(connection, &filter, limit).await?;
-                LIST.whole(globals, &list, &groups)
+                let read = async || Ok(list_dead_groups(connection, &filter, limit).await?);
+                LIST.whole_or_watched(globals, &list, &watch, read).await
             }
             Self::Redrive(args) => {
                 if args.group.is_none() && !args.all {

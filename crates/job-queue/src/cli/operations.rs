@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use command_line::{
-    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, WatchArgs,
+    parse_duration,
 };
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -27,6 +28,9 @@ pub enum OperationsCommand {
         /// Operations at most, 1 to 500.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
+        /// Whether it is looked at again.
+        #[command(flatten)]
+        watch: WatchArgs,
         /// How they are shown.
         #[command(flatten)]
         list: ListArgs,
@@ -65,7 +69,10 @@ impl RunCommand for OperationsCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List { limit, list: args } => list(connection, globals, limit, &args).await,
+            Self::List { limit, watch, list } => {
+                let read = async || rows(connection, limit).await;
+                LIST.whole_or_watched(globals, &list, &watch, read).await
+            }
             Self::Show { id } => show(connection, id).await,
             Self::Wait { id, timeout } => wait(connection, id, timeout).await,
             Self::Cancel {
@@ -127,15 +134,9 @@ const LIST: List<Row> = List {
     ],
 };
 
-async fn list(
-    connection: &mut PgConnection,
-    globals: &GlobalArgs,
-    limit: i64,
-    args: &ListArgs,
-) -> Result<Document, CliError> {
+async fn rows(connection: &mut PgConnection, limit: i64) -> Result<Vec<Row>, CliError> {
     let operations = list_operations(connection, limit).await?;
-    let rows: Vec<_> = operations.into_iter().map(Row).collect();
-    LIST.whole(globals, args, &rows)
+    Ok(operations.into_iter().map(Row).collect())
 }
 
 async fn show(connection: &mut PgConnection, id: OperationId) -> Result<Document, CliError> {

@@ -92,12 +92,8 @@ pub(super) async fn run(
         watch,
         list,
     } = args;
-    if watch.watch {
-        let read = async || measure(connection, *window).await;
-        return LIST.watch(globals, list, watch.interval, read).await;
-    }
-    let stats = measure(connection, *window).await?;
-    let document = LIST.whole(globals, list, &stats)?;
+    let read = async || measure(connection, *window).await;
+    let document = LIST.whole_or_watched(globals, list, watch, read).await?;
     Ok(document.with("window_seconds", window.as_secs_f64()))
 }
 

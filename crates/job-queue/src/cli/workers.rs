@@ -7,7 +7,9 @@ mod version;
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use command_line::{Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand};
+use command_line::{
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, WatchArgs,
+};
 use serde::Serialize;
 use serde_json::json;
 use session_identity::WorkerIncarnation;
@@ -55,12 +57,24 @@ pub struct WorkersListArgs {
     /// Only those that have fallen silent and never said that they end.
     #[arg(long, conflicts_with = "all")]
     stale: bool,
+    /// Whether it is looked at again.
+    #[command(flatten)]
+    watch: WatchArgs,
     /// How they are shown.
     #[command(flatten)]
     list: ListArgs,
 }
 
 impl WorkersListArgs {
+    async fn rows(&self, connection: &mut PgConnection) -> Result<Vec<Row>, CliError> {
+        let workers = list_workers(connection, LOOK_AT).await?;
+        let rows = workers.into_iter().map(|worker| Row {
+            state: worker.state(),
+            worker,
+        });
+        Ok(rows.filter(|row| self.shows(row.state)).collect())
+    }
+
     fn shows(&self, state: WorkerState) -> bool {
         if self.stale {
             return state == WorkerState::Silent;
@@ -88,7 +102,11 @@ impl RunCommand for WorkersCommand {
         let mut connection = pool.acquire().await?;
         let connection = &mut *connection;
         match self {
-            Self::List(args) => list(connection, globals, &args).await,
+            Self::List(args) => {
+                let read = async || args.rows(connection).await;
+                LIST.whole_or_watched(globals, &args.list, &args.watch, read)
+                    .await
+            }
             Self::Show { worker } => show(connection, &worker).await,
             Self::Drain(args) => drain::run(connection, &args, globals.output).await,
             Self::Undrain(args) => undrain(connection, &args).await,
@@ -146,20 +164,6 @@ const LIST: List<Row> = List {
         Column::wide("stopped", |row| row.worker.stopped_at.into()),
     ],
 };
-
-async fn list(
-    connection: &mut PgConnection,
-    globals: &GlobalArgs,
-    args: &WorkersListArgs,
-) -> Result<Document, CliError> {
-    let workers = list_workers(connection, LOOK_AT).await?;
-    let rows = workers.into_iter().map(|worker| Row {
-        state: worker.state(),
-        worker,
-    });
-    let rows: Vec<_> = rows.filter(|row| args.shows(row.state)).collect();
-    LIST.whole(globals, &args.list, &rows)
-}
 
 fn is_gone(state: WorkerState) -> bool {
     matches!(state, WorkerState::Ended | WorkerState::Silent)

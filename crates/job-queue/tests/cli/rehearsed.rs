@@ -111,6 +111,29 @@ async fn what_many_notice_is_agreed_to_first(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn no_more_workers_are_drained_than_somebody_looked_at(pool: PgPool) {
+    at_work(&pool).await;
+    let drain = [
+        &["workers", "drain", "--version", "<1.9", "--yes"],
+        &WHY[..],
+    ]
+    .concat();
+    let before = everything(&pool).await;
+    let grown = run(&pool, &[&drain[..], &["--expect", "0"]].concat()).await;
+    assert_eq!((grown.status.code(), grown.stdout.len()), (Some(4), 0));
+    let error: Value = serde_json::from_slice(&grown.stderr).unwrap();
+    assert_eq!(error["message"], "drain 0 workers: it would be 1 by now");
+    assert_eq!(error["field"], "expect");
+    assert_eq!(everything(&pool).await, before);
+    let as_seen = run(&pool, &[&drain[..], &["--expect", "1"]].concat()).await;
+    assert_eq!(
+        data(&as_seen)["workers"].as_array().map(Vec::len),
+        Some(1),
+        "{as_seen:?}"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_retried_job_may_start_later_and_not_before(pool: PgPool) {
     let id = put(&pool).await;
     let dead = "UPDATE jobs SET state = 'dead', finished_at = now()";

@@ -34,6 +34,9 @@ pub struct DrainArgs {
     /// nobody can be asked.
     #[arg(long)]
     yes: bool,
+    /// Refuses if more workers than this are of these versions by then.
+    #[arg(long, value_name = "COUNT", conflicts_with = "worker")]
+    expect: Option<usize>,
     /// Waits until they run nothing; exit code 8 when the time ran out first.
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -66,6 +69,7 @@ pub(super) async fn run(
     output: OutputFormat,
 ) -> Result<Document, CliError> {
     let workers = args.meant(connection).await?;
+    args.refuse_more(workers.len())?;
     if args.version.is_some() && !workers.is_empty() && !args.rehearsal.dry_run {
         let what = format!("drain {}", counted(workers.len(), "worker"));
         agree(output, args.yes, &what)?;
@@ -96,6 +100,20 @@ impl DrainArgs {
         let is_meant = |build: &str| bound.is_some_and(|bound| bound.holds(build));
         let meant = living.iter().filter(|worker| is_meant(&worker.build));
         Ok(meant.map(|worker| worker.incarnation).collect())
+    }
+
+    /// These very workers are drained, so that what has grown since somebody looked is seen here.
+    fn refuse_more(&self, found: usize) -> Result<(), CliError> {
+        let Some(expected) = self.expect.filter(|expected| found > *expected) else {
+            return Ok(());
+        };
+        let message = format!(
+            "drain {}: it would be {found} by now",
+            counted(expected, "worker")
+        );
+        Err(CliError::conflict(message)
+            .field("expect")
+            .next("look again with --dry-run"))
     }
 }
 
