@@ -26,6 +26,9 @@ pub use compensate::CompensateArgs;
 pub use events::EventsArgs;
 pub use watch::WatchArgs;
 
+/// What a dry run of one session says.
+const PREVIEW: &str = "orchestrator/preview.v1";
+
 /// The use cases, as a binary of their own.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -194,12 +197,8 @@ mod tests {
     fn a_session_or_the_cohort_of_an_exam_and_never_both() {
         let author = ["--reason", "r", "--as", "dana"];
         for (verb, more) in [("extend", &["--by", "5m"][..]), ("terminate", &[])] {
-            for flag in [
-                &["--exam", "x"][..],
-                &["--exam-version", "1"],
-                &["--dry-run"],
-            ] {
-                let words = [&[verb, ID], more, &author, flag].concat();
+            for flag in [["--exam", "x"], ["--exam-version", "1"]] {
+                let words = [&[verb, ID], more, &author, &flag].concat();
                 assert_eq!(kind(&words), ErrorKind::ArgumentConflict, "{words:?}");
             }
         }

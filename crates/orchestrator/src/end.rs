@@ -71,6 +71,16 @@ pub async fn end_session(pool: &PgPool, request: &EndRequest) -> Result<(), EndE
     Ok(())
 }
 
+/// Tells whether [`end_session`] would be refused: does the same, rolled back.
+///
+/// # Errors
+/// As [`end_session`].
+pub async fn rehearse_end(pool: &PgPool, request: &EndRequest) -> Result<(), EndError> {
+    let mut transaction = pool.begin().await.map_err(StepError::from)?;
+    enqueue_end(&mut transaction, request).await?;
+    Ok(transaction.rollback().await.map_err(StepError::from)?)
+}
+
 /// Enqueues the ending in the caller's transaction, and tells whether it was waiting already.
 pub(crate) async fn enqueue_end(
     conn: &mut PgConnection,

@@ -23,15 +23,15 @@ pub use cohort::{
     CohortReport, CohortVisit, Consent, compensate_cohort, end_cohort, extend_cohort,
 };
 pub use compensate::{Compensation, Debt, compensate_session, is_compensation};
-pub use end::{EndError, EndRequest, EndedBy, end_session};
+pub use end::{EndError, EndRequest, EndedBy, end_session, rehearse_end};
 pub use error::StepError;
-pub use extend::extend_session;
+pub use extend::{extend_session, rehearse_extension};
 pub use jobs::{
     ActivateSession, DestroyEnvironment, ENVIRONMENT_QUEUE, ObserveEnvironment,
     ProvisionEnvironment, SESSION_QUEUE, TerminateSession,
 };
 pub use read_on::{UnreadShell, take_unread_shells};
-pub use request::{RequestError, Requested, SessionRequest, request_session};
+pub use request::{RequestError, Requested, SessionRequest, rehearse_request, request_session};
 pub use sweep::{Sweep, SweepLoop, SweepReport, Sweeps, Unclaimed, unclaimed};
 pub use verdict::{Seen, Verdict, decide};
 pub use work::{Workshop, registry};

@@ -11,6 +11,7 @@ use session_lifecycle::{
 };
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
+use tracing::Instrument as _;
 
 use crate::{ProvisionEnvironment, StepError, follow_up::signed};
 
@@ -104,10 +105,46 @@ pub async fn request_session(
     request: &SessionRequest,
 ) -> Result<Requested, RequestError> {
     let mut transaction = pool.begin().await?;
-    if let Some(requested) = recall(&mut transaction, request).await? {
-        return Ok(requested);
+    match ask(&mut transaction, request).await? {
+        Answer::Written(requested) => {
+            transaction.commit().await?;
+            Ok(requested)
+        }
+        Answer::Known(requested) => Ok(requested),
     }
-    let exam = find_exam(&mut transaction, &request.exam_name, request.exam_version).await?;
+}
+
+/// Tells what [`request_session`] would answer: the same, rolled back. The ids of a session that it would
+/// make are drawn anew when it is made.
+///
+/// # Errors
+/// As [`request_session`].
+pub async fn rehearse_request(
+    pool: &PgPool,
+    request: &SessionRequest,
+) -> Result<Requested, RequestError> {
+    let mut transaction = pool.begin().await?;
+    // The log tells of a session that is rolled back.
+    let rehearsal = tracing::info_span!("rehearsal");
+    let answer = ask(&mut transaction, request).instrument(rehearsal).await?;
+    transaction.rollback().await?;
+    let (Answer::Written(requested) | Answer::Known(requested)) = answer;
+    Ok(requested)
+}
+
+/// What becomes of the transaction in which a session was requested.
+enum Answer {
+    /// To be committed.
+    Written(Requested),
+    /// An earlier call with the same key had its answer: nothing of this one may stay.
+    Known(Requested),
+}
+
+async fn ask(conn: &mut PgConnection, request: &SessionRequest) -> Result<Answer, RequestError> {
+    if let Some(requested) = recall(conn, request).await? {
+        return Ok(Answer::Known(requested));
+    }
+    let exam = find_exam(conn, &request.exam_name, request.exam_version).await?;
     let new = describe(request, &exam);
     let provenance = Provenance {
         actor: request.principal.actor(),
@@ -115,9 +152,9 @@ pub async fn request_session(
         job_id: None,
         trace: request.trace.clone(),
     };
-    let requested = match insert_session(&mut transaction, &new, &provenance).await? {
+    let requested = match insert_session(conn, &new, &provenance).await? {
         Inserted::New(session) => {
-            start(&mut transaction, request, &session).await?;
+            start(conn, request, &session).await?;
             Requested {
                 session,
                 created: true,
@@ -128,12 +165,9 @@ pub async fn request_session(
             created: false,
         },
     };
-    if let Some(existing) = remember(&mut transaction, request, &requested).await? {
-        // Another call with the same key was faster: its session counts, this one is rolled back.
-        return Ok(existing);
-    }
-    transaction.commit().await?;
-    Ok(requested)
+    // Where another call with the same key was faster, its session counts and this one is rolled back.
+    let faster = remember(conn, request, &requested).await?;
+    Ok(faster.map_or(Answer::Written(requested), Answer::Known))
 }
 
 async fn recall(

@@ -8,6 +8,7 @@ mod compensation;
 mod doctor;
 mod lifecycle;
 mod migrate;
+mod rehearsed;
 mod run;
 mod sessions;
 mod story;

@@ -61,6 +61,9 @@ pub struct CreateArgs {
     /// Repeating the request with the same key finds the same session
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(super) idempotency_key: Option<String>,
+    /// Says what would be made or found, by the same statements in a transaction that is rolled back
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// The operator's user id; kept as `staff:<user id>`
     #[arg(long = "as", value_name = "USER_ID", env = "CARREL_ACTOR", value_parser = user)]
     pub(super) actor: UserId,

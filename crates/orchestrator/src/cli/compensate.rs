@@ -51,7 +51,9 @@ impl CompensateArgs {
 
 pub(super) async fn run(args: CompensateArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     match args.id {
-        Some(id) if args.apply => apply(id, &args.compensation(), globals).await,
+        Some(id) if args.apply && !args.cohort.dry_run => {
+            apply(id, &args.compensation(), globals).await
+        }
         Some(id) => propose(id, globals).await,
         None => many(&args, globals).await,
     }

@@ -7,8 +7,8 @@ use session_lifecycle::Extension;
 use uuid::Uuid;
 
 use super::cohort::{self, Agreed, Work};
-use super::{ExtendArgs, args::operator, failure};
-use crate::{CohortExtension, extend_session};
+use super::{ExtendArgs, PREVIEW, args::operator, failure};
+use crate::{CohortExtension, extend_session, rehearse_extension};
 
 /// What is left of 255 characters beside a colon and a session's id.
 const COHORT_KEY_MAX: usize = 218;
@@ -33,7 +33,11 @@ async fn one(
         reason: args.author.reason,
         idempotency_key: args.idempotency_key.unwrap_or_else(fresh_key),
     };
-    let extended = extend_session(&pool, &extension).await;
+    let extended = if args.cohort.dry_run {
+        rehearse_extension(&pool, &extension).await
+    } else {
+        extend_session(&pool, &extension).await
+    };
     let extended = extended.map_err(|error| failure::extend(&error))?;
     let granted = &extended.extension;
     let text = if extended.already {
@@ -52,7 +56,12 @@ async fn one(
         "extension": granted,
         "session": extended.session,
     });
-    Ok(Document::new("orchestrator/sessions-extend.v1", data).with_text(text))
+    let document = Document::new("orchestrator/sessions-extend.v1", data).with_text(text);
+    if args.cohort.dry_run {
+        let moved = (!extended.already).then(|| id.to_string());
+        return Ok(document.as_preview(PREVIEW, moved.as_slice()));
+    }
+    Ok(document)
 }
 
 async fn many(args: ExtendArgs, globals: &GlobalArgs) -> Result<Document, CliError> {

@@ -7,8 +7,8 @@ use session_identity::ExamSessionId;
 use session_lifecycle::load_session;
 
 use super::cohort::{self, Agreed, Work};
-use super::{Confirmation, TerminateArgs, args::operator, failure};
-use crate::{CohortEnd, EndRequest, end_session};
+use super::{Confirmation, PREVIEW, TerminateArgs, args::operator, failure};
+use crate::{CohortEnd, EndRequest, end_session, rehearse_end};
 
 /// Asks for the ending; the worker ends it. What has ended already stays as it is.
 pub(super) async fn run(args: TerminateArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
@@ -23,7 +23,10 @@ async fn one(
     args: TerminateArgs,
     globals: &GlobalArgs,
 ) -> Result<Document, CliError> {
-    confirmed(id, args.confirm)?;
+    let dry_run = args.cohort.dry_run;
+    if !dry_run {
+        confirmed(id, args.confirm)?;
+    }
     let pool = globals.connect().await?;
     let mut connection = pool.acquire().await?;
     let session = load_session(&mut connection, id)
@@ -38,9 +41,13 @@ async fn one(
             reason: Some(args.author.reason),
             trace: None,
         };
-        end_session(&pool, &request).await.map_err(failure::end)?;
-        // The job is committed whether or not anybody hears of it; workers also poll.
-        notify_workers(&mut connection).await.ok();
+        if dry_run {
+            rehearse_end(&pool, &request).await.map_err(failure::end)?;
+        } else {
+            end_session(&pool, &request).await.map_err(failure::end)?;
+            // The job is committed whether or not anybody hears of it; workers also poll.
+            notify_workers(&mut connection).await.ok();
+        }
     }
     let text = if requested {
         format!("{id} is being ended\nNext  carrel sessions wait {id} --for ended")
@@ -48,7 +55,12 @@ async fn one(
         format!("{id} is {} already; nothing changed", session.state)
     };
     let data = json!({ "session_id": id, "state": session.state, "requested": requested });
-    Ok(Document::new("orchestrator/sessions-terminate.v1", data).with_text(text))
+    let document = Document::new("orchestrator/sessions-terminate.v1", data).with_text(text);
+    if dry_run {
+        let ended = requested.then(|| id.to_string());
+        return Ok(document.as_preview(PREVIEW, ended.as_slice()));
+    }
+    Ok(document)
 }
 
 fn confirmed(id: ExamSessionId, given: Option<Confirmation>) -> Result<(), CliError> {

@@ -46,8 +46,8 @@ pub struct CohortArgs {
         conflicts_with = "id", help_heading = MANY
     )]
     exam_version: Option<i32>,
-    /// Says how many sessions, which and what would become of each, and changes nothing
-    #[arg(long, conflicts_with = "id", help_heading = MANY)]
+    /// Says what would become of the session, or of how many and which, and changes nothing
+    #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
 
