@@ -80,4 +80,6 @@ pub use wake::{CHANNEL, Waker, notify_workers};
 pub use worker::{
     ConfigError, DrainReport, QueueWorker, QueueWorkerBuilder, WorkerConfig, WorkerError,
 };
-pub use workers::{WorkerRecord, WorkerState, list_workers, workers_heard_of};
+pub use workers::{
+    WORKER_LIVE_SECONDS, WorkerRecord, WorkerState, list_workers, load_worker, workers_heard_of,
+};

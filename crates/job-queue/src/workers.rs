@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A worker that has not been seen for this long is not counted on. Six heartbeats.
-pub(crate) const WORKER_LIVE_SECONDS: f64 = 30.0;
+pub const WORKER_LIVE_SECONDS: f64 = 30.0;
 
 /// What a worker says about itself.
 #[derive(Debug)]
@@ -194,7 +194,19 @@ pub async fn list_workers(
     connection: &mut PgConnection,
     limit: i64,
 ) -> Result<Vec<WorkerRecord>, sqlx::Error> {
-    select(connection, Some(limit), None).await
+    select(connection, Some(limit), None, None).await
+}
+
+/// Loads one worker, however long ago it ended.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn load_worker(
+    connection: &mut PgConnection,
+    incarnation: WorkerIncarnation,
+) -> Result<Option<WorkerRecord>, sqlx::Error> {
+    let mut found = select(connection, None, None, Some(incarnation)).await?;
+    Ok(found.pop())
 }
 
 /// Lists the workers that have not ended and were heard of within so many seconds, however many.
@@ -205,13 +217,14 @@ pub async fn workers_heard_of(
     connection: &mut PgConnection,
     within_seconds: f64,
 ) -> Result<Vec<WorkerRecord>, sqlx::Error> {
-    select(connection, None, Some(within_seconds)).await
+    select(connection, None, Some(within_seconds), None).await
 }
 
 async fn select(
     connection: &mut PgConnection,
     limit: Option<i64>,
     heard_within: Option<f64>,
+    only: Option<WorkerIncarnation>,
 ) -> Result<Vec<WorkerRecord>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT w.incarnation, w.name, w.host, w.build, w.queues, w.kinds, w.slots, w.started_at,
@@ -221,8 +234,9 @@ async fn select(
                   (SELECT count(*) FROM jobs j
                    WHERE j.state = 'running' AND j.lease_owner = w.incarnation) AS "running!"
            FROM workers w
-           WHERE $2::float8 IS NULL
-              OR (w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $2))
+           WHERE ($2::float8 IS NULL
+                  OR (w.stopped_at IS NULL AND w.seen_at > now() - make_interval(secs => $2)))
+             AND ($4::uuid IS NULL OR w.incarnation = $4)
            -- Old rows are many, and a worker that started before them may live.
            ORDER BY w.stopped_at IS NOT NULL, w.seen_at <= now() - make_interval(secs => $3),
                     w.started_at DESC, w.incarnation
@@ -230,6 +244,7 @@ async fn select(
         limit,
         heard_within,
         WORKER_LIVE_SECONDS,
+        only.map(|only| only.as_uuid()),
     )
     .fetch_all(connection)
     .await?;

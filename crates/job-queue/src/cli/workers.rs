@@ -20,7 +20,7 @@ use super::act::{RehearsalArgs, act};
 use super::errors::cli_error;
 use crate::{
     OperateError, WorkerRecord, WorkerState, find_worker, jobs_of_worker, list_workers,
-    undrain_worker,
+    load_worker, undrain_worker,
 };
 use drain::DrainArgs;
 use evict::EvictArgs;
@@ -68,6 +68,11 @@ pub struct WorkersListArgs {
 impl WorkersListArgs {
     async fn rows(&self, connection: &mut PgConnection) -> Result<Vec<Row>, CliError> {
         let workers = list_workers(connection, LOOK_AT).await?;
+        if i64::try_from(workers.len()).is_ok_and(|read| read >= LOOK_AT) {
+            tracing::warn!(
+                "of all workers {LOOK_AT} are looked at: those that live first, newest first"
+            );
+        }
         let rows = workers.into_iter().map(|worker| Row {
             state: worker.state(),
             worker,
@@ -132,7 +137,7 @@ async fn undrain(connection: &mut PgConnection, args: &WorkerArgs) -> Result<Doc
     .await
 }
 
-/// As many as are ever shown.
+/// As many as a list is made of.
 const LOOK_AT: i64 = 500;
 
 /// A worker with what follows from its row.
@@ -175,9 +180,7 @@ async fn find(connection: &mut PgConnection, named: &str) -> Result<WorkerIncarn
 
 async fn show(connection: &mut PgConnection, named: &str) -> Result<Document, CliError> {
     let incarnation = find(connection, named).await?;
-    let mut workers = list_workers(connection, LOOK_AT).await?;
-    workers.retain(|worker| worker.incarnation == incarnation);
-    let Some(worker) = workers.pop() else {
+    let Some(worker) = load_worker(connection, incarnation).await? else {
         let name = named.to_owned();
         return Err(cli_error(OperateError::WorkerNotFound { name }));
     };

@@ -181,3 +181,44 @@ async fn jobs_are_found_by_their_worker_their_attempts_and_what_they_hold(pool: 
         "a typing error is no idle worker"
     );
 }
+
+/// As many workers as a list looks at have ended since this one.
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_old_worker_is_shown_and_a_list_says_where_it_is_cut(pool: PgPool) {
+    let old = "01931f4e-0000-7000-8000-000000000001";
+    let many = format!(
+        "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, started_at, stopped_at)
+         SELECT gen_random_uuid(), 'w', 'h', 'b', '{{test}}'::text[], '{{}}'::text[], 1, now(), now()
+         FROM generate_series(1, 499)
+         UNION ALL
+         SELECT '{old}', 'old', 'h', 'b', '{{test}}', '{{}}', 1, now() - interval '1 day', now()"
+    );
+    let add = async || {
+        let added = sqlx::raw_sql(AssertSqlSafe(many.clone()));
+        added.execute(&pool).await.unwrap();
+    };
+    let cut = async || {
+        let listed = run(&pool, &["workers", "list", "--all"]).await;
+        String::from_utf8_lossy(&listed.stderr).contains("500 are looked at")
+    };
+    let one_fewer = "DELETE FROM workers WHERE incarnation IN
+                     (SELECT incarnation FROM workers WHERE name = 'w' LIMIT 1)";
+    add().await;
+    sqlx::raw_sql(one_fewer).execute(&pool).await.unwrap();
+    assert!(!cut().await);
+    sqlx::raw_sql("DELETE FROM workers")
+        .execute(&pool)
+        .await
+        .unwrap();
+    add().await;
+    let newer =
+        "INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots, stopped_at)
+                 VALUES (gen_random_uuid(), 'newer', 'h', 'b', '{test}', '{}', 1, now())";
+    sqlx::raw_sql(newer).execute(&pool).await.unwrap();
+    assert!(cut().await);
+    let shown = data(&run(&pool, &["workers", "show", old]).await);
+    assert_eq!(
+        (&shown["worker"]["name"], &shown["state"]),
+        (&json!("old"), &json!("ended"))
+    );
+}

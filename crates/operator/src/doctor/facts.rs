@@ -4,12 +4,9 @@ use chrono::{DateTime, Utc};
 use cleanup_ttl::database_now;
 use command_line::CliError;
 use execution_environment::StoreError;
-use job_queue::{WorkerRecord, WorkerState, list_workers};
+use job_queue::{WORKER_LIVE_SECONDS, WorkerRecord, WorkerState, workers_heard_of};
 use session_lifecycle::cli::cli_error;
 use sqlx::PgConnection;
-
-/// Of workers and jobs no more rows are read.
-pub(super) const LOOK_AT: i64 = 500;
 
 /// Reads the only clock that decides.
 pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTime<Utc>, CliError> {
@@ -21,7 +18,7 @@ pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTim
 pub(super) async fn live_workers(
     connection: &mut PgConnection,
 ) -> Result<Vec<WorkerRecord>, CliError> {
-    let mut workers = list_workers(connection, LOOK_AT).await?;
+    let mut workers = workers_heard_of(connection, WORKER_LIVE_SECONDS).await?;
     workers.retain(is_live);
     Ok(workers)
 }

@@ -3,18 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use command_line::{CliError, counted};
 use job_queue::{
-    DatabaseHealth, JobFilter, JobState, QueueStatus, WorkerRecord, find_unhandled_kinds,
-    list_jobs, list_queues,
+    DatabaseHealth, JobFilter, JobRecord, JobState, QueueStatus, WorkerRecord,
+    find_unhandled_kinds, list_jobs, list_queues,
 };
+use session_identity::JobId;
 use sqlx::PgConnection;
 
-use super::facts::{LOOK_AT, live_workers, server_time};
+use super::facts::{live_workers, server_time};
 use super::report::Check;
 
 /// A lease that ran out is taken over within a poll; this long it lies only where nobody polls.
 const LEASE_GRACE: TimeDelta = TimeDelta::seconds(15);
 /// A worker holds until it has looked at its runtime, which may take its time to answer.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(45);
+/// Jobs that one look reads.
+const PAGE: i64 = 500;
 
 /// Finds queues whose work nobody would take.
 pub(super) async fn queues(connection: &mut PgConnection) -> Result<Check, CliError> {
@@ -85,11 +88,7 @@ pub(super) async fn leases(
     health: &DatabaseHealth,
 ) -> Result<Check, CliError> {
     let now = server_time(connection).await?;
-    let running = JobFilter {
-        state: Some(JobState::Running),
-        ..JobFilter::default()
-    };
-    let running = list_jobs(connection, &running, None, LOOK_AT).await?;
+    let running = running_jobs(connection).await?;
     let expired = running.iter().filter_map(|job| {
         let until = job.lease_until.filter(|until| *until + LEASE_GRACE < now)?;
         Some(format!(
@@ -112,6 +111,24 @@ pub(super) async fn leases(
         &expired,
         "start carrel-worker: it takes them over",
     ))
+}
+
+/// Reads every running job, page by page: no more than there are slots.
+async fn running_jobs(connection: &mut PgConnection) -> Result<Vec<JobRecord>, CliError> {
+    let running = JobFilter {
+        state: Some(JobState::Running),
+        ..JobFilter::default()
+    };
+    let mut jobs = Vec::new();
+    loop {
+        let after = jobs.last().map(|job: &JobRecord| JobId::from_uuid(job.id));
+        let page = list_jobs(connection, &running, after, PAGE).await?;
+        let is_last = i64::try_from(page.len()).is_ok_and(|read| read < PAGE);
+        jobs.extend(page);
+        if is_last {
+            return Ok(jobs);
+        }
+    }
 }
 
 /// Finds jobs that were given up.

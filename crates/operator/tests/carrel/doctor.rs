@@ -196,6 +196,30 @@ async fn sweeps_that_a_new_worker_has_not_begun_yet_are_no_finding(pool: PgPool)
     assert_eq!(findings(&carrel.run(&["doctor"]).await), ["sweeps"]);
 }
 
+/// More jobs run than one look reads, and the one that was made first has lost its lease.
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_lost_lease_is_found_however_many_jobs_run(pool: PgPool) {
+    let running = "INSERT INTO jobs (id, queue, kind, payload, state, run_token, started_at,
+                                     lease_owner, lease_until)
+                   SELECT lpad(to_hex(n), 32, '0')::uuid, 'environments', 'ping', '{}', 'running', 1,
+                          now(), (SELECT incarnation FROM workers),
+                          now() + CASE WHEN n = 1 THEN interval '-1 minute' ELSE '1 hour' END
+                   FROM generate_series(1, 501) AS n";
+    sqlx::raw_sql(WORKER).execute(&pool).await.unwrap();
+    sqlx::raw_sql(running).execute(&pool).await.unwrap();
+    let carrel = Carrel::on(&pool);
+    let lost = carrel.run(&["doctor", "--only", "leases"]).await;
+    assert_eq!(findings(&lost), ["leases"]);
+    let taken_over = "UPDATE jobs SET lease_until = now() + interval '1 hour'";
+    sqlx::raw_sql(taken_over).execute(&pool).await.unwrap();
+    let well = carrel.run(&["doctor", "--only", "leases"]).await;
+    assert_eq!(well.exit, 0, "{well:?}");
+    assert!(
+        well.data.to_string().contains("501 running jobs"),
+        "{well:?}"
+    );
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn lost_leases_dead_jobs_and_whatever_is_stuck_are_found(pool: PgPool) {
     let carrel = Carrel::on(&pool);
