@@ -1,6 +1,7 @@
 -- How many workers the environments queue wants: work that is due, work that arrives and work that
--- runs, over the slots of one worker at three quarters full. Waiting for a later time, or for a
--- queue that is paused, is no work due. Reads only; the role needs SELECT on jobs and queues.
+-- runs, over the slots of one worker at three quarters full, and no more than may run at once.
+-- Waiting for a later time, or for a queue that is paused, is no work due. Reads only; the role
+-- needs SELECT on jobs, queues and all_queues.
 WITH open AS (
     SELECT NOT EXISTS (
         SELECT FROM queues
@@ -11,6 +12,12 @@ WITH open AS (
     SELECT count(*) FILTER (WHERE state = 'ready' AND run_at <= now() AND open.yes) AS due,
            count(*) FILTER (WHERE state = 'running') AS running
     FROM jobs, open WHERE queue = 'environments' AND state IN ('ready', 'running')
+), bounds AS (
+    -- Each is NULL where there is no such limit; what other queues run takes from the common one.
+    SELECT (SELECT concurrency FROM queues WHERE name = 'environments') AS own,
+           (SELECT concurrency FROM all_queues)
+               - (SELECT count(*) FROM jobs WHERE state = 'running' AND queue <> 'environments')
+               AS common
 ), recent AS (
     SELECT count(*) / 60.0 AS per_second,
            coalesce(extract(epoch FROM avg(finished_at - started_at)), 1) AS mean_run_s
@@ -25,8 +32,9 @@ WITH open AS (
           AND finished_at > now() - interval '60 seconds'
     ) AS ended
 )
-SELECT greatest(
-    ceil((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / {slots} / 0.75),
-    ceil(running::numeric / {slots})
-)::bigint AS desired
-FROM present, recent
+SELECT ceil(greatest(
+    running,
+    -- least() passes over what is NULL.
+    least((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / 0.75, own, common)
+) / {slots}::numeric)::bigint AS desired
+FROM present, recent, bounds

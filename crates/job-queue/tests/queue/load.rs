@@ -3,7 +3,7 @@
 use job_queue::{
     JobAction, QueueLoad, Registry, limit_all_queues, limit_queue, pause_queue, queue_load,
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
 use crate::support::{Ping, handler, ping, put, quick, start, wait_for_state};
 
@@ -295,4 +295,52 @@ async fn queues_together_ask_for_no_more_slots_than_the_limit_over_all(pool: PgP
     limit_all_queues(connection, Some(9), &dana).await.unwrap();
     pause_queue(connection, "less", None, &dana).await.unwrap();
     assert_eq!(desired(connection).await, [3, 6, 0], "its share is free");
+}
+
+/// What the chart's autoscaler is told, for workers of four slots.
+async fn asked_by_chart(connection: &mut PgConnection) -> i64 {
+    let query = include_str!("../../../../deploy/chart/files/desired.sql");
+    let query = query.replace("{slots}", "4");
+    let query = AssertSqlSafe(query.replace("{drain_seconds}", "60"));
+    let asked = sqlx::raw_sql(query).fetch_one(connection).await;
+    asked.unwrap().get("desired")
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_chart_asks_for_no_more_slots_than_either_limit(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let connection = &mut *connection;
+    let due = Case {
+        what: "environments",
+        ready: 1_000,
+        ..NOTHING
+    };
+    let elsewhere = Case {
+        what: "elsewhere",
+        running: 3,
+        ..NOTHING
+    };
+    insert_case(connection, &due).await;
+    insert_case(connection, &elsewhere).await;
+    let dana = JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: None,
+    };
+    // 1,000 runs of 1 s within a minute keep 17 slots busy, 23 at three quarters.
+    for (own, common, workers) in [
+        (None, None, 6),
+        (Some(5), None, 2),
+        (Some(100), Some(100), 6),
+        // Of the common places three are taken.
+        (None, Some(9), 2),
+        (Some(5), Some(7), 1),
+        (None, Some(2), 0),
+    ] {
+        limit_queue(connection, "environments", own, &dana)
+            .await
+            .unwrap();
+        limit_all_queues(connection, common, &dana).await.unwrap();
+        let asked = asked_by_chart(connection).await;
+        assert_eq!(asked, workers, "{own:?} and {common:?}");
+    }
 }
