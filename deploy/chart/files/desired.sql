@@ -34,6 +34,8 @@ WITH open AS (
 )
 SELECT ceil(greatest(
     running,
+    -- Without a worker that asks, what is due would never get a place of those that all share.
+    CASE WHEN due > 0 THEN 1 ELSE 0 END,
     -- least() passes over what is NULL.
     least((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / 0.75, own, common)
 ) / {slots}::numeric)::bigint AS desired
