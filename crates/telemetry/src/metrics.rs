@@ -200,17 +200,17 @@ metric_table! {
     TerminalUnattended: Gauge "carrel_terminal_unattended" Count []
         "Shells that this process records while nobody is attached.";
     TerminalUnread: Gauge "carrel_terminal_unread" Count []
-        "Shells of open sessions that must be on record and that no terminal process reads, as this one found.";
+        "Shells of open sessions that must be on record and that no terminal process reads, as the database has it.";
     TerminalUnackedBytes: Gauge "carrel_terminal_unacked_bytes" Bytes []
         "Output that this process has sent and its browsers have not parsed yet.";
     TerminalStalls: Counter "carrel_terminal_stalls_total" Count []
         "How often output had to wait because a browser had a whole window of it to parse.";
     TerminalLostBytes: Counter "carrel_terminal_lost_bytes_total" Bytes ["to"]
-        "Output that a shell had forgotten before this process could read it, by what it is missing to: a screen that came back, or the record.";
+        "Output that a shell had forgotten before this process could read it, by what it is missing to: a screen that came back, or the record; what a dead process still has on its disk counts as missing.";
     TerminalLegSeconds: Histogram "carrel_terminal_leg_seconds" Seconds []
         "Time from this process to a keeper and back, each 10 s of each terminal.";
     TerminalLegsReopened: Counter "carrel_terminal_legs_reopened_total" Count []
-        "Legs that were lost and opened anew while their browser stayed, or for the record.";
+        "Tries to open a lost leg anew while its browser stayed, or for the record; one leg may take several.";
     TerminalAttaches: Counter "carrel_terminal_attaches_total" Count ["outcome"]
         "Attaches tried on this process, by outcome.";
     TerminalCloses: Counter "carrel_terminal_closes_total" Count ["code"]
