@@ -9,6 +9,7 @@ mod queue;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use environment_access::count_unread_shells;
 use job_queue::{QueueLoad, queue_load};
 use sqlx::{PgConnection, PgPool};
 use telemetry::metrics::Metric;
@@ -34,6 +35,7 @@ impl ServiceGauges {
             read_environments(&mut conn).await?;
             read_teardowns(&mut conn).await?;
             read_overdue(&mut conn).await?;
+            read_unread(&mut conn).await?;
             self.read_jobs(&mut conn).await?;
             self.queue.read(&mut conn).await
         };
@@ -139,6 +141,13 @@ async fn read_overdue(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     .fetch_one(conn)
     .await?;
     Metric::EnvironmentsOverdue.set(whole(overdue), &[]);
+    Ok(())
+}
+
+/// Read here rather than where shells are read: where no terminal process lives, none could say so.
+async fn read_unread(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let unread = count_unread_shells(conn).await?;
+    Metric::TerminalUnread.set(whole(unread), &[]);
     Ok(())
 }
 

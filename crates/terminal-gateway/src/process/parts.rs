@@ -1,22 +1,16 @@
 //! What runs beside the terminals for as long as the process.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use environment_access::count_unread_shells;
 use execution_environment::Purpose;
 use job_queue::show_database_link;
 use telemetry::metrics::Metric;
 use telemetry::{AdminServer, BoxFuture, MetricsHandle, Readiness};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::readiness;
 use crate::spool::show_health;
 use crate::state::GatewayState;
-
-/// A scrape does not wait longer for the database.
-const COUNT_WITHIN: Duration = Duration::from_secs(1);
 
 /// An outage of the runtime ends nothing here: probes say it, and attaches are tried again.
 pub(super) async fn watch_runtime(state: Arc<GatewayState>, stopped: CancellationToken) {
@@ -36,21 +30,8 @@ async fn show(state: &GatewayState) {
     )]
     let unacked = state.registry.unacked() as f64;
     Metric::TerminalUnackedBytes.set(unacked, &[]);
-    show_unread(state).await;
     if let Some(recorder) = &state.recorder {
         show_health(recorder);
-    }
-}
-
-/// What nobody reads; as it was where the database does not answer.
-async fn show_unread(state: &GatewayState) {
-    let counting = async {
-        let mut conn = state.pool.acquire().await?;
-        count_unread_shells(&mut conn).await
-    };
-    if let Ok(Ok(unread)) = timeout(COUNT_WITHIN, counting).await {
-        let unread = u32::try_from(unread).unwrap_or(u32::MAX);
-        Metric::TerminalUnread.set(unread.into(), &[]);
     }
 }
 

@@ -196,6 +196,28 @@ pub(crate) async fn start_reader(
     recording: RecordingSpool,
     lease: Duration,
 ) -> Running {
+    run(build_reader(pool, runtime, recording, lease).await)
+}
+
+/// Starts the same, and says where its metrics are. They are those of the whole process: what is expected
+/// of them in one with other gateways may be another's doing.
+pub(crate) async fn start_observed_reader(
+    pool: &PgPool,
+    runtime: Arc<dyn EnvironmentRuntime>,
+    recording: RecordingSpool,
+    lease: Duration,
+) -> (Running, std::net::SocketAddr) {
+    let gateway = build_reader(pool, runtime, recording, lease).await;
+    let admin = gateway.admin_address();
+    (run(gateway), admin)
+}
+
+async fn build_reader(
+    pool: &PgPool,
+    runtime: Arc<dyn EnvironmentRuntime>,
+    recording: RecordingSpool,
+    lease: Duration,
+) -> Gateway {
     let tokens = TokenConfig::development(SecretString::from(SECRET));
     let config = GatewayConfig {
         runtime,
@@ -206,7 +228,7 @@ pub(crate) async fn start_reader(
         },
         ..config(&apart(pool), &TestKeeper::new(), tokens)
     };
-    run_gateway(config).await
+    build(config).await
 }
 
 async fn start_recording_gateway(
@@ -237,17 +259,6 @@ fn config(pool: &PgPool, keeper: &TestKeeper, tokens: TokenConfig) -> GatewayCon
         read_on: BY_ITSELF,
         recording: None,
     }
-}
-
-/// Starts another gateway, and says where its metrics are.
-pub(crate) async fn start_observed_gateway(
-    pool: &PgPool,
-    keeper: &TestKeeper,
-) -> (Running, std::net::SocketAddr) {
-    let tokens = TokenConfig::development(SecretString::from(SECRET));
-    let gateway = build(config(pool, keeper, tokens)).await;
-    let admin = gateway.admin_address();
-    (run(gateway), admin)
 }
 
 async fn run_gateway(config: GatewayConfig) -> Running {

@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions as _, PgPool};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use crate::bench::{Bench, apart, start_gateway_into, start_reader};
+use crate::bench::{Bench, apart, start_gateway_into, start_observed_reader, start_reader};
 use crate::browser::{Browser, PATIENCE};
 use crate::door::{Door, OnlyAttaches, not_there};
 use crate::keeper::KeeperDoor;
@@ -139,19 +139,26 @@ async fn reads_until_it_is_killed() {
     let options: PgConnectOptions = url.parse().unwrap();
     let pool = PgPoolOptions::new().connect_with(options).await.unwrap();
     let spool = spool(folder.as_ref(), MIB);
-    let (address, ..) = start_reader(&pool, reached_by(socket.into()), spool, SHORT).await;
-    println!("\nserves {address}");
+    let runtime = reached_by(socket.into());
+    let ((address, ..), admin) = start_observed_reader(&pool, runtime, spool, SHORT).await;
+    println!("\nserves {address} {admin}");
     std::future::pending::<()>().await;
 }
 
 /// A terminal process of its own, killed at the latest with the test.
-struct Victim(Child);
+pub(crate) struct Victim {
+    process: Child,
+    /// Where it serves terminals.
+    pub(crate) address: SocketAddr,
+    /// Where its metrics are.
+    pub(crate) admin: SocketAddr,
+}
 
 impl Victim {
-    async fn start(pool: &PgPool, spool: &Path, keeper: &Keeper) -> (Self, SocketAddr) {
+    pub(crate) async fn start(pool: &PgPool, spool: &Path, keeper: &Keeper) -> Self {
         let url = pool.connect_options().to_url_lossy();
         let (spool, socket) = (spool.display(), keeper.socket());
-        let mut victim = Command::new(std::env::current_exe().unwrap())
+        let mut process = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "read_on::reads_until_it_is_killed",
@@ -162,28 +169,38 @@ impl Victim {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(victim.stdout.take().unwrap()).lines();
-        let victim = Self(victim);
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        // Dropped, and with it killed, where it says nothing.
+        let unheard = ([0, 0, 0, 0], 0).into();
+        let mut victim = Self {
+            process,
+            address: unheard,
+            admin: unheard,
+        };
         let told = tokio::task::spawn_blocking(move || {
             let mut lines = lines.map_while(Result::ok);
-            lines.find_map(|line| line.strip_prefix("serves ")?.parse().ok())
+            lines.find_map(|line| Some(line.strip_prefix("serves ")?.to_owned()))
         });
         let told = tokio::time::timeout(PATIENCE, told).await.unwrap().unwrap();
-        (victim, told.expect("it says where it serves"))
+        let told = told.expect("it says where it serves");
+        let (address, admin) = told.split_once(' ').unwrap();
+        victim.address = address.parse().unwrap();
+        victim.admin = admin.parse().unwrap();
+        victim
     }
 
     /// As the kernel does it.
     fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 }
 
 impl Drop for Victim {
     fn drop(&mut self) {
         // Fails where it was killed before.
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 
@@ -191,8 +208,8 @@ impl Drop for Victim {
 async fn a_shell_whose_reader_is_killed_while_it_prints_is_recorded_on_without_a_gap(pool: PgPool) {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (keeper, pool) = (Keeper::start(&prints()).await, apart(&pool));
-    let (mut victim, address) = Victim::start(&pool, folder.path(), &keeper).await;
-    let seat = seat_at(pool, address, "fail_closed").await;
+    let mut victim = Victim::start(&pool, folder.path(), &keeper).await;
+    let seat = seat_at(pool, victim.address, "fail_closed").await;
     begin_and_leave(&seat).await;
     tell(&keeper, "go");
     await_shipped(&seat.pool, 10_000).await;
