@@ -38,8 +38,8 @@ pub use outage::{
     outages, record_outage, record_turned_away, refusals,
 };
 pub use reading::{
-    Leaving, READING_LEASE, ReadShell, begin_reading, claim_unread_shells, count_unread_shells,
-    keep_reading, leave_shells,
+    ClaimedShells, Leaving, READING_LEASE, ReadShell, begin_reading, claim_unread_shells,
+    count_unread_shells, keep_reading, leave_shells,
 };
 pub use terminal::{TerminalAuthority, current_epochs, has_other_page_since, take_epoch};
 pub use ticket::{

@@ -27,6 +27,15 @@ pub struct ReadShell {
     pub is_attached: bool,
 }
 
+/// What a process has taken of what nobody read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedShells {
+    /// They are this process's to read.
+    pub shells: Vec<ReadShell>,
+    /// Whether as many rows were looked at as may be at once, so that others may wait.
+    pub may_be_more: bool,
+}
+
 /// What is to become of a shell that a process reads no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaving {
@@ -67,7 +76,8 @@ pub async fn begin_reading(
 }
 
 /// Says that a process still reads these shells, in one statement, and returns those that have become
-/// another's. One whose candidate is attached never has.
+/// another's. One whose candidate is attached never has; neither has one of an ended session, which nobody
+/// claims, nor one with a newer attach, whose leg is what ends its reader's.
 ///
 /// # Errors
 /// Errors of the database.
@@ -82,12 +92,14 @@ pub async fn keep_reading(
     sqlx::query_scalar!(
         r#"
         WITH mine AS (
-            SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::integer[], $7::integer[], $8::boolean[])
+            SELECT *
+            FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::integer[], $7::integer[], $8::boolean[])
                 AS m (session_id, epoch, shell_epoch, screen_columns, screen_rows, is_attached)
         ), held AS (
             SELECT t.session_id
             FROM terminals t JOIN mine m USING (session_id)
-            WHERE t.epoch = m.epoch AND (t.reader_id = $1 OR m.is_attached)
+            WHERE t.epoch = m.epoch
+              AND (t.reader_id = $1 OR m.is_attached OR (t.reader_id IS NULL AND t.read_epoch = t.epoch))
             ORDER BY t.session_id FOR UPDATE OF t SKIP LOCKED
         ), kept AS (
             UPDATE terminals t
@@ -100,7 +112,7 @@ pub async fn keep_reading(
         )
         SELECT t.session_id AS "session_id: ExamSessionId"
         FROM terminals t JOIN mine m USING (session_id)
-        WHERE NOT m.is_attached AND (t.epoch <> m.epoch OR t.reader_id IS DISTINCT FROM $1)
+        WHERE NOT m.is_attached AND t.epoch = m.epoch AND t.reader_id <> $1
         "#,
         process.as_uuid(),
         lease.as_secs_f64(),
@@ -154,8 +166,8 @@ pub async fn leave_shells(
 }
 
 /// Takes shells that nobody reads, at most `limit`, the longest unread first: those that were left, and
-/// with `takes_lapsed` those whose reader has not been heard of in time, this process's own that it forgot included. A session that is over is none
-/// of them, and asked about no more.
+/// with `takes_lapsed` those whose reader has not been heard of in time, this process's own that it
+/// forgot included. A session that is over is none of them, and asked about no more.
 ///
 /// # Errors
 /// Errors of the database.
@@ -165,7 +177,7 @@ pub async fn claim_unread_shells(
     lease: Duration,
     takes_lapsed: bool,
     limit: i64,
-) -> Result<Vec<ReadShell>, sqlx::Error> {
+) -> Result<ClaimedShells, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         WITH unread AS (
@@ -195,6 +207,7 @@ pub async fn claim_unread_shells(
     )
     .fetch_all(conn)
     .await?;
+    let may_be_more = i64::try_from(rows.len()).is_ok_and(|looked_at| looked_at >= limit);
     let open = rows.into_iter().filter(|row| row.is_open);
     let claimed = open.map(|row| ReadShell {
         session_id: row.session_id,
@@ -204,7 +217,10 @@ pub async fn claim_unread_shells(
         rows: cells(row.screen_rows),
         is_attached: false,
     });
-    Ok(claimed.collect())
+    Ok(ClaimedShells {
+        shells: claimed.collect(),
+        may_be_more,
+    })
 }
 
 /// Counts the recorded shells of open sessions that no process reads now.

@@ -98,7 +98,7 @@ async fn keep(
 /// What a process gets that takes whatever nobody reads.
 async fn claim(conn: &mut PgConnection, process: TerminalProcessId) -> Vec<ReadShell> {
     let claimed = claim_unread_shells(conn, process, LONG, true, MOST).await;
-    claimed.unwrap()
+    claimed.unwrap().shells
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -114,7 +114,7 @@ async fn a_shell_is_its_reader_s_until_the_lease_is_over_and_then_another_s_as_i
     assert_eq!(count_unread_shells(&mut conn).await.unwrap(), 1);
     // One that has just come back waits for the others' word.
     let waits = claim_unread_shells(&mut conn, heir, LONG, false, MOST).await;
-    assert_eq!(waits.unwrap(), []);
+    assert_eq!(waits.unwrap().shells, []);
     assert_eq!(claim(&mut conn, heir).await, [shell]);
     assert_eq!(count_unread_shells(&mut conn).await.unwrap(), 0);
     assert_eq!(
@@ -143,7 +143,12 @@ async fn what_a_process_leaves_is_anybody_s_at_once_later_or_never(pool: PgPool)
     leave_shells(&mut conn, process, &shells).await.unwrap();
     // Left, not lapsed: nobody has to wait for the one who left it.
     let claimed = claim_unread_shells(&mut conn, heir, LONG, false, MOST).await;
-    let claimed: Vec<_> = claimed.unwrap().iter().map(|it| it.session_id).collect();
+    let claimed: Vec<_> = claimed
+        .unwrap()
+        .shells
+        .iter()
+        .map(|it| it.session_id)
+        .collect();
     assert_eq!(claimed, [shells[0].0]);
 }
 
@@ -211,6 +216,40 @@ async fn a_session_that_is_over_is_claimed_by_nobody(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn whoever_reads_the_last_words_of_a_session_that_is_over_is_cut_off_by_no_claim(
+    pool: PgPool,
+) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (process, other) = (TerminalProcessId::generate(), TerminalProcessId::generate());
+    let shell = unattended(&mut conn, process).await;
+    keep(&mut conn, process, LAPSED, &[shell]).await;
+    set_state(&mut conn, shell.session_id, "terminated").await;
+    assert_eq!(claim(&mut conn, other).await, []);
+    assert_eq!(keep(&mut conn, process, LONG, &[shell]).await, []);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn an_older_reader_goes_on_until_the_leg_of_a_newer_attach_takes_the_shell(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (process, other) = (TerminalProcessId::generate(), TerminalProcessId::generate());
+    let older = unattended(&mut conn, process).await;
+    let newer = attach(&mut conn, older.session_id, other).await;
+    assert_eq!(
+        keep(&mut conn, process, LONG, &[older]).await,
+        [],
+        "the newer leg may not be there yet"
+    );
+    assert_eq!(keep(&mut conn, other, LAPSED, &[newer]).await, []);
+    let left = [(older.session_id, older.epoch, Leaving::Over)];
+    leave_shells(&mut conn, process, &left).await.unwrap();
+    assert_eq!(
+        claim(&mut conn, process).await,
+        [newer],
+        "and says nothing of it"
+    );
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn processes_that_race_for_shells_get_each_of_them_once_a_batch_at_a_time(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let gone = TerminalProcessId::generate();
@@ -229,6 +268,8 @@ async fn processes_that_race_for_shells_get_each_of_them_once_a_batch_at_a_time(
             loop {
                 let batch = claim_unread_shells(&mut conn, process, LONG, true, 3).await;
                 let batch = batch.unwrap();
+                assert_eq!(batch.may_be_more, batch.shells.len() == 3);
+                let batch = batch.shells;
                 assert!(batch.len() <= 3);
                 // A batch may be empty because the others' rows are locked, too: they are theirs.
                 if batch.is_empty() {

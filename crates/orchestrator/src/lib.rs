@@ -30,7 +30,7 @@ pub use jobs::{
     ActivateSession, DestroyEnvironment, ENVIRONMENT_QUEUE, ObserveEnvironment,
     ProvisionEnvironment, SESSION_QUEUE, TerminateSession,
 };
-pub use read_on::{UnreadShell, take_unread_shells};
+pub use read_on::{UnreadShell, UnreadShells, take_unread_shells};
 pub use request::{RequestError, Requested, SessionRequest, rehearse_request, request_session};
 pub use sweep::{Sweep, SweepLoop, SweepReport, Sweeps, Unclaimed, unclaimed};
 pub use verdict::{Seen, Verdict, decide};

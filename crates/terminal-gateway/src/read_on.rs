@@ -16,7 +16,8 @@ use crate::admission::can_record;
 use crate::connection::read_on;
 use crate::state::GatewayState;
 
-/// Shells taken at once, as many as may be starting: whoever looks next has the others.
+/// Shells taken at once, as many as may be starting; whoever looks next has the others, this process
+/// included.
 const BATCH: i64 = 32;
 /// A statement that takes longer has failed.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -59,14 +60,19 @@ pub(crate) async fn run(state: Arc<GatewayState>, stopped: CancellationToken) {
             biased;
             () = stopped.cancelled() => return,
             () = sleep_until(next.into()) => {
-                heard_since = match turn(&state, heard_since).await {
-                    Ok(()) => heard_since.or_else(|| Some(Instant::now())),
+                let may_be_more = match turn(&state, heard_since).await {
+                    Ok(may_be_more) => {
+                        heard_since = heard_since.or_else(|| Some(Instant::now()));
+                        may_be_more
+                    }
                     Err(error) => {
                         tracing::debug!(%error, "recorded shells were not shared");
-                        None
+                        heard_since = None;
+                        false
                     }
                 };
-                next = next_turn(&state);
+                // A keeper holds back for no longer than 10 s what was not consumed.
+                next = if may_be_more { Instant::now() } else { next_turn(&state) };
             }
             () = state.readings.has_left() => tell_left(&state).await,
         }
@@ -93,27 +99,27 @@ pub(crate) async fn tell_left(state: &GatewayState) {
     }
 }
 
-async fn turn(state: &Arc<GatewayState>, heard_since: Option<Instant>) -> Result<(), TurnError> {
+/// Says what is read here and takes what nobody reads; returns whether more may wait.
+async fn turn(state: &Arc<GatewayState>, heard_since: Option<Instant>) -> Result<bool, TurnError> {
     tell_left(state).await;
     timeout(WITHIN, keep(state)).await??;
     if state.draining.is_cancelled() || !can_record(state) {
-        return Ok(());
+        return Ok(false);
     }
     // After an outage everybody's lease has lapsed, and everybody is as alive as this process.
     let takes_lapsed = heard_since.is_some_and(|since| since.elapsed() >= state.read_on.lease);
     let lease = state.read_on.lease;
     let taking = take_unread_shells(&state.pool, state.process_id, lease, takes_lapsed, BATCH);
-    for unread in timeout(WITHIN, taking).await?? {
-        take(state, unread);
+    let unread = taking.await?;
+    for shell in unread.taken {
+        take(state, shell);
     }
-    Ok(())
+    Ok(unread.may_be_more)
 }
 
 async fn keep(state: &GatewayState) -> Result<(), sqlx::Error> {
     let shells = state.readings.all();
-    if shells.is_empty() {
-        return Ok(());
-    }
+    // Without any, too: that it was answered is what says that the database is there.
     let mut conn = state.pool.acquire().await?;
     let lease = state.read_on.lease;
     let lost = keep_reading(&mut conn, state.process_id, lease, &shells).await?;

@@ -63,6 +63,9 @@ impl Readings {
         // Two attaches can arrive here in the other order than they took their epochs.
         if newer.is_none_or(|newer| newer.epoch <= shell.epoch) {
             lists.read.insert(shell.session_id, held.clone());
+            // What could not be told in time must not end what has begun anew since.
+            let again = (shell.session_id, shell.epoch);
+            lists.left.retain(|(id, epoch, _)| (*id, *epoch) != again);
         }
         drop(lists);
         Reading {
@@ -221,5 +224,14 @@ mod tests {
         readings.put_back(left);
         assert_eq!(readings.take_left().len(), 1);
         assert!(readings.take_left().is_empty());
+    }
+
+    #[test]
+    fn what_was_left_and_is_read_again_is_told_as_left_no_more() {
+        let (readings, session) = (Arc::new(Readings::default()), ExamSessionId::generate());
+        let left = [1, 2].map(|epoch| (session, epoch, Leaving::Unread(Duration::ZERO)));
+        readings.put_back(left.to_vec());
+        let _read = readings.begin(shell(session, 2));
+        assert_eq!(readings.take_left(), left[..1]);
     }
 }

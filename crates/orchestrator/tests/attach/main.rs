@@ -1,8 +1,12 @@
 //! Who gets the terminal of a session, against a real PostgreSQL: each test has a database of its own.
 #![expect(clippy::unwrap_used, reason = "fixtures of tests fail by panicking")]
 
-use environment_access::{TicketDenial, TicketGrant, issue_ticket};
-use orchestrator::{Admitted, AttachAttempt, AttachRefusal, admit_attach};
+use std::time::Duration;
+
+use environment_access::{
+    Leaving, TicketDenial, TicketGrant, begin_reading, issue_ticket, leave_shells, take_epoch,
+};
+use orchestrator::{Admitted, AttachAttempt, AttachRefusal, admit_attach, take_unread_shells};
 use session_identity::{
     ExamSessionId, ExecutionEnvironmentId, LoginId, Principal, Role, TerminalProcessId, UserId,
 };
@@ -21,14 +25,18 @@ fn candidate() -> Principal {
 
 /// A running session whose environment is up.
 async fn running(pool: &PgPool) -> ExamSessionId {
+    let sample = include_str!("../../../../deploy/exams/linux-fundamentals.json");
+    running_of(pool, "demo", serde_json::from_str(sample).unwrap()).await
+}
+
+/// One of an exam that is defined so.
+async fn running_of(pool: &PgPool, exam: &str, definition: serde_json::Value) -> ExamSessionId {
     let id = ExamSessionId::generate();
     let environment = ExecutionEnvironmentId::generate();
-    let sample = include_str!("../../../../deploy/exams/linux-fundamentals.json");
-    let definition: serde_json::Value = serde_json::from_str(sample).unwrap();
     sqlx::query!(
         "WITH exam AS (
              INSERT INTO exams (name, version, title, definition, digest, applied_by)
-             VALUES ('demo', 1, 'Demo', $3, '\\x00', 'test')
+             VALUES ($4, 1, 'Demo', $3, '\\x00', 'test')
              RETURNING name, version
          ), session AS (
              INSERT INTO exam_sessions
@@ -38,10 +46,11 @@ async fn running(pool: &PgPool) -> ExamSessionId {
          )
          INSERT INTO execution_environments
              (id, session_id, state, attempt, runtime, runtime_name, runtime_uid)
-         SELECT environment_id, id, 'up', 1, 'engine', 'carrel-demo', 'uid-1' FROM session",
+         SELECT environment_id, id, 'up', 1, 'engine', 'carrel-' || $4, 'uid-1' FROM session",
         id.as_uuid(),
         environment.as_uuid(),
         definition,
+        exam,
     )
     .execute(pool)
     .await
@@ -171,4 +180,35 @@ async fn of_a_return_and_a_takeover_that_race_the_takeover_has_the_terminal(pool
             Err(refusal) => assert!(matches!(refusal, AttachRefusal::Superseded), "{refusal}"),
         }
     }
+}
+
+/// Attaches as a process does that records, and leaves the shell to whoever looks next.
+async fn leave_unread(pool: &PgPool, id: ExamSessionId) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (process, login) = (TerminalProcessId::generate(), LoginId::new("l"));
+    let epoch = take_epoch(&mut conn, id, process, &login, None).await;
+    let epoch = epoch.unwrap();
+    begin_reading(&mut conn, process, (id, epoch), true)
+        .await
+        .unwrap();
+    let left = [(id, epoch, Leaving::Unread(Duration::ZERO))];
+    leave_shells(&mut conn, process, &left).await.unwrap();
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_shell_whose_row_cannot_be_read_keeps_no_process_from_the_others(pool: PgPool) {
+    let broken = running_of(&pool, "broken", serde_json::json!({})).await;
+    let sound = running(&pool).await;
+    for id in [broken, sound] {
+        leave_unread(&pool, id).await;
+    }
+    let (process, hour) = (TerminalProcessId::generate(), Duration::from_hours(1));
+    let unread = take_unread_shells(&pool, process, hour, true, 2).await;
+    let unread = unread.unwrap();
+    let taken: Vec<_> = unread.taken.iter().map(|it| it.shell.session_id).collect();
+    assert_eq!(taken, [sound]);
+    assert!(unread.may_be_more, "as many as it asked for");
+    let unread = take_unread_shells(&pool, process, hour, true, 2).await;
+    let unread = unread.unwrap();
+    assert!(unread.taken.is_empty() && !unread.may_be_more);
 }

@@ -152,8 +152,7 @@ impl Prepared {
         marker: Option<Marker>,
     ) -> Result<Option<Taped>, CloseCode> {
         self.tees.await_last(self.session_id).await;
-        let recorded = written_in(self.recorded_to.unwrap_or_default(), opened.shell_epoch);
-        count_lost("record", opened.replay_from.saturating_sub(recorded));
+        self.count_lost(opened).await;
         let wanted = SessionTape {
             session_id: self.session_id,
             shell_epoch: opened.shell_epoch,
@@ -181,6 +180,19 @@ impl Prepared {
             faults: self.recorder.faults(),
             tee: self.tees.spawn(self.session_id, tee.run()),
         }))
+    }
+
+    /// Counts what the record lacks. Whoever had the shell before may have recorded on since it was
+    /// looked at.
+    async fn count_lost(&self, opened: &Opened) {
+        let lacks = |place: Option<Place>| {
+            let written = written_in(place.unwrap_or_default(), opened.shell_epoch);
+            opened.replay_from.saturating_sub(written)
+        };
+        if lacks(self.recorded_to) > 0 {
+            let now = self.recorder.recorded_to(self.session_id).await;
+            count_lost("record", lacks(self.recorded_to.max(now.ok().flatten())));
+        }
     }
 
     /// Opens the tape as soon as it can be, while anybody waits for it.

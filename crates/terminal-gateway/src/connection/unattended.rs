@@ -30,9 +30,9 @@ use crate::readings::Reading;
 
 /// Pause before an environment is tried again that has not been reached for a while.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// An environment that was not reached for so long has been lost, and others see to it.
+/// An environment that was not reached for so long is left to whoever reaches it.
 const LOST_AFTER: Duration = Duration::from_mins(10);
-/// A shell that its keeper does not give, or whose candidate turned out to be attached where the database
+/// A shell that is not reached, that its keeper does not give, or whose candidate turned out to be attached where the database
 /// is not reached, is looked at again after so long.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Pause before a leg is given again what it had no room for.
@@ -168,8 +168,8 @@ impl Unattended {
     fn reopen(&mut self, now: Instant) -> Step {
         let Some(pause) = pause_after_loss(&mut self.link, now) else {
             tracing::warn!(session.id = %self.session_id,
-                "a shell that nobody is attached to was not reached for long and is recorded no more");
-            return ControlFlow::Break(Some(Leaving::Over));
+                "a shell that nobody is attached to was not reached for long and is left to whoever reaches it");
+            return ControlFlow::Break(Some(Leaving::Unread(LOOK_AGAIN_AFTER)));
         };
         let place = Resume {
             shell_epoch: self.shell_epoch,
@@ -227,7 +227,8 @@ fn left_by(end: &LegEnd) -> Option<Leaving> {
     }
 }
 
-/// How long to wait before a lost leg is opened anew; nothing where its environment counts as lost.
+/// How long to wait before a lost leg is opened anew; nothing where its environment was not reached for
+/// too long.
 fn pause_after_loss(link: &mut Link, now: Instant) -> Option<Duration> {
     let down_for = link.down_since().map(|since| now - since);
     if down_for.is_some_and(|down_for| down_for >= LOST_AFTER) {

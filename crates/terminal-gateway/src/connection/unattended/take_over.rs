@@ -11,7 +11,9 @@ use orchestrator::UnreadShell;
 use session_identity::ExamSessionId;
 use session_recording::Marker;
 
-use super::{AT_ONCE, Allowance, Unattended, is_for_good, left_by, pause_after_loss};
+use super::{
+    AT_ONCE, Allowance, LOOK_AGAIN_AFTER, Unattended, is_for_good, left_by, pause_after_loss,
+};
 use crate::connection::link::Link;
 use crate::connection::pace::ScreenSize;
 use crate::connection::recording::{Prepared, RecordingTerms, Taped, prepare};
@@ -146,7 +148,7 @@ impl TakeOver {
                 Err(end) if is_for_good(&end) => return Err(left_by(&end)),
                 Err(_) => {
                     let again = pause_after_loss(&mut link, Instant::now());
-                    pause = again.ok_or(Some(Leaving::Over))?;
+                    pause = again.ok_or(Some(Leaving::Unread(LOOK_AGAIN_AFTER)))?;
                 }
             }
         }
