@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use support::{TestApi, exams};
 
 /// However busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn await_line(api: &TestApi, line: &str) {
     let shown = async {
