@@ -110,6 +110,10 @@ async fn read_database(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     Metric::DatabaseXminAgeSeconds.set(health.xmin_age_seconds, &[]);
     Metric::DatabaseNotificationRatio.set(health.notification_queue_ratio, &[]);
     Metric::JobsDeadTupleRatio.set(health.dead_tuple_ratio, &[]);
+    Metric::JobsBytes.set(whole(health.jobs_bytes), &[("part", "rows")]);
+    Metric::JobsBytes.set(whole(health.jobs_index_bytes), &[("part", "indexes")]);
+    Metric::DatabaseLockWaits.set(whole(health.lock_waits), &[]);
+    Metric::DatabaseWalPositionBytes.set(health.wal_position_bytes, &[]);
     Metric::JobsWithoutLease.set(whole(health.without_lease), &[]);
     Metric::HistoryDaysAhead.set(whole(health.history_days_ahead), &[]);
     Ok(())

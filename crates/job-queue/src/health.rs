@@ -29,6 +29,14 @@ pub struct DatabaseHealth {
     pub xmin_holder: Option<String>,
     /// Dead rows of `jobs` as a part of all its rows, from 0 to 1; 0 where they are a thousand at most.
     pub dead_tuple_ratio: f64,
+    /// Size of the rows of `jobs`, dead ones and what is kept beside them included.
+    pub jobs_bytes: i64,
+    /// Size of its indexes.
+    pub jobs_index_bytes: i64,
+    /// Sessions here that wait for another one's lock.
+    pub lock_waits: i64,
+    /// How far the server's write-ahead log has come, in bytes since the server was made.
+    pub wal_position_bytes: f64,
     /// Days after today that have their partition of the history.
     pub history_days_ahead: i64,
     /// Running jobs whose lease has run out; the next claim takes them. Those of paused queues, which
@@ -69,6 +77,14 @@ pub async fn database_health(connection: &mut PgConnection) -> Result<DatabaseHe
                             -- Of a small table half may be dead between two looks of autovacuum.
                             WHERE relid = 'jobs'::regclass AND n_dead_tup > 1000), 0)
                       AS "dead_tuple_ratio!",
+                  pg_table_size('jobs') AS "jobs_bytes!",
+                  pg_indexes_size('jobs') AS "jobs_index_bytes!",
+                  -- The lock of a row is that of a transaction, which has no database.
+                  (SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                   WHERE NOT l.granted AND a.datname = current_database()) AS "lock_waits!",
+                  pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                                       ELSE pg_current_wal_lsn() END, '0/0')::float8
+                      AS "wal_position_bytes!",
                   (SELECT count(*) FROM generate_series(1, 31) AS ahead
                    WHERE to_regclass('job_attempts_'
                        || to_char((now() AT TIME ZONE 'UTC')::date + ahead, 'YYYYMMDD')) IS NOT NULL)

@@ -129,6 +129,12 @@ metric_table! {
         "How full the database's queue of notifications is, from 0 to 1.";
     JobsDeadTupleRatio: Gauge "carrel_jobs_dead_tuple_ratio" Count []
         "Dead rows of the table of jobs as a part of all its rows, from 0 to 1.";
+    JobsBytes: Gauge "carrel_jobs_bytes" Bytes ["part"]
+        "Size of the table of jobs (rows) and of its indexes, from the database.";
+    DatabaseLockWaits: Gauge "carrel_database_lock_waits" Count []
+        "Sessions of the database that wait for another one's lock.";
+    DatabaseWalPositionBytes: Gauge "carrel_database_wal_position_bytes" Bytes []
+        "How far the server's write-ahead log has come; its growth is what the server writes.";
     ServiceGaugesUp: Gauge "carrel_service_gauges_up" Count []
         "1 when the gauges from the database are of this scrape, 0 when they could not be read.";
 

@@ -163,8 +163,14 @@ pub(super) async fn the_database_is_held_up(pool: &PgPool, scrapes: &mut Scrapes
     // Alone, since it takes effect with the end of its transaction.
     let listens = sqlx::raw_sql("LISTEN held_up").execute(&mut holder).await;
     listens.unwrap();
-    let holds = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs";
+    let holds = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs;
+                 SELECT pg_advisory_xact_lock(1)";
     sqlx::raw_sql(holds).execute(&mut holder).await.unwrap();
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move { execute(&pool, "SELECT pg_advisory_xact_lock(1)").await }
+    });
+    scrapes.reach("carrel_database_lock_waits", 1.0).await;
     execute(
         pool,
         "SELECT pg_notify('held_up', repeat('x', 7000) || number) FROM generate_series(1, 50) AS number;
@@ -192,4 +198,5 @@ pub(super) async fn the_database_is_held_up(pool: &PgPool, scrapes: &mut Scrapes
         .await;
     let ended = sqlx::raw_sql("ROLLBACK; UNLISTEN *");
     ended.execute(&mut holder).await.unwrap();
+    waiting.await.unwrap();
 }

@@ -1,9 +1,11 @@
 //! Each thing that the queue needs of its database and workers is caused to lack, and told.
 
+use std::time::{Duration, Instant};
+
 use job_queue::{clock_skew_seconds, count_dead_jobs, database_health, find_unhandled_kinds};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use crate::support::{ping, put};
+use crate::support::{PATIENCE, ping, put};
 
 async fn execute(connection: &mut PgConnection, statement: &'static str) {
     sqlx::raw_sql(statement).execute(connection).await.unwrap();
@@ -33,6 +35,39 @@ async fn what_holds_dead_rows_and_how_much_room_is_left_is_told(pool: PgPool) {
     execute(&mut holder, "ROLLBACK").await;
     let free = database_health(&mut connection).await.unwrap();
     assert_eq!(free.xmin_holder, None);
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_is_written_and_who_waits_for_whom_is_told(pool: PgPool) {
+    let mut connection = pool.acquire().await.unwrap();
+    let empty = database_health(&mut connection).await.unwrap();
+    assert_eq!(empty.lock_waits, 0);
+    put(&pool, &ping(1)).await;
+    let full = database_health(&mut connection).await.unwrap();
+    assert!(full.jobs_bytes > empty.jobs_bytes, "{full:?}");
+    assert!(full.jobs_index_bytes > empty.jobs_index_bytes, "{full:?}");
+    assert!(
+        full.wal_position_bytes > empty.wal_position_bytes,
+        "{full:?}"
+    );
+    let mut holder = pool.acquire().await.unwrap();
+    execute(&mut holder, "BEGIN; UPDATE jobs SET priority = 1").await;
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            let mut waiter = pool.acquire().await.unwrap();
+            execute(&mut waiter, "UPDATE jobs SET priority = 2").await;
+        }
+    });
+    let give_up = Instant::now() + PATIENCE;
+    while database_health(&mut connection).await.unwrap().lock_waits == 0 {
+        assert!(Instant::now() < give_up, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    execute(&mut holder, "COMMIT").await;
+    waiting.await.unwrap();
+    let free = database_health(&mut connection).await.unwrap();
+    assert_eq!(free.lock_waits, 0);
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
