@@ -30,6 +30,6 @@ pub use exit::Exit;
 pub use lines::print_line;
 pub use list::{List, ListArgs, PagedArgs, WatchArgs};
 pub use moment::Moment;
-pub use run::{RunCommand, main};
+pub use run::{RunCommand, main, main_dressed};
 pub use terminal::{ProgressLine, agree, ask, bar, can_ask, is_yes};
 pub use window::Window;

@@ -45,11 +45,21 @@ struct Verb<C: Subcommand> {
 /// Parses the arguments, runs the command, prints one document or one error, and gives the exit
 /// code of the contract.
 pub fn main<C: RunCommand>(name: &'static str, about: &'static str) -> ExitCode {
-    let mut command = CommandLine::<Verb<C>>::command()
+    main_dressed::<C>(name, about, |command| command)
+}
+
+/// As [`main`], with words added to the help of a tree that parses as it did.
+pub fn main_dressed<C: RunCommand>(
+    name: &'static str,
+    about: &'static str,
+    dress: impl FnOnce(clap::Command) -> clap::Command,
+) -> ExitCode {
+    let command = CommandLine::<Verb<C>>::command()
         .name(name)
         .bin_name(name)
         .about(about)
         .version(env!("CARGO_PKG_VERSION"));
+    let mut command = dress(command);
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|matches| {
         let parsed = CommandLine::<Verb<C>>::from_arg_matches(&matches)?;

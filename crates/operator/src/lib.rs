@@ -3,9 +3,12 @@
 mod audit;
 mod completions;
 mod doctor;
+mod examples;
 mod exams;
 mod migrate;
 mod top_verb;
+
+use std::process::ExitCode;
 
 use clap::Subcommand;
 use command_line::{CliError, Document, GlobalArgs, RunCommand};
@@ -17,8 +20,14 @@ pub use exams::Exams;
 pub use migrate::MigrateCommand;
 pub use top_verb::{Sweep, Token, TopVerb, Verb};
 
-/// Every noun of `carrel`. A noun of a library is that library's own tree, so that help, JSON and
-/// exit codes are the same in both places.
+/// The operator's command line: [`Command`], and in the help of every verb a call of it.
+pub fn main() -> ExitCode {
+    let about = "Runs exams: sessions, the jobs behind them, the environments they take place in";
+    command_line::main_dressed::<Command>("carrel", about, examples::with_examples)
+}
+
+/// Every noun of `carrel`. A noun of a library is that library's own tree, so that help (but for its
+/// example), JSON and exit codes are the same in both places.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Exam sessions: requested, shown, extended, ended

@@ -3,8 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    command_line::main::<carrel_operator::Command>(
-        "carrel",
-        "Runs exams: sessions, the jobs behind them, the environments they take place in",
-    )
+    carrel_operator::main()
 }
