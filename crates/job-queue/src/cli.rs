@@ -10,6 +10,7 @@ mod filter;
 mod jobs;
 mod operations;
 mod progress;
+mod queue_state;
 mod queues;
 mod schedules;
 mod stats;

@@ -11,6 +11,7 @@ use command_line::{
 };
 use sqlx::PgConnection;
 
+use super::queue_state::state;
 use super::stats::{self, StatsArgs};
 use crate::{QueueStatus, list_queues, load_all_queues};
 use limit::LimitArgs;
@@ -128,16 +129,4 @@ fn depth(queue: &QueueStatus) -> String {
         "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
          {running:>4}/{limit}  dead {dead:>4}"
     )
-}
-
-/// Whether it is open, and if not who closed it, for how long and why.
-pub(super) fn state(queue: &QueueStatus) -> String {
-    if queue.paused_at.is_none() {
-        return "open".to_owned();
-    }
-    let by = queue.paused_by.as_deref().unwrap_or("unknown");
-    let reason = queue.paused_reason.as_deref().unwrap_or("no reason given");
-    let until = queue.paused_until;
-    let until = until.map_or_else(|| "until resumed".to_owned(), |at| format!("until {at}"));
-    format!("paused by {by} {until}: {reason}")
 }

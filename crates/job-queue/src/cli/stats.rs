@@ -9,7 +9,7 @@ use command_line::{
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::queues::state;
+use super::queue_state::state;
 use crate::{QueueFlow, QueueStatus, list_queues, queue_flows};
 
 /// What a queue's backlog does.

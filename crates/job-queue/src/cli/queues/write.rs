@@ -8,9 +8,10 @@ use command_line::{CliError, Document, OutputFormat, agree};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{depth, must_be_known, state};
+use super::{depth, must_be_known};
 use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
+use crate::cli::queue_state::state;
 use crate::{QueueStatus, list_queues, notify_workers, pause_queue, resume_queue};
 
 /// Which queue, who and why.
