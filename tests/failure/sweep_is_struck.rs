@@ -27,10 +27,12 @@ async fn what_a_sweep_finds_is_settled_once_whichever_word_or_call_is_lost() {
         let found = Finding::of(sweep).iter();
         found.map(move |finding| Box::pin(strike(sweep, *finding)))
     });
-    join_all(all).await;
+    // Who clears a scene away holds up all that run beside it, so that each stays until the last is done.
+    let scenes: Vec<Scene> = join_all(all).await;
+    drop(scenes);
 }
 
-async fn strike(sweep: Sweep, finding: Finding) {
+async fn strike(sweep: Sweep, finding: Finding) -> Scene {
     let _place = take_places(Weight::Light).await;
     let scene = Scene::set().await;
     finding.set(scene.pool()).await;
@@ -45,6 +47,7 @@ async fn strike(sweep: Sweep, finding: Finding) {
     for fault in [RuntimeFault::FailsBefore, RuntimeFault::FailsAfter] {
         at_every_call(&scene, sweep, finding, fault).await;
     }
+    scene
 }
 
 async fn at_every_call(scene: &Scene, sweep: Sweep, finding: Finding, fault: RuntimeFault) {

@@ -114,8 +114,8 @@ async fn at_every_call(way: Way) {
     let _place = take_places(Weight::Light).await;
     for first in (0..).step_by(AT_ONCE) {
         let at_once = (first..first + AT_ONCE).map(|call| Box::pin(at_call(way, call)));
-        let struck = join_all(at_once).await;
-        let struck = first + struck.into_iter().filter(|has_struck| *has_struck).count();
+        let done = join_all(at_once).await;
+        let struck = first + done.iter().filter(|(has_struck, _)| *has_struck).count();
         if struck < first + AT_ONCE {
             assert!(struck >= FEWEST_CALLS, "{way:?}: only {struck} calls");
             break;
@@ -124,10 +124,10 @@ async fn at_every_call(way: Way) {
 }
 
 /// Tells whether there are so many calls. In a brief run every other one fails, the rest are answered
-/// in vain.
-async fn at_call(way: Way, call: usize) -> bool {
+/// in vain. The scenes are for who waited for all: clearing one away holds up all that run beside it.
+async fn at_call(way: Way, call: usize) -> (bool, Vec<Scene>) {
     let brief = &FAULTS[call % 2..][..1];
-    let mut has_struck = true;
+    let (mut has_struck, mut scenes) = (true, Vec::new());
     for fault in Intensity::of_this_run().choose(brief, &FAULTS[..]) {
         let scene = Scene::set().await;
         let mut hung = Hung::new(&scene, way);
@@ -137,8 +137,10 @@ async fn at_call(way: Way, call: usize) -> bool {
         hung.go().await;
         scene.assert_invariants().await;
         has_struck &= faulty.has_struck();
+        drop(hung);
+        scenes.push(scene);
     }
-    has_struck
+    (has_struck, scenes)
 }
 
 /// Environments of ended sessions that do not go until they are forced.
