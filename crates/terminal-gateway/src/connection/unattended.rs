@@ -32,8 +32,8 @@ use crate::readings::Reading;
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// An environment that was not reached for so long is left to whoever reaches it.
 const LOST_AFTER: Duration = Duration::from_mins(10);
-/// A shell that is not reached, that its keeper does not give, or whose candidate turned out to be attached where the database
-/// is not reached, is looked at again after so long.
+/// A shell that is not reached, that its keeper does not give, or whose candidate turned out to be
+/// attached where the database is not reached, is looked at again after so long.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Pause before a leg is given again what it had no room for.
 const NO_ROOM_FOR: Duration = Duration::from_millis(100);
