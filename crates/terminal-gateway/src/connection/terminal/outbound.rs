@@ -46,7 +46,7 @@ impl Traffic {
 
     /// Notes whether output waits for a window to be acknowledged, and counts when that begins.
     fn stalled(&mut self, is_stalled: bool) {
-        if is_stalled && !std::mem::replace(&mut self.is_stalled, is_stalled) {
+        if is_stalled && !self.is_stalled {
             Metric::TerminalStalls.increment(1, &[]);
         }
         self.is_stalled = is_stalled;
