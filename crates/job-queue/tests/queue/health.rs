@@ -34,7 +34,8 @@ async fn what_holds_dead_rows_and_how_much_room_is_left_is_told(pool: PgPool) {
     assert!(later.xmin_age_seconds > held.xmin_age_seconds, "{later:?}");
     execute(&mut holder, "ROLLBACK").await;
     let free = database_health(&mut connection).await.unwrap();
-    assert_eq!(free.xmin_holder, None);
+    // An autovacuum may hold it by now.
+    assert_ne!(free.xmin_holder, Some(name));
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
