@@ -58,11 +58,15 @@ open_queues AS MATERIALIZED (
         SELECT 1 FROM workers w
         WHERE w.incarnation = $7 AND w.drain_requested_at IS NOT NULL)
 ),
--- A queue with a limit is counted by one claimer at a time; whoever would wait looks again instead.
+-- A queue with a limit or a rate is counted by one claimer at a time; whoever would wait looks again
+-- instead.
 counting AS MATERIALIZED (
-    SELECT q.name, q.concurrency, q.claims
+    SELECT q.name, q.concurrency, q.claims, q.rate_per_second, q.tokens, q.tokens_at,
+           -- Of the time under the lock: the statement may have begun long before.
+           clock_timestamp() AS counted_at
     FROM queues q
-    WHERE q.name = ANY($9) AND q.concurrency IS NOT NULL AND $12::bigint > 0
+    WHERE q.name = ANY($9) AND $12::bigint > 0
+      AND (q.concurrency IS NOT NULL OR q.rate_per_second IS NOT NULL)
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 -- All queues together may have a limit too, and one claimer at a time counts them.
@@ -108,20 +112,28 @@ whole_room AS MATERIALIZED (
 ),
 counted_queues AS MATERIALIZED (
     SELECT o.name, o.place,
-           q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims AS is_contended,
+           (q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims)
+               OR (q.rate_per_second IS NOT NULL AND c.name IS NULL) AS is_contended,
            CASE WHEN q.concurrency IS NULL THEN $12
                 WHEN c.claims IS DISTINCT FROM q.claims THEN 0
                 ELSE GREATEST(0, c.concurrency - (
                     SELECT count(*) FROM jobs r
                     WHERE r.queue = o.name AND r.state = 'running'
                       AND NOT EXISTS (SELECT 1 FROM finished f WHERE f.id = r.id)))
-           END AS own_free
+           END AS own_free,
+           -- How many runs the rate lets start. The locked row says all of it, whatever others did.
+           c.rate_per_second, c.counted_at, k.tokens,
+           CASE WHEN q.rate_per_second IS NOT NULL AND c.name IS NULL THEN 0
+                ELSE floor(k.tokens + 1e-9)::bigint END AS starts
     FROM open_queues o
     LEFT JOIN queues q ON q.name = o.name
     LEFT JOIN counting c ON c.name = o.name
+    CROSS JOIN LATERAL (
+        SELECT queue_tokens(c.rate_per_second, c.tokens, c.tokens_at, c.counted_at) AS tokens
+    ) k
 ),
 room AS MATERIALIZED (
-    SELECT o.name, o.place, o.own_free,
+    SELECT o.name, o.place, o.own_free, o.rate_per_second, o.tokens, o.starts,
            o.is_contended OR COALESCE(w.is_contended, false) AS is_contended,
            -- A place is left to each queue that has waited longer for one.
            LEAST(o.own_free, CASE WHEN w.free IS NOT NULL THEN GREATEST(0, w.free - (
@@ -134,16 +146,22 @@ room AS MATERIALIZED (
     LEFT JOIN turns own ON own.queue = o.name
 ),
 expired AS MATERIALIZED (
-    SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
-           j.started_at
-    FROM jobs j
-    WHERE j.queue = ANY(ARRAY(SELECT name FROM room WHERE NOT is_contended))
-      AND j.state = 'running' AND j.lease_until <= now()
-      AND j.kind = ANY($10) AND j.id <> ALL($1)
-      AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
-                             AND ($17::integer[])[array_position($10, j.kind)]
-    ORDER BY j.lease_until
-    LIMIT $12 FOR UPDATE SKIP LOCKED
+    SELECT e.*, o.name AS queue
+    FROM room o
+    CROSS JOIN LATERAL (
+        SELECT j.id, j.run_token, j.attempt, j.crash_count, j.cancel_requested_at, j.lease_owner,
+               j.started_at
+        FROM jobs j
+        WHERE j.queue = o.name AND j.state = 'running' AND j.lease_until <= now()
+          AND j.kind = ANY($10) AND j.id <> ALL($1)
+          AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
+                                 AND ($17::integer[])[array_position($10, j.kind)]
+        ORDER BY j.lease_until
+        -- A run that is taken over is started again, as the rate counts.
+        LIMIT CASE WHEN o.is_contended THEN 0 ELSE LEAST($12, o.starts) END
+        FOR UPDATE SKIP LOCKED
+    ) e
+    LIMIT $12
 ),
 due AS MATERIALIZED (
     SELECT d.id, o.name AS queue
@@ -156,7 +174,9 @@ due AS MATERIALIZED (
           AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
                                  AND ($17::integer[])[array_position($10, j.kind)]
         ORDER BY j.priority DESC, j.run_at, j.id
-        LIMIT LEAST($12, o.free) FOR UPDATE SKIP LOCKED
+        LIMIT LEAST($12, o.free,
+                    o.starts - (SELECT count(*) FROM expired e WHERE e.queue = o.name))
+        FOR UPDATE SKIP LOCKED
     ) d
     -- A run that is taken over runs already, as the limit counts.
     LIMIT LEAST(GREATEST($12 - (SELECT count(*) FROM expired), 0), (SELECT w.free FROM whole_room w))
@@ -210,9 +230,15 @@ claimed AS (
               GREATEST(extract(epoch FROM now() - run_at), 0)::float8 AS waited_seconds
 ),
 counted AS (
-    UPDATE queues q SET claims = q.claims + c.claimed
+    UPDATE queues q SET
+        claims = q.claims + c.claimed,
+        -- Spent for good: a run that is given back or lost had started.
+        tokens = queue_tokens(l.rate_per_second, l.tokens, l.tokens_at, l.counted_at) - c.claimed,
+        tokens_at = GREATEST(l.tokens_at,
+                             CASE WHEN l.rate_per_second IS NOT NULL THEN l.counted_at END)
     FROM (SELECT queue, count(*) AS claimed FROM claimed GROUP BY queue) c
-    WHERE q.name = c.queue AND q.concurrency IS NOT NULL
+    JOIN counting l ON l.name = c.queue
+    WHERE q.name = c.queue
 ),
 counted_all AS (
     UPDATE all_queues a SET claims = a.claims + c.claimed
@@ -230,7 +256,7 @@ asked AS (
     SELECT o.name, now(), now()
     FROM room o
     JOIN whole w ON NOT w.is_contended
-    WHERE o.own_free > 0 AND o.free <= (SELECT count(*) FROM due)
+    WHERE o.own_free > 0 AND o.starts IS DISTINCT FROM 0 AND o.free <= (SELECT count(*) FROM due)
       AND $12 > (SELECT count(*) FROM due) + (SELECT count(*) FROM expired)
       AND NOT EXISTS (SELECT 1 FROM due d WHERE d.queue = o.name)
       AND EXISTS (
@@ -261,6 +287,17 @@ SELECT 'contended', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NUL
 FROM room o
 WHERE o.is_contended AND $12 > 0 AND EXISTS (
     SELECT 1 FROM jobs j WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now())
+UNION ALL
+-- In how many seconds the rate lets the next run of a queue with due jobs start.
+SELECT 'held', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, (o.starts + 1 - o.tokens) / o.rate_per_second
+FROM room o
+WHERE o.rate_per_second IS NOT NULL AND NOT o.is_contended
+  AND o.starts <= (SELECT count(*) FROM claimed c WHERE c.queue = o.name)
+  AND EXISTS (
+    SELECT 1 FROM jobs j
+    WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now()
+      AND j.id NOT IN (SELECT d.id FROM due d))
 UNION ALL
 -- Places that these ends made and that are left to others, who may wait for their poll.
 SELECT 'left', '00000000-0000-0000-0000-000000000000', 0, '', NULL, NULL, NULL, NULL,

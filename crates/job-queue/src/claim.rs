@@ -59,6 +59,8 @@ pub(crate) struct Exchanged {
     pub(crate) parked: Vec<ParkedJob>,
     /// A queue with a limit has due jobs, and another claimer was counting it: to be asked again.
     pub(crate) is_contended: bool,
+    /// In how long the rate of a queue with due jobs lets the next run start.
+    pub(crate) held_for: Option<Duration>,
     /// Places under the limit over all queues are left to workers that may not have seen it.
     pub(crate) leaves_places: bool,
 }
@@ -76,6 +78,7 @@ struct ExchangeRow {
     crash_count: Option<i32>,
     session_id: Option<Uuid>,
     traceparent: Option<String>,
+    /// Since when it was due; of a queue that is held, in how long its next run may start.
     waited_seconds: Option<f64>,
 }
 
@@ -156,6 +159,7 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
                 kind: row.kind.ok_or_else(|| unreadable("kind"))?,
             }),
             "contended" => answer.is_contended = true,
+            "held" => answer.held_for = sooner(answer.held_for, seconds(&row)),
             "left" => answer.leaves_places = true,
             _ => {
                 let state = job_state(&row)?;
@@ -175,7 +179,7 @@ fn job_state(row: &ExchangeRow) -> Result<JobState, sqlx::Error> {
 }
 
 fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {
-    let waited = Duration::try_from_secs_f64(row.waited_seconds.unwrap_or(0.0)).unwrap_or_default();
+    let waited = seconds(&row);
     Ok(ClaimedJob {
         job_id: JobId::from_uuid(row.id),
         run_token: row.run_token,
@@ -189,6 +193,14 @@ fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {
         traceparent: row.traceparent,
         waited,
     })
+}
+
+fn seconds(row: &ExchangeRow) -> Duration {
+    Duration::try_from_secs_f64(row.waited_seconds.unwrap_or(0.0)).unwrap_or_default()
+}
+
+fn sooner(known: Option<Duration>, other: Duration) -> Option<Duration> {
+    Some(known.map_or(other, |known| known.min(other)))
 }
 
 fn unreadable(column: &str) -> sqlx::Error {

@@ -200,6 +200,9 @@ impl Exchanger {
             let pause = LOOK_AGAIN.mul_f64(rand::rng().random_range(0.2..1.0));
             self.parts.signal.look_after(pause);
         }
+        if let Some(held_for) = answer.held_for {
+            self.parts.signal.look_at_rate(held_for);
+        }
         if answer.leaves_places {
             self.waker.wake();
         }

@@ -19,6 +19,12 @@ use crate::{measure, wake::CHANNEL};
 /// A lost listener is tried again this soon; polling carries on meanwhile.
 const RECONNECT: Duration = Duration::from_secs(1);
 
+/// Where a rate holds jobs back, a worker looks for the next start no more often than this: many workers
+/// wait for the same one.
+const LOOK_AT_RATE: Duration = Duration::from_millis(100);
+/// What is as far off as this is left to the poll, which comes no later.
+const LEFT_TO_POLL: Duration = Duration::from_secs(1);
+
 /// The signal the exchange loops wait for.
 #[derive(Debug, Default)]
 pub(crate) struct LookSignal {
@@ -60,6 +66,14 @@ impl LookSignal {
         due.push(Reverse(Instant::now() + delay));
         drop(due);
         self.due_changed.notify_one();
+    }
+
+    /// Looks when the rate of a queue lets its next run start, or a little later, sooner than the next poll.
+    pub(crate) fn look_at_rate(&self, held_for: Duration) {
+        if held_for < LEFT_TO_POLL {
+            let jitter = rand::rng().random_range(1.0..1.5);
+            self.look_after(held_for.max(LOOK_AT_RATE).mul_f64(jitter));
+        }
     }
 
     /// Returns when the earliest put-off job falls due, dropping those that already have.
@@ -187,6 +201,36 @@ mod tests {
             pause
         };
         assert!(pause_after_an_idle_hour(doubling).await > Duration::from_secs(40));
+    }
+
+    /// When a worker looks whose poll is an hour away.
+    async fn first_look(signal: &LookSignal) -> Duration {
+        let begun = Instant::now();
+        tokio::select! {
+            () = async {
+                while !signal.take() {
+                    signal.changed().await;
+                }
+            } => begun.elapsed(),
+            () = poll_by(signal, || Duration::from_hours(1)) => unreachable!("a poll has no end"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_looks_when_a_rate_lets_the_next_run_start() {
+        // The clock of a test goes in milliseconds.
+        let tick = Duration::from_millis(2);
+        for (held_for, earliest) in [(5, 100), (400, 400)] {
+            let signal = LookSignal::default();
+            signal.look_at_rate(Duration::from_millis(held_for));
+            let earliest = Duration::from_millis(earliest);
+            let looked = first_look(&signal).await;
+            assert!(looked >= earliest, "{looked:?}");
+            assert!(looked <= earliest.mul_f64(1.5) + tick, "{looked:?}");
+        }
+        let signal = LookSignal::default();
+        signal.look_at_rate(Duration::from_hours(2));
+        assert!(signal.next_due().is_none(), "the poll comes sooner");
     }
 
     #[sqlx::test(migrations = false)]

@@ -28,8 +28,10 @@ pub struct QueueLoad {
     pub is_paused: bool,
     /// How many of its jobs may run at once, over all workers.
     pub concurrency: Option<i32>,
+    /// How many of its runs may be started a second, over all workers.
+    pub rate_per_second: Option<f64>,
     /// Workers it would take to keep up, and to work off within a minute what is due: for no more slots
-    /// than its limit allows it, and all queues together than theirs.
+    /// than its limit and its rate allow it, and all queues together than theirs.
     pub desired_workers: i64,
 }
 
@@ -45,7 +47,7 @@ pub async fn queue_load(connection: &mut PgConnection) -> Result<Vec<QueueLoad>,
                   workers AS "workers!", slots AS "slots!",
                   arrivals_per_second AS "arrivals_per_second!",
                   mean_run_seconds AS "mean_run_seconds!", is_paused AS "is_paused!", concurrency,
-                  desired_workers AS "desired_workers!"
+                  rate_per_second, desired_workers AS "desired_workers!"
            FROM queue_load ORDER BY queue"#,
     )
     .fetch_all(connection)

@@ -1,6 +1,7 @@
 //! Queues: their switches, and how full they are.
 
 mod all;
+mod limits;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 
 pub use all::{AllQueues, limit_all_queues, load_all_queues};
+pub use limits::{limit_queue, limit_queue_rate};
 
 use crate::{
     job::millis,
@@ -41,6 +43,8 @@ pub struct QueueStatus {
     pub paused_until: Option<DateTime<Utc>>,
     /// How many of its jobs may run at once, over all workers; `None` for as many as have slots.
     pub concurrency: Option<i32>,
+    /// How many of its runs may be started a second, over all workers; `None` for as many as have slots.
+    pub rate_per_second: Option<f64>,
 }
 
 /// Lists every queue that has live or dead jobs, a switch or a live worker, by name.
@@ -71,7 +75,7 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
            ),
            -- A pause that has run out is no pause.
            switched AS (
-               SELECT name, paused_at, paused_by, paused_reason, paused_until, concurrency,
+               SELECT name, paused_at, paused_by, paused_reason, paused_until, concurrency, rate_per_second,
                       paused_at IS NOT NULL
                           AND (paused_until IS NULL OR paused_until > now()) AS is_paused
                FROM queues
@@ -88,7 +92,7 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
                   CASE WHEN s.is_paused THEN s.paused_by END AS "paused_by?",
                   CASE WHEN s.is_paused THEN s.paused_reason END AS "paused_reason?",
                   CASE WHEN s.is_paused THEN s.paused_until END AS "paused_until?",
-                  s.concurrency AS "concurrency?"
+                  s.concurrency AS "concurrency?", s.rate_per_second AS "rate_per_second?"
            FROM counted c
            FULL JOIN switched s ON s.name = c.name
            FULL JOIN served w ON w.name = COALESCE(c.name, s.name)
@@ -149,30 +153,5 @@ pub async fn resume_queue(
     .await?;
     let detail = serde_json::json!({ "queue": queue });
     append_action(&mut transaction, None, "queue.resume", action, &detail).await?;
-    transaction.commit().await
-}
-
-/// Sets how many jobs of a queue may run at once, over all workers; `None` lifts the limit. It
-/// counts for claims that begin after it; what runs goes on.
-///
-/// # Errors
-/// Whatever the database says, such as that a limit below 1 breaks `queues_concurrency_positive`.
-pub async fn limit_queue(
-    connection: &mut PgConnection,
-    queue: &str,
-    concurrency: Option<i32>,
-    action: &JobAction,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query!(
-        "INSERT INTO queues (name, concurrency) VALUES ($1, $2)
-         ON CONFLICT (name) DO UPDATE SET concurrency = EXCLUDED.concurrency",
-        queue,
-        concurrency,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    let detail = serde_json::json!({ "queue": queue, "concurrency": concurrency });
-    append_action(&mut transaction, None, "queue.limit", action, &detail).await?;
     transaction.commit().await
 }

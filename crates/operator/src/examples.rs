@@ -144,7 +144,10 @@ const EXAMPLES: [(&str, &str); 87] = [
         "environments --for 30m --yes --as dana --reason maintenance",
     ),
     ("queues resume", "environments --as dana"),
-    ("queues set", "environments --concurrency 20 --as dana"),
+    (
+        "queues set",
+        "environments --concurrency 20 --rate 5/s --as dana",
+    ),
     ("queues stats", "-w -o text"),
     (
         "recordings export",

@@ -1,5 +1,6 @@
 -- How many workers the environments queue wants: work that is due, work that arrives and work that
--- runs, over the slots of one worker at three quarters full, and no more than may run at once.
+-- runs, over the slots of one worker at three quarters full, and no more than may run at once or be
+-- started a second.
 -- Waiting for a later time, or for a queue that is paused, is no work due. Reads only; the role
 -- needs SELECT on jobs, queues and all_queues.
 WITH open AS (
@@ -15,6 +16,7 @@ WITH open AS (
 ), bounds AS (
     -- Each is NULL where there is no such limit; what other queues run takes from the common one.
     SELECT (SELECT concurrency FROM queues WHERE name = 'environments') AS own,
+           (SELECT rate_per_second FROM queues WHERE name = 'environments') AS starts_per_second,
            (SELECT concurrency FROM all_queues)
                - (SELECT count(*) FROM jobs WHERE state = 'running' AND queue <> 'environments')
                AS common
@@ -37,6 +39,8 @@ SELECT ceil(greatest(
     -- Without a worker that asks, what is due would never get a place of those that all share.
     CASE WHEN due > 0 THEN 1 ELSE 0 END,
     -- least() passes over what is NULL.
-    least((per_second * mean_run_s + due * mean_run_s / {drain_seconds}) / 0.75, own, common)
+    least(least(per_second + due / {drain_seconds}::numeric, starts_per_second::numeric)
+              * mean_run_s / 0.75,
+          own, common)
 ) / {slots}::numeric)::bigint AS desired
 FROM present, recent, bounds

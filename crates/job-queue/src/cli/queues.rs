@@ -36,7 +36,8 @@ pub enum QueuesCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Sets how many jobs of a queue, or of all together, may run at once, over all workers
+    /// Sets how many jobs of a queue, or of all together, may run at once, and how many runs of it may be
+    /// started a second, over all workers
     Set(LimitArgs),
     /// Opens a queue again
     Resume(QueueArgs),
@@ -87,6 +88,7 @@ const LIST: List<QueueStatus> = List {
         Column::new("scheduled", |queue| queue.scheduled.into()),
         Column::new("running", |queue| queue.running.into()),
         Column::new("limit", |queue| queue.concurrency.into()),
+        Column::new("rate", |queue| queue.rate_per_second.map(Cell::Rate).into()),
         Column::new("dead", |queue| queue.dead.into()),
         Column::new("state", |queue| state(queue).into()),
         Column::wide("paused_by", |queue| queue.paused_by.as_deref().into()),
@@ -125,8 +127,10 @@ fn depth(queue: &QueueStatus) -> String {
     let limit = queue
         .concurrency
         .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+    let rate = queue.rate_per_second;
+    let rate = rate.map_or_else(String::new, |rate| format!("  rate {rate}/s"));
     format!(
         "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
-         {running:>4}/{limit}  dead {dead:>4}"
+         {running:>4}/{limit}{rate}  dead {dead:>4}"
     )
 }

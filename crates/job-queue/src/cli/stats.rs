@@ -52,6 +52,9 @@ const LIST: List<QueueStats> = List {
         Column::new("scheduled", |stats| stats.status.scheduled.into()),
         Column::new("running", |stats| stats.status.running.into()),
         Column::new("limit", |stats| stats.status.concurrency.into()),
+        Column::new("rate", |stats| {
+            stats.status.rate_per_second.map(Cell::Rate).into()
+        }),
         Column::new("dead", |stats| stats.status.dead.into()),
         Column::new("in_per_second", |stats| {
             Cell::Rate(stats.arrivals_per_second)

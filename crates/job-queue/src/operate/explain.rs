@@ -66,6 +66,7 @@ fn explain_ready(facts: Facts) -> Vec<WhyNotRunning> {
         });
     }
     reasons.extend(full(&facts));
+    reasons.extend(held_by_rate(&facts));
     if facts.workers == 0 {
         reasons.push(match facts.hold {
             Some(reason) => WhyNotRunning::WorkersHold { reason },
@@ -98,4 +99,13 @@ fn full(facts: &Facts) -> impl Iterator<Item = WhyNotRunning> {
         }
     });
     own.into_iter().chain(all)
+}
+
+fn held_by_rate(facts: &Facts) -> Option<WhyNotRunning> {
+    let (rate_per_second, tokens) = facts.rate_per_second.zip(facts.tokens)?;
+    (tokens < 1.0).then(|| WhyNotRunning::RateReached {
+        queue: facts.queue.clone(),
+        rate_per_second,
+        in_seconds: (1.0 - tokens) / rate_per_second,
+    })
 }

@@ -45,6 +45,7 @@ fn queue(paused: [Value; 4]) -> Value {
         "paused_reason": reason,
         "paused_until": until,
         "concurrency": null,
+        "rate_per_second": null,
     })
 }
 
@@ -78,12 +79,15 @@ async fn queues_are_limited_rehearsed_and_measured_in_these_very_documents(pool:
     put(&pool).await;
     let mut limited = queue([Value::Null, Value::Null, Value::Null, Value::Null]);
     limited["concurrency"] = json!(5);
+    limited["rate_per_second"] = json!(0.5);
     let set = [
         "queues",
         "set",
         "test",
         "--concurrency",
         "5",
+        "--rate",
+        "0.5/s",
         "--as",
         "dana",
     ];

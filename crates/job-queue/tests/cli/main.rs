@@ -222,20 +222,19 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
     );
     let resumed = run(&pool, &["queues", "resume", "test", "--as", "dana"]).await;
     assert!(data(&resumed)["queue"]["paused_at"].is_null());
-    let set = async |limit: &str| {
-        let words = [
-            "queues",
-            "set",
-            "test",
-            "--concurrency",
-            limit,
-            "--as",
-            "dana",
-        ];
+    let set = async |setting: &[&str]| {
+        let words = [&["queues", "set", "test"], setting, &["--as", "dana"]].concat();
         run(&pool, &words).await
     };
-    assert_eq!(data(&set("5").await)["queue"]["concurrency"], 5);
-    assert!(data(&set("none").await)["queue"]["concurrency"].is_null());
+    let limited = data(&set(&["--concurrency", "5"]).await);
+    assert_eq!(limited["queue"]["concurrency"], 5);
+    let rated = data(&set(&["--rate", "20/s"]).await)["queue"].clone();
+    assert_eq!(rated["rate_per_second"], 20.0);
+    assert_eq!(rated["concurrency"], 5, "what is not named stays");
+    let neither = data(&set(&["--concurrency", "none", "--rate", "none"]).await);
+    assert!(neither["queue"]["concurrency"].is_null());
+    assert!(neither["queue"]["rate_per_second"].is_null());
+    assert_eq!(set(&[]).await.status.code(), Some(2));
     let set_all = async |limit: &str| {
         let words = [
             "queues",
@@ -266,9 +265,19 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
         "dana",
     ];
     assert_eq!(run(&pool, &both).await.status.code(), Some(2));
-    let zero = set("0").await;
-    assert_eq!(zero.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&zero.stderr).contains("queues pause"));
+    for zero in [["--concurrency", "0"], ["--rate", "0/s"]] {
+        let zero = set(&zero).await;
+        assert_eq!(zero.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&zero.stderr).contains("queues pause"));
+    }
+    let rate_of_all = ["queues", "set", "--all", "--rate", "20/s", "--as", "dana"];
+    let refused = run(&pool, &rate_of_all).await;
+    assert_eq!(refused.status.code(), Some(2));
+    let complaint: Value = serde_json::from_slice(&refused.stderr).unwrap();
+    assert!(
+        complaint.to_string().contains("a rate is of one queue"),
+        "{complaint}"
+    );
     let done = sqlx::query_scalar!("SELECT verb FROM job_actions ORDER BY id");
     let done = done.fetch_all(&pool).await.unwrap();
     assert_eq!(
@@ -277,7 +286,9 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
             "queue.pause",
             "queue.resume",
             "queue.limit",
+            "queue.rate",
             "queue.limit",
+            "queue.rate",
             "queue.limit_all",
             "queue.limit_all"
         ]

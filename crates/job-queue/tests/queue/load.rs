@@ -1,7 +1,8 @@
 //! How many workers a queue would take.
 
 use job_queue::{
-    JobAction, QueueLoad, Registry, limit_all_queues, limit_queue, pause_queue, queue_load,
+    JobAction, QueueLoad, Registry, limit_all_queues, limit_queue, limit_queue_rate, pause_queue,
+    queue_load,
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
@@ -99,6 +100,7 @@ struct Case {
     running: i32,
     mean_seconds: f64,
     limit: Option<i32>,
+    rate: Option<f64>,
     is_paused: bool,
     slots: i32,
     desired: i64,
@@ -112,14 +114,15 @@ const NOTHING: Case = Case {
     running: 0,
     mean_seconds: 6.0,
     limit: None,
+    rate: None,
     is_paused: false,
     slots: 4,
     desired: 0,
 };
 
-/// `ceil((arrivals a second × mean + ready × mean / 60 s) / 0.75 / slots a worker)`, at least what runs
-/// takes; nothing for what may not run.
-const CASES: [Case; 10] = [
+/// `ceil((arrivals a second + ready / 60 s, up to the rate) × mean / 0.75 / slots a worker)`, at least what
+/// runs takes; nothing for what may not run.
+const CASES: [Case; 12] = [
     NOTHING,
     // 30 × 6 s / 60 s = 3 slots busy, 4 at three quarters.
     Case {
@@ -167,6 +170,21 @@ const CASES: [Case; 10] = [
         desired: 2,
         ..NOTHING
     },
+    // Half a start a second: 3 slots busy, 4 at three quarters.
+    Case {
+        what: "over its rate",
+        ready: 1_000,
+        rate: Some(0.5),
+        desired: 1,
+        ..NOTHING
+    },
+    Case {
+        what: "within its rate",
+        ready: 31,
+        rate: Some(100.0),
+        desired: 2,
+        ..NOTHING
+    },
     Case {
         what: "paused",
         ready: 1_000,
@@ -191,8 +209,9 @@ async fn insert_case(connection: &mut PgConnection, case: &Case) {
             INSERT INTO workers (incarnation, name, host, build, queues, kinds, slots)
             VALUES (gen_random_uuid(), 'w', 'h', 'b', ARRAY[$1], '{ping}', $2)),
          switched AS (
-            INSERT INTO queues (name, concurrency, paused_at)
-            VALUES ($1, $3, CASE WHEN $4 THEN now() END)),
+            INSERT INTO queues (name, concurrency, paused_at, rate_per_second, tokens, tokens_at)
+            VALUES ($1, $3, CASE WHEN $4 THEN now() END,
+                    $10, $10, CASE WHEN $10::float8 IS NOT NULL THEN now() END)),
          waiting AS (
             INSERT INTO jobs (id, queue, kind, payload, created_at, run_at)
             SELECT gen_random_uuid(), $1, 'ping', '{}'::jsonb, now() - interval '1 day', now()
@@ -228,6 +247,7 @@ async fn insert_case(connection: &mut PgConnection, case: &Case) {
         case.running,
         case.arrived,
         case.mean_seconds,
+        case.rate,
     )
     .execute(connection)
     .await
@@ -307,7 +327,7 @@ async fn asked_by_chart(connection: &mut PgConnection) -> i64 {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn the_chart_asks_for_no_more_slots_than_either_limit(pool: PgPool) {
+async fn the_chart_asks_for_no_more_slots_than_any_limit(pool: PgPool) {
     let mut connection = pool.acquire().await.unwrap();
     let connection = &mut *connection;
     let due = Case {
@@ -327,21 +347,26 @@ async fn the_chart_asks_for_no_more_slots_than_either_limit(pool: PgPool) {
         reason: None,
     };
     // 1,000 runs of 1 s within a minute keep 17 slots busy, 23 at three quarters.
-    for (own, common, workers) in [
-        (None, None, 6),
-        (Some(5), None, 2),
-        (Some(100), Some(100), 6),
+    for (own, rate, common, workers) in [
+        (None, None, None, 6),
+        (Some(5), None, None, 2),
+        (Some(100), Some(100.0), Some(100), 6),
+        // Six runs of 1 s at once, 8 at three quarters.
+        (None, Some(6.0), None, 2),
         // Of the common places three are taken.
-        (None, Some(9), 2),
-        (Some(5), Some(7), 1),
+        (None, None, Some(9), 2),
+        (Some(5), None, Some(7), 1),
         // None is left; somebody has to ask for the next.
-        (None, Some(2), 1),
+        (None, None, Some(2), 1),
     ] {
         limit_queue(connection, "environments", own, &dana)
             .await
             .unwrap();
+        limit_queue_rate(connection, "environments", rate, &dana)
+            .await
+            .unwrap();
         limit_all_queues(connection, common, &dana).await.unwrap();
         let asked = asked_by_chart(connection).await;
-        assert_eq!(asked, workers, "{own:?} and {common:?}");
+        assert_eq!(asked, workers, "{own:?}, {rate:?} and {common:?}");
     }
 }

@@ -19,6 +19,7 @@ mod operations;
 mod outcomes;
 mod payloads;
 mod races;
+mod rates;
 mod retention;
 mod schedules;
 mod support;

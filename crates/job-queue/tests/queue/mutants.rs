@@ -16,6 +16,10 @@
 //! | a drained worker claims | [`claiming::a_drain_counts`] | [`DRAIN`] |
 //! | a limited queue runs more | [`claiming::a_limit_counts`] | [`QUEUE_LIMIT`] |
 //! | a claim misses what others have claimed meanwhile | [`claiming::a_late_claim_counts_what_it_did_not_see`] | [`UNSEEN_CLAIMS`] |
+//! | a queue with a rate starts more | [`rates::a_rate_counts`] | [`rates::RATE`] |
+//! | what has started can start again | [`rates::a_start_is_spent`] | [`rates::SPENT`] |
+//! | what is taken over starts beside the rate | [`rates::a_run_taken_over_counts`] | [`rates::TAKEN_OVER`] |
+//! | two count one rate at once | [`rates::one_counts_at_a_time`] | [`rates::COUNTED_BY_ONE`] |
 //! | more run than may over all queues | [`claiming::a_limit_over_all_counts`] | [`ALL_QUEUES_LIMIT`] |
 //! | and where a claim misses what others have claimed | [`claiming::a_late_claim_counts_over_all`] | [`UNSEEN_OVER_ALL`] |
 //! | a busy queue keeps every place for itself | [`claiming::a_place_goes_round`] | [`TURNS`] |
@@ -34,6 +38,7 @@ mod fencing;
 mod keys;
 mod notifying;
 mod plans;
+mod rates;
 
 use session_identity::JobId;
 use sqlx::{
@@ -84,7 +89,7 @@ const LEASE: &[Cut] = &[(
 )];
 const PAUSE: &[Cut] = &[("p.paused_at IS NOT NULL", 1, "false")];
 const DRAIN: &[Cut] = &[("w.drain_requested_at IS NOT NULL", 1, "false")];
-const QUEUE_LIMIT: &[Cut] = &[("LEAST($12, o.free)", 1, "$12")];
+const QUEUE_LIMIT: &[Cut] = &[("LEAST($12, o.free,", 1, "LEAST($12,")];
 const UNSEEN_CLAIMS: &[Cut] = &[("WHEN c.claims IS DISTINCT FROM q.claims THEN 0", 1, "")];
 const ALL_QUEUES_LIMIT: &[Cut] = &[(
     "LEFT JOIN counting_all c ON true

@@ -76,6 +76,7 @@ fn in_words(why: &WhyNotRunning) -> String {
             Some(class) => format!("its job backs off after {class}"),
             None => "its job was put off".to_owned(),
         },
+        WhyNotRunning::RateReached { queue, .. } => format!("{queue} starts no more a second"),
         WhyNotRunning::Ended { .. } => format!("its job has ended: {why}"),
         WhyNotRunning::QueuePaused { .. }
         | WhyNotRunning::QueueFull { .. }

@@ -1,14 +1,17 @@
-//! How many jobs of a queue, or of all queues together, may run at once.
+//! How many jobs of a queue, or of all queues together, may run at once, and how many may be started a second.
 
 use clap::Args;
 use command_line::{CliError, Document};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use super::must_be_known;
 use super::write::change_queue;
 use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
-use crate::{AllQueues, limit_all_queues, limit_queue, load_all_queues, notify_workers};
+use crate::{
+    AllQueues, JobAction, limit_all_queues, limit_queue, limit_queue_rate, load_all_queues,
+    notify_workers,
+};
 
 const SCHEMA: &str = "job-queue/queues-set.v1";
 
@@ -21,9 +24,9 @@ pub struct LimitArgs {
     /// All queues together, instead of one; counts beside the limits of each.
     #[arg(long, conflicts_with = "queue")]
     all: bool,
-    /// At most so many, or `none` for as many as workers have slots.
-    #[arg(long, value_name = "N", value_parser = parse_limit)]
-    concurrency: Limit,
+    /// What is set.
+    #[command(flatten)]
+    settings: SettingArgs,
     /// Whether at all.
     #[command(flatten)]
     rehearsal: RehearsalArgs,
@@ -32,9 +35,29 @@ pub struct LimitArgs {
     action: ActionArgs,
 }
 
+/// What is set; the rest stays as it is.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct SettingArgs {
+    /// At most so many run at once, or `none` for as many as workers have slots.
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
+    concurrency: Option<Limit>,
+    /// At most so many runs are started a second, such as 20/s or 0.5/s, or `none` for as many as workers
+    /// have slots. Of one queue only.
+    #[arg(long, value_name = "N/s", value_parser = parse_rate)]
+    rate: Option<Rate>,
+}
+
 /// How many may run at once; `None` for no limit.
 #[derive(Clone, Copy, Debug)]
 struct Limit(Option<i32>);
+
+/// How many may be started a second; `None` for no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rate(Option<f64>);
+
+/// More than any database claims.
+const HIGHEST_RATE: f64 = 1_000_000.0;
 
 fn parse_limit(text: &str) -> Result<Limit, String> {
     if text == "none" {
@@ -48,21 +71,61 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
     }
 }
 
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    if text == "none" {
+        return Ok(Rate(None));
+    }
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = number.parse().ok();
+    let rate = rate.filter(|rate| *rate > 0.0 && *rate <= HIGHEST_RATE);
+    rate.map(|rate| Rate(Some(rate))).ok_or_else(|| {
+        "starts a second, above zero, such as 20/s, or `none`; to stop claims: queues pause"
+            .to_owned()
+    })
+}
+
+impl SettingArgs {
+    /// All of it or nothing.
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        queue: &str,
+        action: &JobAction,
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        if let Some(Limit(concurrency)) = self.concurrency {
+            limit_queue(&mut transaction, queue, concurrency, action).await?;
+        }
+        if let Some(Rate(rate)) = self.rate {
+            limit_queue_rate(&mut transaction, queue, rate, action).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// What may be set of all queues together.
+    fn of_all(&self) -> Result<Option<i32>, CliError> {
+        match (self.concurrency, self.rate) {
+            (Some(Limit(concurrency)), None) => Ok(concurrency),
+            _ => Err(CliError::usage("rate", "a rate is of one queue")
+                .next("name the queue in place of --all, or set --concurrency alone")),
+        }
+    }
+}
+
 impl LimitArgs {
     pub(super) async fn set(&self, connection: &mut PgConnection) -> Result<Document, CliError> {
         let Some(queue) = &self.queue else {
             return self.set_all(connection).await;
         };
         must_be_known(connection, "queue", queue).await?;
-        let Limit(concurrency) = self.concurrency;
         change_queue(connection, self.rehearsal, (queue, SCHEMA), async |it| {
-            limit_queue(it, queue, concurrency, &self.action.action()).await
+            self.settings.write(it, queue, &self.action.action()).await
         })
         .await
     }
 
     async fn set_all(&self, connection: &mut PgConnection) -> Result<Document, CliError> {
-        let Limit(concurrency) = self.concurrency;
+        let concurrency = self.settings.of_all()?;
         act(connection, self.rehearsal, &[], async |it| {
             limit_all_queues(it, concurrency, &self.action.action()).await?;
             // It is changed whether or not anybody hears of it; workers also poll.
@@ -83,4 +146,20 @@ pub(super) fn line(all: AllQueues) -> String {
     } = all;
     let limit = concurrency.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
     format!("all queues together: running {running}/{limit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_of_starts_a_second_or_none() {
+        assert_eq!(parse_rate("20/s"), Ok(Rate(Some(20.0))));
+        assert_eq!(parse_rate("0.5/s"), Ok(Rate(Some(0.5))));
+        assert_eq!(parse_rate("20"), Ok(Rate(Some(20.0))));
+        assert_eq!(parse_rate("none"), Ok(Rate(None)));
+        for text in ["", "0/s", "-1/s", "20/m", "NaN", "inf/s", "1e7/s"] {
+            assert!(parse_rate(text).is_err(), "{text}");
+        }
+    }
 }

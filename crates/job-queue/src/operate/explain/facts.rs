@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub(super) paused_until: Option<DateTime<Utc>>,
     pub(super) concurrency: Option<i32>,
     pub(super) running: i64,
+    pub(super) rate_per_second: Option<f64>,
+    pub(super) tokens: Option<f64>,
     pub(super) concurrency_of_all: Option<i32>,
     pub(super) running_of_all: i64,
     pub(super) workers: i64,
@@ -52,6 +54,8 @@ pub(super) async fn load_facts(
                   p.concurrency AS "concurrency?",
                   (SELECT count(*) FROM jobs r WHERE r.queue = j.queue AND r.state = 'running'
                   ) AS "running!",
+                  p.rate_per_second AS "rate_per_second?",
+                  queue_tokens(p.rate_per_second, p.tokens, p.tokens_at, clock_timestamp()) AS tokens,
                   (SELECT concurrency FROM all_queues) AS concurrency_of_all,
                   (SELECT count(*) FROM jobs r WHERE r.state = 'running') AS "running_of_all!",
                   l.claiming AS "workers!", l.hold,

@@ -55,6 +55,15 @@ pub enum WhyNotRunning {
         /// How many may.
         concurrency: i32,
     },
+    /// As many runs of its queue were started as its rate lets.
+    RateReached {
+        /// The queue.
+        queue: String,
+        /// How many may be started a second.
+        rate_per_second: f64,
+        /// In how many seconds the next one may.
+        in_seconds: f64,
+    },
     /// No worker that was seen lately claims such jobs.
     NoWorker {
         /// The queue.
@@ -145,6 +154,14 @@ impl std::fmt::Display for WhyNotRunning {
                     "{running} {run} over all queues, of {concurrency} that may"
                 )
             }
+            Self::RateReached {
+                queue,
+                rate_per_second,
+                in_seconds,
+            } => write!(
+                formatter,
+                "{queue} starts {rate_per_second} a second, the next in {in_seconds:.1} s"
+            ),
             Self::NoWorker {
                 queue,
                 kind,
