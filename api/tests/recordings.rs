@@ -26,6 +26,7 @@ async fn record(pool: &PgPool, session: &str, output: Bytes) {
         spool_limit_bytes: 64 * 1024 * 1024,
         queue_bytes: PROCESS_QUEUE_BYTES,
         session_ceiling_bytes: SESSION_CEILING_BYTES,
+        signing_key: None,
     };
     let recorder = Recorder::start(pool.clone(), settings).expect("a spool");
     let wanted = SessionTape {

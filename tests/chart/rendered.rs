@@ -22,6 +22,7 @@ async fn everything() -> Vec<Value> {
         "--api-versions=admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
         "--set=prePull.enabled=true,api.autoscaling.max=5,worker.autoscaling.kind=external",
         "--set=ingress.enabled=true,ingress.host=10.96.0.40",
+        "--set=terminal.recordings.signingKey.existingSecret=signs-recordings",
         "--set-json",
         images,
         "--set-json",
@@ -273,5 +274,31 @@ async fn only_terminals_have_a_disk_for_recordings_and_it_holds_what_they_are_to
         let folder = told("CARREL_RECORDING_SPOOL").unwrap();
         assert!(folder.starts_with(mount["mountPath"].as_str().unwrap()));
         assert_eq!(told("CARREL_RECORDING_SPOOL_MIB"), Some("1024"));
+    }
+}
+
+#[tokio::test]
+async fn only_terminals_hold_the_key_that_signs_recordings_and_nobody_else_may_read_it() {
+    let documents = everything().await;
+    for (document, pod) in pods(&documents) {
+        let volumes = pod["volumes"].as_array().into_iter().flatten();
+        let mut keys = volumes.filter(|it| it["secret"]["secretName"] == "signs-recordings");
+        let Some(key) = keys.next() else {
+            assert_ne!(component(document), "terminal");
+            continue;
+        };
+        assert_eq!(component(document), "terminal", "{}", name(document));
+        // The process takes no key that others could read; its group is the pod's.
+        assert_eq!(key["secret"]["defaultMode"], 0o440);
+        assert!(pod["securityContext"]["fsGroup"].is_number());
+        let container = &pod["containers"][0];
+        let mounts = container["volumeMounts"].as_array().into_iter().flatten();
+        let mut mounts = mounts.filter(|it| it["name"] == key["name"]);
+        let folder = mounts.next().unwrap()["mountPath"].as_str().unwrap();
+        let variables = container["env"].as_array().into_iter().flatten();
+        let mut told = variables.filter(|it| it["name"] == "CARREL_RECORDING_SIGNING_KEY_FILE");
+        let file = told.next().unwrap()["value"].as_str().unwrap();
+        let within = file.strip_prefix(folder).unwrap().strip_prefix('/');
+        assert_eq!(within, key["secret"]["items"][0]["path"].as_str());
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 38] = [
+const OPERATOR: [&[&str]; 39] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -38,6 +38,7 @@ const OPERATOR: [&[&str]; 38] = [
     &["recordings", "list"],
     &["recordings", "verify"],
     &["recordings", "export"],
+    &["recordings", "keygen"],
     &["exams", "apply"],
     &["migrate", "up"],
     &["audit", "list"],

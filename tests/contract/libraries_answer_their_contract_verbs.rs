@@ -17,7 +17,7 @@ const CONTRACT: [(&str, &[&str]); 10] = [
         &["create", "status", "verify", "logs", "destroy"],
     ),
     ("environment-access", &["authorize", "explain", "deny"]),
-    ("session-recording", &["list", "verify", "export"]),
+    ("session-recording", &["list", "verify", "export", "keygen"]),
     ("session-status", &["get"]),
     ("failure-classification", &["classify", "codes"]),
     ("cleanup-ttl", &["check", "sweep", "plan"]),

@@ -153,6 +153,10 @@ const EXAMPLES: [(&str, &str); 87] = [
         "recordings export",
         "--session-id 01982f6e-7c1e-7b6a-9c55-3f2b6c1d9a10 --to exam.cast",
     ),
+    (
+        "recordings keygen",
+        "--to signing-key.pem --public-to signing-key.public.pem",
+    ),
     ("recordings list", "--exam linux-fundamentals -o text"),
     (
         "recordings verify",

@@ -1,7 +1,9 @@
 //! The verbs of `session-recording`.
 
 mod export;
+mod keygen;
 mod list;
+mod output_file;
 mod verify;
 
 use clap::Subcommand;
@@ -17,10 +19,13 @@ pub enum Command {
     List(list::RecordingsListArgs),
     /// Prove that a recording is the one that was made, and say what is missing in it.
     ///
-    /// Walks the chain: every number, hash and offset. Exit code 9 when it is broken, with the first place.
+    /// Walks the chain: every number, hash and offset, and holds what was signed against it. Exit code 9 when it is
+    /// broken, with the first place, or a signature is wrong; with keys also where none of them signed all of it.
     Verify(verify::VerifyArgs),
     /// Write a recording to a file, for a player or as the exact bytes.
     Export(export::ExportArgs),
+    /// Make a key that signs recordings, and the public one that verifies them.
+    Keygen(keygen::KeygenArgs),
 }
 
 impl RunCommand for Command {
@@ -29,6 +34,7 @@ impl RunCommand for Command {
             Self::List(args) => list::run(args, globals).await,
             Self::Verify(args) => verify::run(args, globals).await,
             Self::Export(args) => export::run(args, globals).await,
+            Self::Keygen(args) => keygen::run(&args),
         }
     }
 }

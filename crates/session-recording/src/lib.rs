@@ -6,6 +6,7 @@ mod codec;
 mod draft;
 mod entry;
 mod export;
+mod manifest;
 mod place;
 mod policy;
 mod recorder;
@@ -19,6 +20,10 @@ mod verify;
 pub use codec::{Entries, EntryError, EntryProblem, TimedEntry, put_entry};
 pub use entry::{Entry, ExitStatus, Gap, GapReason, Marker, WindowSize};
 pub use export::{Export, ExportError, ExportFormat, Exported, export};
+pub use manifest::{
+    KeyFileError, KeyId, KeyPair, KeyProblem, Manifest, ManifestRecord, PublicKey, Signature,
+    SignatureStatus, SignedManifest, SigningKey,
+};
 pub use place::Place;
 pub use policy::RecordingPolicy;
 pub use recorder::{
@@ -32,6 +37,7 @@ pub use segment::{
 };
 pub use spool::SpoolFault;
 pub use store::{
-    RecordingFilter, RecordingSummary, count_old_recordings, delete_old_recordings, list_recordings,
+    RecordingFilter, RecordingSummary, count_old_recordings, delete_old_recordings,
+    list_recordings, sign_closed_recordings,
 };
-pub use verify::{Broken, GapRecord, ShellRecord, Verification, verify};
+pub use verify::{Broken, GapRecord, ShellRecord, Verification, verify, verify_signed};

@@ -35,6 +35,7 @@ pub use open::OpenTapeError;
 pub use room::{PROCESS_QUEUE_BYTES, SESSION_QUEUE_BYTES};
 pub use tape::{SessionTape, Tape, TapeError};
 
+use crate::manifest::SigningKey;
 use crate::place::Place;
 use crate::spool::{Spool, SpoolFault};
 use ceiling::Ceiling;
@@ -62,7 +63,24 @@ pub struct RecorderSettings {
     pub queue_bytes: u32,
     /// Bytes of entries that one session may leave; [`SESSION_CEILING_BYTES`] unless there is a reason.
     pub session_ceiling_bytes: u64,
+    /// Signs what is closed; without one it stays unsigned, until a process that has one comes by.
+    pub signing_key: Option<SigningKey>,
 }
+
+/// How long a recorder waits for what.
+#[derive(Debug, Clone, Copy)]
+struct Timing {
+    /// For the database's answer, while it ships.
+    patience: Duration,
+    /// Until it looks again for recordings to be closed and signed.
+    close_every: Duration,
+}
+
+/// As a process runs.
+const TIMING: Timing = Timing {
+    patience: ANSWERS_WITHIN,
+    close_every: Duration::from_secs(30),
+};
 
 /// Why a recorder does not start.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +111,8 @@ struct Shared {
     queue: Arc<Semaphore>,
     queue_bytes: u32,
     session_ceiling_bytes: u64,
-    /// How long shipping waits for the database's answer.
-    patience: Duration,
+    signing_key: Option<SigningKey>,
+    timing: Timing,
     fault: watch::Sender<Option<SpoolFault>>,
     /// Tasks that the spool refuses something.
     failing: Arc<AtomicUsize>,
@@ -125,13 +143,13 @@ impl Recorder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(pool: PgPool, settings: RecorderSettings) -> Result<Self, StartError> {
-        Self::start_patient(pool, settings, ANSWERS_WITHIN)
+        Self::start_timed(pool, settings, TIMING)
     }
 
-    fn start_patient(
+    fn start_timed(
         pool: PgPool,
         settings: RecorderSettings,
-        patience: Duration,
+        timing: Timing,
     ) -> Result<Self, StartError> {
         let path = settings.spool_dir;
         let opened = Spool::open(&path, settings.writer, settings.spool_limit_bytes);
@@ -153,7 +171,8 @@ impl Recorder {
             queue: Arc::new(Semaphore::new(settings.queue_bytes as usize)),
             queue_bytes: settings.queue_bytes,
             session_ceiling_bytes: settings.session_ceiling_bytes,
-            patience,
+            signing_key: settings.signing_key,
+            timing,
             fault: watch::Sender::new(None),
             failing: Arc::default(),
             shipping: Arc::default(),

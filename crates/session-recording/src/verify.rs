@@ -9,10 +9,11 @@ use sqlx::PgConnection;
 
 use crate::codec::Entries;
 use crate::entry::Entry;
+use crate::manifest::{ManifestRecord, PublicKey, SignatureStatus, SignedManifest};
 use crate::place::Place;
 use crate::replay::{ReadError, Replay, Seen};
 use crate::segment::{FIRST_HASH, Hash};
-use crate::store::{Head, StoredSegment, load_chain, load_head};
+use crate::store::{Head, StoredSegment, load_chain, load_head, load_manifests};
 
 /// Gaps that a report lists at most; it counts all of them.
 const LISTED_GAPS: usize = 1000;
@@ -33,6 +34,10 @@ pub struct Verification {
     pub closed_at: Option<DateTime<Utc>>,
     /// Segments that arrived after it was closed: what a dead process had left.
     pub segments_after_close: i64,
+    /// What the manifests prove of all of it.
+    pub signature: SignatureStatus,
+    /// What was signed, and when.
+    pub manifests: Vec<ManifestRecord>,
     /// Where the chain is broken first; nothing where it holds.
     pub broken: Option<Broken>,
     /// What is on record of each shell; empty where the chain is broken.
@@ -77,8 +82,7 @@ fn in_hex<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> 
     serializer.serialize_str(&hex::encode(hash))
 }
 
-/// Walks a session's chain from its first segment: numbers, hashes, payloads, offsets. Then replays it
-/// to find what is missing. Nothing where there is no recording.
+/// [`verify_signed`] without a key at hand: who signed is not known.
 ///
 /// # Errors
 /// [`ReadError`], where the database does not answer.
@@ -86,12 +90,27 @@ pub async fn verify(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
 ) -> Result<Option<Verification>, ReadError> {
+    verify_signed(conn, session_id, &[]).await
+}
+
+/// Walks a session's chain from its first segment: numbers, hashes, payloads, offsets; holds what was signed
+/// against it. Then replays it to find what is missing. Nothing where there is no recording.
+///
+/// # Errors
+/// [`ReadError`], where the database does not answer.
+pub async fn verify_signed(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    keys: &[PublicKey],
+) -> Result<Option<Verification>, ReadError> {
     let failed = |source| ReadError::Database { session_id, source };
+    // Before the head, which never covers less than what was signed of it.
+    let manifests = load_manifests(conn, session_id).await.map_err(failed)?;
     let Some(head) = load_head(conn, session_id).await.map_err(failed)? else {
         return Ok(None);
     };
-    let mut walk = Walk::default();
-    walk.note_close(&head);
+    let mut walk = Walk::of(&manifests);
+    walk.note_place(&head);
     let broken = walk_chain(conn, session_id, &head, &mut walk).await;
     let broken = broken.map_err(failed)?;
     let mut found = Verification {
@@ -101,10 +120,13 @@ pub async fn verify(
         last_hash: walk.last_hash,
         closed_at: head.closed_at,
         segments_after_close: walk.closed_with.map_or(0, |closed| walk.next_seq - closed),
+        signature: SignatureStatus::Missing,
+        manifests: Vec::new(),
         broken,
         shells: Vec::new(),
         gaps: Vec::new(),
     };
+    judge(&mut found, &manifests, &walk, keys);
     if found.is_intact {
         replay(conn, &mut found).await?;
     }
@@ -126,7 +148,7 @@ async fn walk_chain(
                 let seq = walk.next_seq;
                 return Ok(Some(Broken { seq, problem }));
             }
-            walk.note_close(head);
+            walk.note_place(head);
         }
         // Nothing, or nothing that belongs to it: the end is judged below.
         if walk.next_seq == reached {
@@ -146,11 +168,21 @@ struct Walk {
     last_hash: Hash,
     /// How many segments it had when it was closed.
     closed_with: Option<i64>,
+    /// The hashes of the places of which manifests speak, once the walk has come there.
+    signed: BTreeMap<i64, Option<Hash>>,
     /// What each writer recorded last: its number, and where it had come.
     writers: BTreeMap<TerminalProcessId, (u64, Place)>,
 }
 
 impl Walk {
+    fn of(manifests: &[SignedManifest]) -> Self {
+        let places = manifests.iter().map(|signed| signed.manifest.segments);
+        Self {
+            signed: places.map(|place| (place, None)).collect(),
+            ..Self::default()
+        }
+    }
+
     fn step(&mut self, stored: &StoredSegment) -> Result<(), String> {
         let header = &stored.segment.header;
         if stored.seq != self.next_seq {
@@ -211,8 +243,11 @@ impl Walk {
         Ok(())
     }
 
-    /// Notes whether the recording was closed where the walk is now.
-    fn note_close(&mut self, head: &Head) {
+    /// Notes whether the recording was closed where the walk is now, and what could have been signed there.
+    fn note_place(&mut self, head: &Head) {
+        if let Some(hash) = self.signed.get_mut(&self.next_seq) {
+            *hash = Some(self.last_hash);
+        }
         if head.final_hash == Some(self.last_hash) {
             self.closed_with.get_or_insert(self.next_seq);
         }
@@ -232,6 +267,34 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Holds what was signed against the recording. A manifest that speaks of another one is no better than
+/// one with a wrong signature; of several, the newest is about all of it.
+fn judge(found: &mut Verification, manifests: &[SignedManifest], walk: &Walk, keys: &[PublicKey]) {
+    for signed in manifests {
+        let manifest = &signed.manifest;
+        let walked = walk.signed.get(&manifest.segments).copied().flatten();
+        let is_of_this =
+            walked == Some(manifest.last_hash) && found.closed_at == Some(manifest.closed_at);
+        let signature = if is_of_this {
+            signed.check(keys)
+        } else {
+            SignatureStatus::Invalid
+        };
+        found.manifests.push(ManifestRecord {
+            segments: manifest.segments,
+            signed_at: manifest.signed_at,
+            key_id: manifest.key_id,
+            signature,
+        });
+    }
+    let mut all = found.manifests.iter();
+    found.signature = match found.manifests.last() {
+        _ if all.any(|one| one.signature == SignatureStatus::Invalid) => SignatureStatus::Invalid,
+        Some(newest) if newest.segments == found.segments => newest.signature,
+        _ => SignatureStatus::Missing,
+    };
 }
 
 async fn replay(conn: &mut PgConnection, found: &mut Verification) -> Result<(), ReadError> {

@@ -103,4 +103,15 @@ mod tests {
         assert!(parse("exam.example").is_err());
         assert!(parse("").is_err());
     }
+
+    #[test]
+    fn a_signing_key_without_a_spool_is_refused() {
+        let parse = |more: &[&str]| {
+            let words = ["carrel-terminal", "--recording-signing-key-file", "/key"];
+            GatewayArgs::try_parse_from([&words, more].concat())
+        };
+        let refused = parse(&[]).unwrap_err().to_string();
+        assert!(refused.contains("--recording-spool"), "{refused}");
+        assert!(parse(&["--recording-spool", "/spool"]).is_ok());
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use command_line::CliError;
 use environment_access::{KeyError, Origins, TokenConfig};
 use execution_environment::{EnvironmentRuntime, Purpose, RuntimeConfigError};
+use session_recording::KeyFileError;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
@@ -59,6 +60,11 @@ pub enum ConfigError {
     /// The keys for logins cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The key that signs recordings cannot be used.
+    #[error(
+        "read the key that signs recordings (--recording-signing-key-file, CARREL_RECORDING_SIGNING_KEY_FILE)"
+    )]
+    SigningKey(#[from] KeyFileError),
     /// The runtime was not named well.
     #[error(transparent)]
     Runtime(#[from] RuntimeConfigError),
@@ -90,7 +96,7 @@ impl GatewayConfig {
             runtime: args.runtime.connect(Purpose::Attach).await?,
             listen: args.listen,
             admin_listen: args.admin_listen,
-            recording: args.recording.spool(),
+            recording: args.recording.spool()?,
             max_terminals: usize::try_from(args.max_terminals).expect("at most 4000"),
             workers: args.workers.map(usize::from),
             poll_every: POLL_EVERY,

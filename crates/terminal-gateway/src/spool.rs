@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use session_identity::TerminalProcessId;
-use session_recording::{PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES};
+use session_recording::{
+    KeyFileError, PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES,
+    SigningKey,
+};
 use telemetry::metrics::Metric;
 
 const MIB: u64 = 1024 * 1024;
@@ -26,6 +29,16 @@ pub(crate) struct RecordingArgs {
         value_parser = clap::value_parser!(u64).range(1..=1_048_576)
     )]
     recording_spool_mib: u64,
+
+    /// Private key, Ed25519 in PEM, with which this process signs recordings as it closes them. Without one
+    /// they stay unsigned. The file is its owner's alone to read, or root's and its group's.
+    #[arg(
+        long,
+        env = "CARREL_RECORDING_SIGNING_KEY_FILE",
+        value_name = "FILE",
+        requires = "recording_spool"
+    )]
+    recording_signing_key_file: Option<PathBuf>,
 }
 
 /// A spool.
@@ -35,15 +48,21 @@ pub struct RecordingSpool {
     pub folder: PathBuf,
     /// Bytes that may wait there.
     pub limit_bytes: u64,
+    /// Signs what is closed.
+    pub signing_key: Option<SigningKey>,
 }
 
 impl RecordingArgs {
-    pub(crate) fn spool(self) -> Option<RecordingSpool> {
+    /// Reads the key, so that a wrong one is told at the start and not after the first exam.
+    pub(crate) fn spool(self) -> Result<Option<RecordingSpool>, KeyFileError> {
         let limit_bytes = self.recording_spool_mib * MIB;
-        self.recording_spool.map(|folder| RecordingSpool {
+        let signing_key = self.recording_signing_key_file.as_deref();
+        let signing_key = signing_key.map(SigningKey::from_file).transpose()?;
+        Ok(self.recording_spool.map(|folder| RecordingSpool {
             folder,
             limit_bytes,
-        })
+            signing_key,
+        }))
     }
 }
 
@@ -55,6 +74,7 @@ impl RecordingSpool {
             spool_limit_bytes: self.limit_bytes,
             queue_bytes: PROCESS_QUEUE_BYTES,
             session_ceiling_bytes: SESSION_CEILING_BYTES,
+            signing_key: self.signing_key,
         }
     }
 }

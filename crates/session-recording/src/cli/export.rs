@@ -1,8 +1,7 @@
 //! `session-recording export`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, BufWriter};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,9 +10,9 @@ use serde_json::json;
 use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
-use super::{no_recording, unreadable};
+use super::{no_recording, output_file, unreadable};
 use crate::export::{ExportError, ExportFormat, Exported, export};
-use crate::store::load_head;
+use crate::store::{load_head, load_manifests};
 
 /// Whose recording, and where to.
 #[derive(Debug, Args)]
@@ -27,12 +26,18 @@ pub struct ExportArgs {
     /// A file that does not exist yet, or - for stdout, which then carries the export and no document
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// A file that does not exist yet, for the newest manifest: what was signed, and a last line with the signature
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: ExportArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let mut conn = globals.connect().await?.acquire().await?;
     if load_head(&mut conn, args.session_id).await?.is_none() {
         return Err(no_recording(args.session_id));
+    }
+    if let Some(path) = &args.manifest {
+        write_manifest(&mut conn, args.session_id, path).await?;
     }
     if args.to == Path::new("-") {
         return to_stdout(&mut conn, &args).await;
@@ -42,6 +47,7 @@ pub(super) async fn run(args: ExportArgs, globals: &GlobalArgs) -> Result<Docume
         "session_id": args.session_id,
         "format": args.format,
         "to": args.to,
+        "manifest": args.manifest,
         "moments": exported.moments,
         "output_bytes": exported.output_bytes,
         "gap_bytes": exported.gap_bytes,
@@ -69,7 +75,7 @@ async fn to_stdout(conn: &mut PgConnection, args: &ExportArgs) -> Result<Documen
 }
 
 async fn to_file(conn: &mut PgConnection, args: &ExportArgs) -> Result<Exported, CliError> {
-    let file = create(&args.to)?;
+    let file = output_file::create("to", &args.to)?;
     let mut file = BufWriter::new(file);
     let exported = export(conn, args.session_id, args.format, &mut file).await;
     exported.map_err(|error| {
@@ -80,16 +86,21 @@ async fn to_file(conn: &mut PgConnection, args: &ExportArgs) -> Result<Exported,
     })
 }
 
-/// What a candidate typed or saw is nobody else's to read.
-fn create(path: &Path) -> Result<File, CliError> {
-    let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(0o600).open(path);
-    created.map_err(|error| {
-        let message = format!("{} cannot be made", path.display());
-        CliError::usage("to", message)
-            .caused_by(&error)
-            .next("name a file that does not exist, in a directory that may be written")
-    })
+async fn write_manifest(
+    conn: &mut PgConnection,
+    session_id: ExamSessionId,
+    path: &Path,
+) -> Result<(), CliError> {
+    let manifests = load_manifests(conn, session_id).await?;
+    let newest = manifests.last().ok_or_else(|| not_signed(session_id))?;
+    output_file::write("manifest", path, &newest.text())
+}
+
+fn not_signed(session_id: ExamSessionId) -> CliError {
+    CliError::not_found(format!("nothing of the recording of session {session_id} is signed"))
+        .code("recording.not_signed")
+        .field("manifest")
+        .next("leave --manifest out, or wait until the recording is closed: a terminal process with --recording-signing-key-file signs it then")
 }
 
 fn not_exported(error: ExportError, to: &Path) -> CliError {

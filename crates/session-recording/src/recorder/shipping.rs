@@ -17,15 +17,13 @@ use sqlx::pool::PoolConnection;
 use super::Shared;
 use super::track::{Track, locked};
 use crate::spool::{Leftover, Roll};
-use crate::store::close_ended;
+use crate::store::{close_ended, sign_closed_recordings};
 use empty::{Emptied, empty};
 use pace::Pace;
 
 /// Connections that shipping takes at most. A transaction takes some 3 ms, so that four make over a
 /// thousand sessions in the time of one round.
 const AT_ONCE: usize = 4;
-/// Recordings of sessions that are over are closed so often.
-const CLOSE_EVERY: Duration = Duration::from_secs(30);
 /// What the database refuses is offered again after so long: a session that it does not know will not
 /// appear within a second, and keeps none of the others back.
 const OFFER_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -200,20 +198,27 @@ impl Shipper {
     }
 
     async fn close_ended(&mut self) -> bool {
-        if self.closed_at.elapsed() < CLOSE_EVERY {
+        if self.closed_at.elapsed() < self.shared.timing.close_every {
             return true;
         }
         let closed = self.close_in_time().await;
         self.closed_at = Instant::now();
         closed
-            .inspect_err(|error| tracing::warn!(%error, "recordings could not be closed"))
+            .inspect_err(|error| tracing::warn!(%error, "recordings could not be closed or signed"))
             .is_ok()
     }
 
-    async fn close_in_time(&self) -> Result<u64, sqlx::Error> {
+    async fn close_in_time(&self) -> Result<(), sqlx::Error> {
         let mut conn = self.shared.pool.acquire().await?;
-        let patience = self.shared.patience;
-        let closed = tokio::time::timeout(patience, close_ended(&mut conn)).await;
+        let patience = self.shared.timing.patience;
+        let close = async {
+            close_ended(&mut conn).await?;
+            if let Some(key) = &self.shared.signing_key {
+                sign_closed_recordings(&mut conn, key).await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        };
+        let closed = tokio::time::timeout(patience, close).await;
         closed.unwrap_or_else(|_| Err(unanswered(&mut conn, patience)))
     }
 }

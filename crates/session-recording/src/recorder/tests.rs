@@ -1,11 +1,14 @@
 //! What needs a hand inside the recorder.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
+use secrecy::ExposeSecret as _;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, TerminalProcessId};
 use sqlx::PgPool;
 
@@ -13,9 +16,10 @@ use super::reel::Event;
 use super::track::{Track, locked};
 use super::{
     PROCESS_QUEUE_BYTES, Recorder, RecorderSettings, SESSION_CEILING_BYTES, SESSION_QUEUE_BYTES,
-    SessionTape, Tape, TapeError,
+    SessionTape, TIMING, Tape, TapeError, Timing,
 };
 use crate::entry::{Entry, ExitStatus, GapReason, WindowSize};
+use crate::manifest::{KeyPair, SignatureStatus, SigningKey};
 use crate::place::Place;
 use crate::policy::RecordingPolicy;
 
@@ -51,6 +55,7 @@ fn settings(spool: &Path) -> RecorderSettings {
         spool_limit_bytes: 64 * 1024 * 1024,
         queue_bytes: PROCESS_QUEUE_BYTES,
         session_ceiling_bytes: SESSION_CEILING_BYTES,
+        signing_key: None,
     }
 }
 
@@ -85,8 +90,11 @@ async fn shipped_to(pool: &PgPool, session: ExamSessionId) -> u64 {
 async fn a_recording_that_is_locked_is_told_of_and_keeps_no_other_back(pool: PgPool) {
     let spool = tempfile::tempdir().unwrap();
     let (stuck, other) = (session(&pool).await, session(&pool).await);
-    let patience = Duration::from_millis(500);
-    let recorder = Recorder::start_patient(pool.clone(), settings(spool.path()), patience).unwrap();
+    let timing = Timing {
+        patience: Duration::from_millis(500),
+        ..TIMING
+    };
+    let recorder = Recorder::start_timed(pool.clone(), settings(spool.path()), timing).unwrap();
     let tapes = [
         recorder.tape(wanted(stuck, 1)).await.unwrap(),
         recorder.tape(wanted(other, 1)).await.unwrap(),
@@ -215,4 +223,45 @@ async fn while_the_disk_takes_its_time_no_more_waits_than_may_and_nothing_is_los
     let told = crate::export(&mut conn, session, crate::ExportFormat::Raw, &mut raw).await;
     assert_eq!(told.unwrap().gap_bytes, 0);
     assert!(raw == all, "every byte once and in order");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_is_over_is_closed_and_signed(pool: PgPool) {
+    let spool = tempfile::tempdir().unwrap();
+    let session = session(&pool).await;
+    let timing = Timing {
+        close_every: Duration::from_millis(10),
+        ..TIMING
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = RecorderSettings {
+        signing_key: Some(new_key(&folder.path().join("key"))),
+        ..settings(spool.path())
+    };
+    let recorder = Recorder::start_timed(pool.clone(), settings, timing).unwrap();
+    let tape = recorder.tape(wanted(session, 1)).await.unwrap();
+    tape.output(0, "all".into()).await.unwrap();
+    tape.close().await.unwrap();
+    sqlx::query!(
+        "UPDATE exam_sessions SET state = 'terminated', ending_kind = 'completed', version = 2,
+             ended_at = now() - interval '2 minutes' WHERE id = $1",
+        session.as_uuid(),
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let signed = async || {
+        let mut conn = pool.acquire().await.unwrap();
+        let found = crate::verify(&mut conn, session).await.unwrap().unwrap();
+        found.shells.len() == 1 && found.signature == SignatureStatus::UnknownKey
+    };
+    until("a manifest of all of it", signed).await;
+}
+
+/// A new key, out of a file of its own.
+fn new_key(path: &Path) -> SigningKey {
+    let pair = KeyPair::generate().unwrap();
+    std::fs::write(path, pair.private_pem.expose_secret()).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    SigningKey::from_file(path).unwrap()
 }

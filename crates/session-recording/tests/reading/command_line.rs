@@ -52,7 +52,7 @@ async fn verify_tells_the_last_hash_and_each_shell(pool: PgPool) {
         "data": {
             "session_id": session, "is_intact": true, "segments": head.next_seq,
             "last_hash": head.hash, "closed_at": null,
-            "segments_after_close": 0, "broken": null,
+            "segments_after_close": 0, "signature": "missing", "manifests": [], "broken": null,
             "shells": [{ "shell_epoch": 1, "output_bytes": 70_000, "gap_bytes": 0 }],
             "gaps": [],
         },
@@ -78,7 +78,7 @@ async fn an_export_makes_a_file_once_or_writes_to_stdout(pool: PgPool) {
     let expected = json!({
         "schema": "session-recording/export.v1",
         "data": {
-            "session_id": session, "format": "raw", "to": file, "moments": 2,
+            "session_id": session, "format": "raw", "to": file, "manifest": null, "moments": 2,
             "output_bytes": 5_000, "gap_bytes": 0,
         },
     });

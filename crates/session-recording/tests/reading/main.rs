@@ -4,6 +4,8 @@
 
 mod command_line;
 mod export;
+mod keys;
+mod signatures;
 #[path = "../recorder/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of the recorder")]
 mod support;

@@ -11,7 +11,7 @@ use crate::support::settings;
 use crate::writing::{document, leave_behind, recorded, run, ship};
 
 /// Does something to the tables as their owner could, with the triggers taken away.
-async fn tamper(pool: &PgPool, statement: &str) {
+pub(crate) async fn tamper(pool: &PgPool, statement: &str) {
     let mut conn = pool.acquire().await.unwrap();
     let unseen =
         format!("BEGIN; SET LOCAL session_replication_role = replica; {statement}; COMMIT");

@@ -45,6 +45,7 @@ pub(crate) fn settings(spool: &Path) -> RecorderSettings {
         spool_limit_bytes: 64 * 1024 * 1024,
         queue_bytes: session_recording::PROCESS_QUEUE_BYTES,
         session_ceiling_bytes: session_recording::SESSION_CEILING_BYTES,
+        signing_key: None,
     }
 }
 

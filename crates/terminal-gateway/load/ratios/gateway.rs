@@ -111,6 +111,7 @@ pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
         recording: Some(RecordingSpool {
             folder: spool.path().to_owned(),
             limit_bytes: 1024 * 1024 * 1024,
+            signing_key: None,
         }),
         listening: pool.clone(),
         pool,

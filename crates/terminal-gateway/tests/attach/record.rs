@@ -16,6 +16,7 @@ pub(crate) fn spool(folder: &Path, limit_bytes: u64) -> RecordingSpool {
     RecordingSpool {
         folder: folder.to_owned(),
         limit_bytes,
+        signing_key: None,
     }
 }
 

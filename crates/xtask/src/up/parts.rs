@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) database_url: String,
     /// Signs the tokens of this checkout.
     pub(crate) secret: String,
+    /// Signs recordings of this checkout.
+    pub(crate) signing_key: PathBuf,
     /// The folder of the run.
     pub(crate) folder: PathBuf,
     /// What environments need on a cluster, if that is where they run.
@@ -78,11 +80,13 @@ impl Parts {
             built,
             database_url,
             secret: secret(&folder.join("token-secret"))?,
+            signing_key: folder.join("recordings-signing-key.pem"),
             folder,
             installation,
             _database: database,
             engine,
         };
+        parts.make_signing_key()?;
         parts.write_environment()?;
         go_on(stop)?;
         parts.migrate()?;
@@ -157,6 +161,22 @@ impl Parts {
             .chain([path, output, String::new()]);
         let text = lines.collect::<Vec<_>>().join("\n");
         write_private(&self.folder.join("environment"), &text)
+    }
+
+    /// The key of last time, so that recordings of an earlier run stay provable; else a new one.
+    fn make_signing_key(&self) -> Result<()> {
+        if self.signing_key.exists() {
+            return Ok(());
+        }
+        // A public key whose private one is gone would keep the new one's from being written.
+        let public = self.signing_key.with_extension("public.pem");
+        if public.exists() {
+            fs::remove_file(&public)?;
+        }
+        let mut carrel = self.carrel();
+        let keygen = ["recordings", "keygen", "--to"];
+        carrel.args(keygen).arg(&self.signing_key);
+        shell::run_quietly(carrel.arg("--public-to").arg(&public)).map(drop)
     }
 
     fn migrate(&self) -> Result<()> {

@@ -157,6 +157,10 @@ fn plans(parts: &Parts, args: &UpArgs) -> [Plan; 3] {
                     "CARREL_RECORDING_SPOOL",
                     parts.folder.join("recordings").display().to_string(),
                 ),
+                (
+                    "CARREL_RECORDING_SIGNING_KEY_FILE",
+                    parts.signing_key.display().to_string(),
+                ),
             ],
         ),
         plan(

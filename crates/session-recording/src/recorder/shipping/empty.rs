@@ -100,7 +100,11 @@ async fn ship_in_time(
     segments: &[Segment],
 ) -> Result<(), sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
-    let shipped = timeout(shared.patience, ship(&mut conn, session_id, segments)).await;
-    let shipped = shipped.unwrap_or_else(|_| Err(unanswered(&mut conn, shared.patience)));
+    let shipped = timeout(
+        shared.timing.patience,
+        ship(&mut conn, session_id, segments),
+    )
+    .await;
+    let shipped = shipped.unwrap_or_else(|_| Err(unanswered(&mut conn, shared.timing.patience)));
     shipped.map(drop)
 }
