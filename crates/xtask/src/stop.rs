@@ -43,6 +43,18 @@ impl Stop {
         Ok(stop)
     }
 
+    /// One that a test asks, and no signal.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Asks for the end.
+    #[cfg(test)]
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
     /// Whether the end was asked for.
     pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Acquire)

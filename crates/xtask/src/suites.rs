@@ -41,11 +41,54 @@ struct Package {
     targets: Vec<Target>,
 }
 
+/// Something that Cargo builds of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Target {
+pub(crate) struct Target {
+    name: String,
     kind: Vec<String>,
+    /// Whether it has tests that Cargo runs.
+    test: bool,
     #[serde(default, rename = "required-features")]
     required: Vec<String>,
+}
+
+impl Target {
+    /// Its name, which targets of other kinds and packages may have too.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is a test program of its own.
+    pub(crate) fn is_test(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "test")
+    }
+
+    /// Whether it is a program.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "bin")
+    }
+
+    /// Whether Cargo takes it by the same name.
+    pub(crate) fn is_named_like(&self, other: &Self) -> bool {
+        (&self.name, &self.kind) == (&other.name, &other.kind)
+    }
+
+    /// Whether it is behind a feature that needs a cluster.
+    pub(crate) fn needs_a_cluster(&self) -> bool {
+        Feature::ALL.iter().any(|feature| self.is_behind(*feature))
+    }
+
+    fn is_behind(&self, feature: Feature) -> bool {
+        self.required.iter().any(|name| name == feature.name())
+    }
+
+    fn is_there(&self, features: &[Feature]) -> bool {
+        let absent = |it: &&Feature| !features.contains(it);
+        !Feature::ALL
+            .iter()
+            .filter(absent)
+            .any(|it| self.is_behind(*it))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,8 +107,12 @@ impl Suites {
             "--format-version",
             "1",
         ]))?;
-        let metadata: Metadata =
-            serde_json::from_slice(&output.stdout).context("cargo metadata answered nonsense")?;
+        Self::read(&output.stdout, arguments)
+    }
+
+    /// The same, of what `cargo metadata` said.
+    pub(crate) fn read(said: &[u8], arguments: &[String]) -> Result<Self> {
+        let metadata = serde_json::from_slice(said).context("cargo metadata answered nonsense")?;
         Ok(Self::choose(metadata, arguments))
     }
 
@@ -101,17 +148,20 @@ impl Suites {
         self.0.iter().flat_map(has).collect()
     }
 
+    /// All targets.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.0.iter().flat_map(|package| &package.targets)
+    }
+
+    /// The targets whose tests are run when these features are there.
+    pub(crate) fn tested(&self, features: &[Feature]) -> impl Iterator<Item = &Target> {
+        self.targets().filter(|it| it.test && it.is_there(features))
+    }
+
     /// How many suites stay out when only these features are there.
     pub(crate) fn left_out(&self, features: &[Feature]) -> u64 {
-        let absent = |it: &Target| {
-            Feature::ALL
-                .iter()
-                .filter(|feature| !features.contains(feature))
-                .any(|feature| it.required.iter().any(|name| name == feature.name()))
-        };
-        let targets = self.0.iter().flat_map(|package| &package.targets);
-        let tests = targets.filter(|it| it.kind.iter().any(|kind| kind == "test"));
-        tests.filter(|it| absent(it)).count() as u64
+        let tests = self.targets().filter(|it| it.is_test());
+        tests.filter(|it| !it.is_there(features)).count() as u64
     }
 }
 
@@ -139,12 +189,14 @@ mod tests {
     fn metadata() -> Metadata {
         let text = r#"{
             "packages": [
-                {"id": "a 1", "name": "a", "features": {}, "targets": [{"kind": ["test"]}]},
+                {"id": "a 1", "name": "a", "features": {}, "targets": [
+                    {"name": "t", "test": true, "kind": ["test"]}]},
                 {"id": "b 1", "name": "b", "features": {"cluster": []}, "targets": [
-                    {"kind": ["lib"]}, {"kind": ["test"], "required-features": ["cluster"]}]},
+                    {"name": "b", "test": true, "kind": ["lib"]},
+                    {"name": "u", "test": true, "kind": ["test"], "required-features": ["cluster"]}]},
                 {"id": "c 1", "name": "c", "features": {"cluster": [], "test-bed": []}, "targets": [
-                    {"kind": ["test"], "required-features": ["cluster"]},
-                    {"kind": ["test"], "required-features": ["test-bed"]}]}
+                    {"name": "v", "test": true, "kind": ["test"], "required-features": ["cluster"]},
+                    {"name": "w", "test": true, "kind": ["test"], "required-features": ["test-bed"]}]}
             ],
             "workspace_default_members": ["a 1"]
         }"#;

@@ -1,24 +1,32 @@
 //! Every suite, on parts that are made ready first, and the totals over all of them.
 
 mod kubernetes;
+mod lanes;
+mod output;
 mod parts;
+mod runners;
+mod side_by_side;
 mod times;
 mod totals;
 mod watch;
 
-use std::process::{Command, ExitCode};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use self::kubernetes::{Plan, Wish};
+use self::lanes::Lane;
+use self::output::Shown;
 use self::parts::Parts;
-use self::times::Times;
-use self::totals::{Runner, Totals};
-use self::watch::watch;
+use self::runners::Runners;
+use self::side_by_side::run_at_once;
+use self::times::Names;
+use self::totals::Runner;
+use self::watch::{Results, watch};
 use crate::kube::ClusterArgs;
-use crate::packages::{self, Need, find_program};
-use crate::page;
+use crate::packages::{self, Need};
 use crate::settings::Settings;
 use crate::shell;
 use crate::stop::Stop;
@@ -76,17 +84,23 @@ pub(crate) struct TestArgs {
     cargo: Vec<String>,
 }
 
+impl TestArgs {
+    /// Whether all suites are asked for.
+    fn is_whole(&self) -> bool {
+        self.cargo.is_empty()
+    }
+}
+
 /// `cargo xtask test`.
 pub(crate) fn run(workspace: &Workspace, settings: &Settings, args: &TestArgs) -> Result<ExitCode> {
     let stop = Stop::listen()?;
-    let mut times = Times::default();
-    let outcome = run_suites(workspace, settings, args, &stop, &mut times);
+    let outcome = run_suites(workspace, settings, args, &stop);
     if stop.is_asked() {
         shell::say("  stopped; what this command started has ended");
         return Ok(ExitCode::FAILURE);
     }
-    let totals = outcome?;
-    if args.cargo.is_empty() {
+    let Results { totals, times } = outcome?;
+    if args.is_whole() {
         for row in times.slowest() {
             shell::say(&row);
         }
@@ -104,53 +118,38 @@ fn run_suites(
     settings: &Settings,
     args: &TestArgs,
     stop: &Stop,
-    times: &mut Times,
-) -> Result<Totals> {
+) -> Result<Results> {
     require_space(&workspace.target, SPACE_MIB, "building the tests")?;
     packages::ensure("the browser tests", &[BROWSER])?;
     packages::ensure("the story of wrong clocks", &[CLOCK])?;
     let suites = Suites::taken_by(workspace, &args.cargo)?;
     let plan = Plan::make(workspace, &suites, args.kubernetes, &args.cluster)?;
-    let features = suites.features(plan.features());
-    let mut totals = Totals::default();
-    totals.leave_out(suites.left_out(plan.features()));
-    let parts = Parts::prepare(workspace, settings, plan, &built(args, &features), stop)?;
-
-    let runner = |more: &[&str]| {
-        let mut cargo = cargo_test(workspace, args, &features, more);
-        let intensity = args.intensity.as_str();
-        parts
-            .give_to(&mut cargo)
-            .env("CARREL_TEST_INTENSITY", intensity);
-        cargo
+    let there = plan.features();
+    let features = suites.features(there);
+    let left_out = suites.left_out(there);
+    let chosen = lanes::chosen(&suites, there);
+    let lanes = if args.is_whole() { chosen.len() } else { 1 };
+    let built = built(args, &features);
+    let runners = Runners {
+        workspace,
+        args,
+        features,
+        parts: Parts::prepare(workspace, settings, plan, &built, lanes, stop)?,
     };
-    // Of a part the build would be told only when it is over.
-    if args.cargo.is_empty() {
-        times.expect_suites_of(&mut runner(&["--no-run"]));
-    }
-    totals.add(&watch(Runner::Cargo, &mut runner(&[]), stop, times)?);
-    if !args.no_frontend {
-        let folder = page::install(workspace)?;
-        let mut npm = page::npm(&folder);
-        totals.add(&watch(
-            Runner::Vitest,
-            parts.give_to(npm.arg("test")),
-            stop,
-            times,
-        )?);
-    }
-    if args.cargo.is_empty() && find_program("go").is_some() {
-        let mut go = of_the_cluster(workspace);
-        totals.add(&watch(Runner::Go, &mut go, stop, times)?);
-    }
-    Ok(totals)
+    let mut results = if args.is_whole() {
+        run_lanes(&runners, chosen, settings.database_url.is_some(), stop)?
+    } else {
+        run_part(&runners, stop)?
+    };
+    results.totals.leave_out(left_out);
+    Ok(results)
 }
 
 /// What is built before the parts are started. The tests are among it where all of them are run: what
 /// only tests depend on decides with which features everything else is built, so that the binaries
 /// alone would be built twice, with all below them, and replaced under the cluster's images.
 fn built(args: &TestArgs, features: &[String]) -> Vec<String> {
-    let targets: &[&str] = if args.cargo.is_empty() {
+    let targets: &[&str] = if args.is_whole() {
         &["--bins", "--tests", "--examples"]
     } else {
         &["--bins"]
@@ -159,38 +158,35 @@ fn built(args: &TestArgs, features: &[String]) -> Vec<String> {
     targets.chain(features.iter().cloned()).collect()
 }
 
-/// Cargo's own runner over the suites that were asked for, each started by a script that knows which of
-/// them wait more than they work.
-fn cargo_test(
-    workspace: &Workspace,
-    args: &TestArgs,
-    features: &[String],
-    more: &[&str],
-) -> Command {
-    let started_by = workspace.root.join("crates/xtask/src/test/runner.sh");
-    let started_by = started_by.display().to_string();
-    let mut cargo = workspace.cargo();
-    cargo
-        .arg("--config")
-        .arg(format!(
-            "target.'cfg(unix)'.runner = ['sh', {started_by:?}]"
-        ))
-        .args(["test", "--no-fail-fast"])
-        .args(more)
-        .args(features);
-    if args.cargo.is_empty() {
-        cargo.arg("--workspace");
+/// Runs what was asked for, and nothing beside it.
+fn run_part(runners: &Runners<'_>, stop: &Stop) -> Result<Results> {
+    let cargo = runners.cargo(0, &[]);
+    let mut results = watch(Runner::Cargo, cargo, stop, Shown::AtOnce)?;
+    for (runner, command) in runners.others(0)? {
+        results.add(&watch(runner, command, stop, Shown::AtOnce)?);
     }
-    cargo.args(&args.cargo);
-    cargo
+    Ok(results)
 }
 
-/// The tests of the cluster's own enforcer of policies; with the build's settings, and without the
-/// vetting that would have Go compile Kubernetes once more.
-fn of_the_cluster(workspace: &Workspace) -> Command {
-    let mut go = Command::new("go");
-    go.current_dir(workspace.root.join("tests/cluster"))
-        .args(["test", "-vet=off", "-trimpath", "-v", "./netpol"])
-        .env("CGO_ENABLED", "0");
-    go
+/// Runs all suites, in lanes at once unless they share a server.
+fn run_lanes(
+    runners: &Runners<'_>,
+    chosen: BTreeMap<Lane, Vec<Vec<String>>>,
+    is_server_shared: bool,
+    stop: &Stop,
+) -> Result<Results> {
+    let names = Names::of_suites(&mut runners.cargo(0, &["--no-run".to_owned()]));
+    let mut lanes = Vec::new();
+    for (number, (lane, runs)) in chosen.into_iter().enumerate() {
+        let runs = runs.iter().map(|run| runners.cargo(number, run));
+        let mut steps: Vec<_> = runs.map(|cargo| (Runner::Cargo, cargo)).collect();
+        if lane == Lane::Systems {
+            steps.extend(runners.others(number)?);
+        }
+        lanes.push(steps);
+    }
+    if is_server_shared {
+        lanes = vec![lanes.into_iter().flatten().collect()];
+    }
+    run_at_once(lanes, stop, Shown::BySuite(&names))
 }

@@ -17,21 +17,22 @@ use crate::{keeper, page};
 
 /// The parts, in the order in which they end.
 pub(super) struct Parts {
-    database_url: String,
     cluster: Cluster,
-    /// Ours to stop, if none was given; that takes the engine, so it stands before it.
-    _database: Option<Database>,
+    /// To stop ours takes the engine, so they stand before it.
+    servers: Servers,
     engine: Engine,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Parts {
-    /// Makes everything ready, saying each; `built` is what Cargo is to build of the workspace.
+    /// Makes everything ready, saying each; `built` is what Cargo is to build of the workspace, and so
+    /// many lanes need a PostgreSQL each.
     pub(super) fn prepare(
         workspace: &Workspace,
         settings: &Settings,
         plan: Plan,
         built: &[String],
+        lanes: usize,
         stop: &Stop,
     ) -> Result<Self> {
         let engine = Engine::find_or_start(settings)?;
@@ -42,10 +43,7 @@ impl Parts {
         go_on(stop)?;
         let products = build(workspace, built)?;
         go_on(stop)?;
-        let (database_url, database) = match &settings.database_url {
-            Some(url) => (url.clone(), None),
-            None => own_database(&engine, &postgres)?,
-        };
+        let servers = Servers::prepare(settings, &engine, &postgres, lanes)?;
         let cluster = plan.carry_out(workspace, &engine, &products, &[&exam, &postgres], stop)?;
         go_on(stop)?;
         let environment = vec![
@@ -57,21 +55,46 @@ impl Parts {
             ("CARREL_TEST_IMAGE", exam),
         ];
         Ok(Self {
-            database_url,
             cluster,
-            _database: database,
+            servers,
             engine,
             environment,
         })
     }
 
-    /// Tells a runner's suites where the parts are.
-    pub(super) fn give_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    /// Tells the suites of a lane, the first is 0, where the parts are.
+    pub(super) fn give_to(&self, lane: usize, command: &mut Command) {
         let environment = self.environment.iter().chain(&self.cluster.environment);
         command
             .envs(environment.map(|(name, value)| (name, value)))
-            .env("DATABASE_URL", &self.database_url)
-            .env("DOCKER_HOST", self.engine.docker_host())
+            .env("DATABASE_URL", self.servers.url(lane))
+            .env("DOCKER_HOST", self.engine.docker_host());
+    }
+}
+
+/// Where the lanes find PostgreSQL.
+#[derive(Debug)]
+enum Servers {
+    /// All at the one that was given.
+    Given(String),
+    /// Each at one of ours, to be stopped.
+    Own(Vec<Database>),
+}
+
+impl Servers {
+    fn prepare(settings: &Settings, engine: &Engine, image: &str, lanes: usize) -> Result<Self> {
+        if let Some(url) = &settings.database_url {
+            return Ok(Self::Given(url.clone()));
+        }
+        let own = (1..=lanes).map(|lane| own_database(engine, image, lane));
+        own.collect::<Result<_>>().map(Self::Own)
+    }
+
+    fn url(&self, lane: usize) -> String {
+        match self {
+            Self::Given(url) => url.clone(),
+            Self::Own(databases) => databases[lane].url(),
+        }
     }
 }
 
@@ -94,15 +117,16 @@ fn build(workspace: &Workspace, built: &[String]) -> Result<Products> {
     })
 }
 
-fn own_database(engine: &Engine, image: &str) -> Result<(String, Option<Database>)> {
-    let database = Database::start_for_this_run(engine.client(), image, "test", None)?;
+fn own_database(engine: &Engine, image: &str, lane: usize) -> Result<Database> {
+    let purpose = format!("test-{lane}");
+    let database = Database::start_for_this_run(engine.client(), image, &purpose, None)?;
     let detail = format!(
         "{}, port {}, for this run",
         database.version(),
         database.port
     );
     shell::done("PostgreSQL", &detail);
-    Ok((database.url(), Some(database)))
+    Ok(database)
 }
 
 /// Nothing more is begun once the end was asked for.

@@ -1,13 +1,14 @@
 //! One runner: what it prints is shown and counted, and it ends when we are asked to.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, PipeReader, pipe};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use super::output::{Output, Shown};
 use super::times::Times;
 use super::totals::{Runner, Totals};
 use crate::process_group;
@@ -19,46 +20,70 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Longer than any run.
 const DAY: Duration = Duration::from_hours(24);
 
+/// What runners counted, and how long their suites took.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    /// Tests.
+    pub(super) totals: Totals,
+    /// Seconds.
+    pub(super) times: Times,
+}
+
+impl Results {
+    /// Adds another runner's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.totals.add(&other.totals);
+        self.times.add(&other.times);
+    }
+}
+
 /// Runs a runner, shows what it prints, counts along and notes how long its suites take.
 pub(super) fn watch(
     runner: Runner,
-    command: &mut Command,
+    command: Command,
     stop: &Stop,
-    times: &mut Times,
-) -> Result<Totals> {
-    let mut totals = Totals::default();
+    shown: Shown<'_>,
+) -> Result<Results> {
+    let mut results = Results::default();
     if stop.is_asked() {
-        return Ok(totals);
+        return Ok(results);
     }
     let begun = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        // With all that its tests start, so that they end together.
-        .process_group(0)
-        .spawn()?;
-    let output = child
-        .stdout
-        .take()
-        .context("the runner's output was piped")?;
+    let (mut child, printed) = start(command, shown)?;
+    let mut output = Output::of(runner, shown);
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let ender = scope.spawn(|| end_when_asked(&child, stop, &ended));
-        let read = count(runner, output, &mut totals, times);
+        let read = count(runner, printed, &mut output, &mut results);
         ended.store(true, Ordering::Release);
         ender.join().ok();
         read
     })?;
     if !child.wait()?.success() {
-        totals.mark_failed();
+        results.totals.mark_failed();
     }
-    match runner {
-        // Its suites say it themselves.
-        Runner::Cargo => {}
-        Runner::Vitest => times.note("the page", begun.elapsed()),
-        Runner::Go => times.note("the cluster's enforcer of policies", begun.elapsed()),
+    // Cargo's suites say it themselves.
+    if runner != Runner::Cargo {
+        results.times.note(output.suite(), begun.elapsed());
     }
-    Ok(totals)
+    Ok(results)
+}
+
+/// Starts a runner, and hands out what it prints. What it says on its standard error, Cargo the names
+/// of its suites, is kept in its place where lines are kept at all.
+fn start(mut command: Command, shown: Shown<'_>) -> Result<(Child, PipeReader)> {
+    let (printed, into) = pipe()?;
+    if let Shown::BySuite(_) = shown {
+        command.stderr(into.try_clone()?);
+    }
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(into)
+        // With all that its tests start, so that they end together.
+        .process_group(0)
+        .spawn()?;
+    // The command, which ends here, holds the other end of the pipe too.
+    Ok((child, printed))
 }
 
 /// Asks the runner to end when we are asked to, and sees to it that it does.
@@ -75,18 +100,24 @@ fn end_when_asked(child: &Child, stop: &Stop, ended: &AtomicBool) {
     process_group::kill(child);
 }
 
-fn count(runner: Runner, output: impl Read, totals: &mut Totals, times: &mut Times) -> Result<()> {
-    let mut reader = BufReader::new(output);
+fn count(
+    runner: Runner,
+    printed: PipeReader,
+    output: &mut Output<'_>,
+    results: &mut Results,
+) -> Result<()> {
+    let mut reader = BufReader::new(printed);
     let mut line = Vec::new();
     // Tests may print what is no text, so lines are read as bytes.
     while reader.read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
-        shell::say(text.trim_end_matches('\n'));
-        totals.read_line(runner, &text);
+        output.take(&text).iter().for_each(|it| shell::say(it));
+        results.totals.read_line(runner, &text);
         if runner == Runner::Cargo {
-            times.read_line(&text);
+            results.times.read_line(output.suite(), &text);
         }
         line.clear();
     }
+    output.rest().iter().for_each(|it| shell::say(it));
     Ok(())
 }

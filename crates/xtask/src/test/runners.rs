@@ -1,0 +1,76 @@
+//! The commands that run tests, each told where the parts are.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::TestArgs;
+use super::parts::Parts;
+use super::totals::Runner;
+use crate::packages::find_program;
+use crate::page;
+use crate::workspace::Workspace;
+
+/// A command and what it is.
+pub(super) type Step = (Runner, Command);
+
+/// What the commands are made of.
+pub(super) struct Runners<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) args: &'a TestArgs,
+    /// Cargo's arguments for the suites behind features.
+    pub(super) features: Vec<String>,
+    pub(super) parts: Parts,
+}
+
+impl Runners<'_> {
+    /// Cargo's own runner over the suites that were asked for, or those of them that `more` chooses,
+    /// each started by a script that knows which of them wait more than they work.
+    pub(super) fn cargo(&self, lane: usize, more: &[String]) -> Command {
+        let started_by = self.workspace.root.join("crates/xtask/src/test/runner.sh");
+        let started_by = started_by.display().to_string();
+        let mut cargo = self.workspace.cargo();
+        cargo
+            .arg("--config")
+            .arg(format!(
+                "target.'cfg(unix)'.runner = ['sh', {started_by:?}]"
+            ))
+            .args(["test", "--no-fail-fast"])
+            .args(more)
+            .args(&self.features);
+        if self.args.is_whole() {
+            // Its lines are read.
+            cargo.arg("--workspace").env("CARGO_TERM_COLOR", "never");
+        }
+        cargo.args(&self.args.cargo);
+        cargo.env("CARREL_TEST_INTENSITY", self.args.intensity.as_str());
+        self.parts.give_to(lane, &mut cargo);
+        cargo
+    }
+
+    /// The runners besides Cargo.
+    pub(super) fn others(&self, lane: usize) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        if !self.args.no_frontend {
+            let folder = page::install(self.workspace)?;
+            let mut npm = page::npm(&folder);
+            npm.arg("test");
+            self.parts.give_to(lane, &mut npm);
+            steps.push((Runner::Vitest, npm));
+        }
+        if self.args.is_whole() && find_program("go").is_some() {
+            steps.push((Runner::Go, of_the_cluster(self.workspace)));
+        }
+        Ok(steps)
+    }
+}
+
+/// The tests of the cluster's own enforcer of policies; with the build's settings, and without the
+/// vetting that would have Go compile Kubernetes once more.
+fn of_the_cluster(workspace: &Workspace) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(workspace.root.join("tests/cluster"))
+        .args(["test", "-vet=off", "-trimpath", "-v", "./netpol"])
+        .env("CGO_ENABLED", "0");
+    go
+}
