@@ -24,7 +24,7 @@ const LEASES: Duration = Duration::from_mins(5);
 
 #[tokio::test]
 async fn workers_behind_a_pooler_lose_nothing_and_share_few_connections() {
-    let mut bench = Bench::start(Weight::Whole).await;
+    let mut bench = Bench::start(Weight::Suite).await;
     let pooler = Pooler::before(&setting("DATABASE_URL"), CONNECTIONS).await;
     let url = pooler.url(&bench.database.url);
     for name in ["one", "two", "three"] {

@@ -16,9 +16,8 @@ use system_tests::postgres::OwnPostgres;
 use system_tests::process::Process;
 use system_tests::settings::setting;
 use system_tests::wait::{SOON, until};
-use system_tests::{Weight, take_places};
+use system_tests::{Taken, Weight, take_places};
 use tempfile::TempDir;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::checker::{Evidence, Intent, violations};
 use crate::evidence;
@@ -43,7 +42,7 @@ pub(crate) struct Bench {
     /// What producers know, outside the queue: ids whose commit was answered, and the others.
     pub(crate) intents: Vec<Intent>,
     folder: TempDir,
-    _place: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 impl Bench {
@@ -60,7 +59,7 @@ impl Bench {
         Self::on(&postgres.url.clone(), Some(postgres), place).await
     }
 
-    async fn on(server: &str, postgres: Option<OwnPostgres>, place: OwnedSemaphorePermit) -> Self {
+    async fn on(server: &str, postgres: Option<OwnPostgres>, place: Taken) -> Self {
         let database = TestDatabase::create(server).await;
         create_ledger(&database.pool).await;
         Self {

@@ -21,7 +21,7 @@ async fn a_kill_at_any_point_of_a_run_loses_nothing_and_costs_one_run_at_most() 
         Point::AfterEffect,
         Point::AfterRecord,
     ];
-    let mut bench = Bench::start(Weight::Whole).await;
+    let mut bench = Bench::start(Weight::Suite).await;
     let mut ids = Vec::new();
     for point in points {
         let task = Task::new(format!("note {point:?}")).killing_at(point);

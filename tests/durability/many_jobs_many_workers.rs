@@ -15,7 +15,7 @@ const SLOWEST: usize = 30;
 #[tokio::test]
 async fn many_jobs_on_many_processes_have_each_effect_once() {
     let (jobs, processes) = Intensity::of_this_run().choose((20_000, 4), (100_000, 8));
-    let mut bench = Bench::start(Weight::Whole).await;
+    let mut bench = Bench::start(Weight::Suite).await;
     for process in 0..processes {
         // As in production: on a busy machine a short lease is lost although nobody died.
         bench.work(&WorkerPlan {

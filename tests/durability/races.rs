@@ -32,7 +32,7 @@ fn dana() -> JobAction {
 }
 
 async fn bench_with_workers() -> Bench {
-    let mut bench = Bench::start(Weight::Whole).await;
+    let mut bench = Bench::start(Weight::Suite).await;
     for name in ["one", "two"] {
         bench.work(&WorkerPlan::named(name).slots(LANES));
     }

@@ -22,7 +22,7 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn many_workers_keep_to_their_connections_and_lose_nothing_when_restarted_at_once() {
-    let mut bench = Bench::with_own_postgres(Weight::Whole, &["max_connections=400"]).await;
+    let mut bench = Bench::with_own_postgres(Weight::Suite, &["max_connections=400"]).await;
     let url = format!("{}?application_name={NAME}", bench.database.url);
     let plan = usual(&url);
     bench.work(&plan);

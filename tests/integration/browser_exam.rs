@@ -6,7 +6,7 @@ use system_tests::{Plan, TestSystem, Weight, browser, exams};
 #[tokio::test]
 async fn a_candidate_takes_the_exam_in_a_browser_from_the_link_to_the_cut_off() {
     let system = TestSystem::planned(Plan {
-        weight: Weight::Whole,
+        weight: Weight::Machine,
         ..Plan::default()
     })
     .await;
@@ -20,7 +20,7 @@ async fn a_candidate_takes_the_exam_in_a_browser_from_the_link_to_the_cut_off() 
 #[tokio::test]
 async fn the_time_runs_out_in_a_browser_under_a_candidate_who_types() {
     let system = TestSystem::planned(Plan {
-        weight: Weight::Whole,
+        weight: Weight::Machine,
         ..Plan::default()
     })
     .await;

@@ -6,7 +6,7 @@ use system_tests::{Plan, TestSystem, Weight, stories};
 async fn fifty_candidates_at_once_never_see_a_byte_of_each_other() {
     let plan = Plan {
         workers: 2,
-        weight: Weight::Whole,
+        weight: Weight::Machine,
         ..Plan::default()
     };
     let system = TestSystem::planned(plan).await;

@@ -27,7 +27,7 @@ async fn an_evicted_session_fails_as_the_platform_s_fault() {
 #[tokio::test]
 async fn a_preempted_session_fails_as_the_platform_s_fault() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

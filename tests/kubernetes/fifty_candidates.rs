@@ -6,7 +6,7 @@ use system_tests::{Plan, TestSystem, Weight, stories};
 async fn fifty_pods_at_once_never_see_a_byte_of_each_other_nor_reach_anything() {
     let plan = Plan {
         workers: 2,
-        weight: Weight::Whole,
+        weight: Weight::Machine,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

@@ -78,7 +78,7 @@ impl Args {
     async fn system(&self, is_api_proxied: bool) -> TestSystem {
         let plan = Plan {
             workers: self.workers,
-            weight: Weight::Whole,
+            weight: Weight::Machine,
             place: self.runtime.place(),
             is_api_proxied,
             ..Plan::default()

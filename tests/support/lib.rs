@@ -40,4 +40,4 @@ pub mod typist;
 pub mod wait;
 
 pub use intensity::Intensity;
-pub use system::{Candidate, Place, Plan, TestSystem, Weight, take_places};
+pub use system::{Candidate, Place, Plan, Taken, TestSystem, Weight, take_places};

@@ -17,6 +17,7 @@ use crate::kubernetes::TestCluster;
 use crate::runtime::TestRuntime;
 use crate::settings::setting;
 use crate::wait::{STARTUP, on_own_thread, until};
+use crate::{Taken, Weight, take_places};
 
 /// What the release is called in its namespace; all names of the chart begin with it.
 const NAME: &str = "carrel";
@@ -41,12 +42,14 @@ pub struct Release {
     /// For the test's own looks at its database.
     pub pool: PgPool,
     _turn: MutexGuard<'static, ()>,
+    _place: Taken,
 }
 
 impl Release {
     /// Prepares what the chart asks for, and installs it.
     pub async fn install() -> Self {
         let turn = TURN.lock().await;
+        let place = take_places(Weight::Light).await;
         let cluster = TestCluster::for_release().await;
         // From here on, whatever breaks off is cleared away.
         let mut release = Self {
@@ -54,6 +57,7 @@ impl Release {
             database: String::new(),
             pool: nowhere(),
             _turn: turn,
+            _place: place,
         };
         release.restrict().await;
         release.database = outside::start_postgres(&release.cluster.surroundings()).await;

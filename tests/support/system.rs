@@ -11,9 +11,8 @@ use std::time::Duration;
 use execution_environment::Listed;
 use sqlx::PgPool;
 use tempfile::TempDir;
-use tokio::sync::OwnedSemaphorePermit;
 
-pub use places::{Weight, take_places};
+pub use places::{Taken, Weight, take_places};
 pub use plan::{Place, Plan, SECOND_PAGE};
 pub use sessions::{Candidate, read};
 
@@ -53,7 +52,7 @@ pub struct TestSystem {
     addresses: Addresses,
     settings: Settings,
     folder: TempDir,
-    _place: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 impl TestSystem {

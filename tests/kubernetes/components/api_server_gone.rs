@@ -14,7 +14,7 @@ const RECOVERED: Duration = Duration::from_mins(3);
 #[tokio::test]
 async fn sessions_outlive_it_preparations_wait_for_it_and_nothing_is_concluded_from_silence() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

@@ -7,7 +7,7 @@ use system_tests::{Plan, TestSystem, Weight, exams};
 #[tokio::test]
 async fn a_namespace_without_its_default_account_only_delays_a_session() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

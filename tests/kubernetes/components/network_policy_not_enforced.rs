@@ -8,7 +8,7 @@ use system_tests::{Plan, TestSystem, Weight, exams};
 #[tokio::test]
 async fn no_session_becomes_ready_there_unless_somebody_has_answered_for_it() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

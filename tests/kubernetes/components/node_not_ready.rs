@@ -17,7 +17,7 @@ const GIVEN_UP: Duration = Duration::from_mins(3);
 #[tokio::test]
 async fn a_silent_node_that_comes_back_has_cost_nobody_anything() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;
@@ -51,7 +51,7 @@ async fn a_silent_node_that_comes_back_has_cost_nobody_anything() {
 #[tokio::test]
 async fn a_node_that_stays_silent_ends_its_exams_and_keeps_their_places_until_it_is_heard() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;

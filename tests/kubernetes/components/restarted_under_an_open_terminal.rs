@@ -8,7 +8,7 @@ use system_tests::{Plan, TestSystem, Weight};
 #[tokio::test]
 async fn a_killed_containerd_and_a_killed_kubelet_lose_no_keystroke_and_no_shell() {
     let plan = Plan {
-        weight: Weight::Whole,
+        weight: Weight::Suite,
         ..Plan::on_cluster()
     };
     let system = TestSystem::planned(plan).await;
