@@ -10,7 +10,7 @@ use system_tests::wait::{SOON, until};
 
 use crate::bench::Bench;
 use crate::evidence;
-use crate::listen_blocked::starts_within_the_poll;
+use crate::listen_blocked::starts_by_the_poll;
 use crate::worker_plan::WorkerPlan;
 
 /// To the database, for all processes together: two loops, a heartbeat and four of the pool each
@@ -54,10 +54,10 @@ async fn workers_behind_a_pooler_lose_nothing_and_share_few_connections() {
 }
 
 #[tokio::test]
-async fn workers_that_listen_through_a_pooler_start_within_the_poll() {
+async fn workers_that_listen_through_a_pooler_start_by_the_poll() {
     let bench = Bench::start(Weight::Light).await;
     let pooler = Pooler::before(&setting("DATABASE_URL"), CONNECTIONS).await;
     let url = pooler.url(&bench.database.url);
     let plan = WorkerPlan::named("deaf").through(url);
-    starts_within_the_poll(bench, &plan).await;
+    starts_by_the_poll(bench, &plan).await;
 }

@@ -46,6 +46,32 @@ pub(crate) async fn connections(pool: &PgPool, name: &str) -> Result<i64, sqlx::
     there.fetch_one(pool).await
 }
 
+/// The looks for work that workers are at, or that were the last of their connections: whose, and when
+/// it began, in microseconds.
+pub(crate) async fn looks(pool: &PgPool) -> Result<Vec<(i32, i64)>, sqlx::Error> {
+    let looks = sqlx::query!(
+        r#"SELECT pid AS "pid!", (extract(epoch FROM query_start) * 1000000)::bigint AS "began_us!"
+           FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE '%WITH input AS MATERIALIZED%'
+             AND pid <> pg_backend_pid()"#
+    );
+    let looks = looks.fetch_all(pool).await?;
+    Ok(looks.iter().map(|it| (it.pid, it.began_us)).collect())
+}
+
+/// How far the lease that a job's second run found over had reached beyond the first run's deadline, in
+/// milliseconds. The diary is the suite's own, as the ledger is.
+pub(crate) async fn lease_beyond_deadline_ms(pool: &PgPool, id: Uuid) -> Result<i64, sqlx::Error> {
+    let rows = sqlx::raw_sql(
+        "SELECT job_id, (extract(epoch FROM lease_beyond_deadline) * 1000)::bigint AS beyond
+         FROM durability.changes WHERE token_was = 1 AND token_became = 2",
+    );
+    let rows = rows.fetch_all(pool).await?;
+    let row = rows.iter().find(|row| row.get::<Uuid, _>("job_id") == id);
+    row.map(|row| row.get("beyond"))
+        .ok_or(sqlx::Error::RowNotFound)
+}
+
 /// What handlers noted, in the order in which they did. The table is the suite's own, so no
 /// checked query can know it.
 pub(crate) async fn ledger(pool: &PgPool) -> Result<Vec<Entry>, sqlx::Error> {

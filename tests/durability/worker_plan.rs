@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) const LEASE: Duration = Duration::from_secs(5);
 
 /// The longest pause between two looks for work.
-pub(crate) const POLL: Duration = Duration::from_millis(300);
+const POLL: Duration = Duration::from_millis(300);
 
 /// The worker's flags, with values under which its failures show within seconds.
 #[derive(Debug, Clone)]

@@ -24,7 +24,9 @@ CREATE TABLE durability.changes (
     became         text   NOT NULL,
     token_became   bigint NOT NULL,
     -- By the clock of the transaction, as the claim reads it.
-    lease_was_over boolean
+    lease_was_over boolean,
+    -- How far the lease that it had reached beyond the deadline.
+    lease_beyond_deadline interval
 );
 CREATE TABLE durability.ticks (
     at       timestamptz NOT NULL,
@@ -41,9 +43,9 @@ END $$;
 CREATE FUNCTION durability.note_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO durability.changes
-        (job_id, key, was, token_was, became, token_became, lease_was_over)
+        (job_id, key, was, token_was, became, token_became, lease_was_over, lease_beyond_deadline)
     VALUES (NEW.id, NEW.idempotency_key, OLD.state, OLD.run_token, NEW.state, NEW.run_token,
-            OLD.lease_until <= now());
+            OLD.lease_until <= now(), OLD.lease_until - OLD.deadline_at);
     RETURN NULL;
 END $$;
 CREATE TRIGGER durability_insert AFTER INSERT ON jobs
