@@ -1,6 +1,7 @@
 //! What a command prints when it fails: one JSON error on stderr that says what to do next.
 
 use serde::Serialize;
+use sqlx::error::DatabaseError;
 
 use crate::Exit;
 
@@ -23,6 +24,9 @@ pub struct CliError {
 }
 
 impl CliError {
+    /// The code of a statement that took longer than it may.
+    pub const TOO_SLOW: &str = "database.too_slow";
+
     /// Builds an error whose code is the word of its exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
@@ -179,28 +183,45 @@ impl From<sqlx::Error> for CliError {
                 .caused_by(&error)
                 .next("check --database-url (CARREL_DATABASE_URL) and that PostgreSQL runs");
         }
-        if let Some(database) = error.as_database_error()
-            && database.code().is_some_and(|code| code == "42P01")
-        {
-            return Self::transient("the database has no schema of Carrel")
-                .code("database.schema_missing")
-                .caused_by(&error)
-                .next("carrel migrate up");
-        }
-        // A function or a column that is not there: this program is newer than the schema.
-        if let Some(database) = error.as_database_error()
-            && database
-                .code()
-                .is_some_and(|code| code == "42883" || code == "42703")
-        {
-            return Self::transient("the database's schema is older than this program")
-                .code("database.schema_old")
-                .caused_by(&error)
-                .next("carrel migrate up");
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        let known = code.as_deref().and_then(Self::of_state);
+        if let Some(known) = known {
+            return known.caused_by(&error);
         }
         Self::bug("a database statement failed")
             .code("database.statement")
             .caused_by(&error)
+    }
+}
+
+impl CliError {
+    /// Reads PostgreSQL's word (SQLSTATE) for what an operator can do something about.
+    fn of_state(state: &str) -> Option<Self> {
+        let (message, code, next) = match state {
+            "42P01" => (
+                "the database has no schema of Carrel",
+                "database.schema_missing",
+                "carrel migrate up",
+            ),
+            // A function or a column that is not there: this program is newer than the schema.
+            "42883" | "42703" => (
+                "the database's schema is older than this program",
+                "database.schema_old",
+                "carrel migrate up",
+            ),
+            "57014" => (
+                "the database was at it for too long and was stopped",
+                Self::TOO_SLOW,
+                "ask for less; carrel doctor says whether somebody holds the database up",
+            ),
+            "55P03" => (
+                "somebody else holds what this changes; nothing was changed",
+                "database.locked",
+                "try again; carrel doctor names the oldest transaction",
+            ),
+            _ => return None,
+        };
+        Some(Self::transient(message).code(code).next(next))
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod bounds;
 mod cell;
 mod column;
 mod counted;
@@ -19,6 +20,7 @@ mod usage;
 mod window;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
+pub use bounds::{READ_LASTS, WRITE_WAITS, read_within, write_within};
 pub use cell::Cell;
 pub use column::Column;
 pub use counted::counted;

@@ -12,6 +12,7 @@ mod operations;
 mod progress;
 mod queue_state;
 mod queues;
+mod reading;
 mod schedules;
 mod stats;
 mod workers;

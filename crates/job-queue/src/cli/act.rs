@@ -1,8 +1,10 @@
 //! Doing what was asked, or all of it but the commit.
 
 use clap::Args;
-use command_line::{CliError, Document};
+use command_line::{CliError, Document, write_within};
 use sqlx::{Connection as _, PgConnection};
+
+use crate::notify_workers;
 
 pub(super) const PREVIEW: &str = "job-queue/preview.v1";
 
@@ -14,8 +16,9 @@ pub struct RehearsalArgs {
     pub(super) dry_run: bool,
 }
 
-/// Does it. A dry run does the same within a transaction that is rolled back, in which the act's own
-/// transactions are savepoints, so that it is refused for the same reasons; `ids` names what would change.
+/// Does it in a transaction that waits for nobody for long, in which the act's own transactions are
+/// savepoints. A dry run does the same and rolls it back, so that it is refused for the same reasons; `ids`
+/// names what would change.
 ///
 /// # Errors
 /// Those of the act.
@@ -26,7 +29,11 @@ pub(super) async fn act(
     act: impl AsyncFnOnce(&mut PgConnection) -> Result<Document, CliError>,
 ) -> Result<Document, CliError> {
     if !rehearsal.dry_run {
-        return act(connection).await;
+        let done = write_within(connection, act).await?;
+        // It is done whether or not anybody hears of it; workers also poll. Not within the transaction:
+        // where nothing more can be notified, it could not be committed.
+        notify_workers(connection).await.ok();
+        return Ok(done);
     }
     let mut transaction = connection.begin().await?;
     let would_be = act(&mut transaction).await;

@@ -7,7 +7,7 @@ mod watch;
 use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, Document, Exit, OutputFormat, counted, parse_duration};
+use command_line::{CliError, Document, Exit, OutputFormat, counted, parse_duration, write_within};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
@@ -129,8 +129,11 @@ pub(super) async fn run(
         // Whoever names two numbers means the smaller one.
         expect: asked.bulk.expect.into_iter().chain(agreed).min(),
     };
-    let started = start_operation(connection, &new, &asked.action).await;
-    let Some(operation) = started.map_err(cli_error)? else {
+    let start = async |it: &mut PgConnection| {
+        let started = start_operation(it, &new, &asked.action).await;
+        started.map_err(cli_error)
+    };
+    let Some(operation) = write_within(connection, start).await? else {
         // All of them have gone since they were shown.
         return Ok(nothing(&asked.verb, &Preview::default()));
     };

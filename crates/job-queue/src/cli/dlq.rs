@@ -9,6 +9,7 @@ use command_line::{
 };
 
 use super::bulk::{self, Asked, EXITS};
+use super::reading::read_in_time;
 use super::{ActionArgs, BulkArgs, ScopeArgs};
 use crate::{BulkVerb, DeadGroup, JobFilter, JobState, list_dead_groups};
 
@@ -73,7 +74,12 @@ impl RunCommand for DlqCommand {
                 list,
             } => {
                 let filter = scope.filter(connection).await?;
-                let read = async || Ok(list_dead_groups(connection, &filter, limit).await?);
+                let read = async || {
+                    read_in_time(connection, async |it| {
+                        list_dead_groups(it, &filter, limit).await
+                    })
+                    .await
+                };
                 LIST.whole_or_watched(globals, &list, &watch, read).await
             }
             Self::Redrive(args) => {

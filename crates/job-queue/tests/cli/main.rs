@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod bench;
+mod bounded;
 mod golden;
 mod lists;
 mod many;
 mod rehearsed;
 mod seen;
+mod single;
+mod terminal;
 mod watched;
 
 use std::process::Output;

@@ -1,6 +1,5 @@
 //! Plural writes: which, how many, confirmed, worked, told.
 
-use std::io::{Read as _, Write as _};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::terminal::asked;
 use crate::{data, parses, put, put_in, run};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -326,46 +326,6 @@ async fn wait_for_an_operation(pool: &PgPool) {
         assert!(Instant::now() < give_up, "no operation was made");
         tokio::time::sleep(Duration::from_millis(15)).await;
     }
-}
-
-/// Calls it with a terminal for stdin and stderr, types the answer, and gives what was shown there
-/// beside the rest.
-async fn asked(pool: &PgPool, words: &[&str], answer: &str) -> (String, Output) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let mut terminal =
-        std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new())
-        .unwrap()
-        .into_string()
-        .unwrap();
-    let side = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name)
-        .unwrap();
-    let url = pool.connect_options().to_url_lossy().to_string();
-    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_job-queue"))
-        .args(words)
-        .args(["--database-url", &url])
-        .stdin(side.try_clone().unwrap())
-        .stderr(side)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    // Typed ahead: a terminal keeps it until it is read.
-    terminal.write_all(answer.as_bytes()).unwrap();
-    let shown = tokio::task::spawn_blocking(move || {
-        let mut shown = Vec::new();
-        // The last writer's end reads as an error here.
-        terminal.read_to_end(&mut shown).ok();
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output());
-    let ended = ended.await.expect("it ends").unwrap();
-    (shown.await.unwrap(), ended)
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

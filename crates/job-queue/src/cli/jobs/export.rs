@@ -8,6 +8,7 @@ use session_identity::JobId;
 use sqlx::PgConnection;
 
 use crate::cli::FilterArgs;
+use crate::cli::reading::read_in_time;
 use crate::{JobRecord, export_jobs};
 
 /// Jobs read at once: their payloads are ids, so that a page is small.
@@ -23,7 +24,8 @@ pub(super) async fn run(
     let mut out = BufWriter::new(io::stdout());
     let (mut after, mut printed) = (None, 0);
     loop {
-        let page = export_jobs(connection, &filter, after, PAGE).await?;
+        let read = async |it: &mut PgConnection| export_jobs(it, &filter, after, PAGE).await;
+        let page = read_in_time(connection, read).await?;
         for job in &page {
             if let Err(error) = writeln!(out, "{}", line(job)) {
                 return closed(&error, printed);

@@ -9,10 +9,12 @@ use sqlx::PgConnection;
 
 use super::By;
 use crate::cli::errors::cli_error;
+use crate::cli::reading::read_in_time;
 use crate::cli::{FilterArgs, PageArgs};
 use crate::{
-    AttemptRecord, CountBy, JobCount, JobPrefix, JobRecord, OperateError, WhyNotRunning,
-    count_jobs, find_job, job_actions, job_attempts, list_jobs, load_job, why_not_running,
+    AttemptRecord, CountBy, JobActionRecord, JobCount, JobPrefix, JobRecord, OperateError,
+    WhyNotRunning, count_jobs, find_job, job_actions, job_attempts, list_jobs, load_job,
+    why_not_running,
 };
 
 const LIST: List<JobRecord> = List {
@@ -52,15 +54,21 @@ pub(super) async fn list(
     let filter = filter.filter(connection).await?;
     if page.watch.watch {
         let read = async || {
-            let jobs = list_jobs(connection, &filter, page.after, page.paged.page()).await;
-            Ok(jobs?)
+            let limit = page.paged.page();
+            read_in_time(connection, async |it| {
+                list_jobs(it, &filter, page.after, limit).await
+            })
+            .await
         };
         let list = &page.paged.list;
         return LIST.watch(globals, list, page.watch.interval, read).await;
     }
     let read = async |last: Option<&JobRecord>, limit| {
         let after = last.map(|job| JobId::from_uuid(job.id)).or(page.after);
-        Ok(list_jobs(connection, &filter, after, limit).await?)
+        read_in_time(connection, async |it| {
+            list_jobs(it, &filter, after, limit).await
+        })
+        .await
     };
     LIST.paged(globals, &page.paged, "--after", read).await
 }
@@ -72,7 +80,7 @@ pub(super) async fn count(
 ) -> Result<Document, CliError> {
     let filter = filter.filter(connection).await?;
     let by: Vec<CountBy> = by.iter().copied().map(CountBy::from).collect();
-    let counts = count_jobs(connection, &filter, &by).await?;
+    let counts = read_in_time(connection, async |it| count_jobs(it, &filter, &by).await).await?;
     let text = counts.iter().fold(String::new(), |mut text, group| {
         writeln!(text, "{}", count_line(group)).ok();
         text
@@ -105,7 +113,7 @@ pub(super) async fn show(
     let attempts = job_attempts(connection, id).await?;
     let actions = job_actions(connection, id).await?;
     let why = why_not_running(connection, id).await?;
-    let text = describe(&job, &attempts, &why);
+    let text = describe(&job, &attempts, &actions, &why);
     let data = json!({
         "job": job, "attempts": attempts, "actions": actions, "why_not_running": why,
     });
@@ -120,12 +128,18 @@ fn line(job: &JobRecord) -> String {
     )
 }
 
-fn describe(job: &JobRecord, attempts: &[AttemptRecord], why: &[WhyNotRunning]) -> String {
+fn describe(
+    job: &JobRecord,
+    attempts: &[AttemptRecord],
+    actions: &[JobActionRecord],
+    why: &[WhyNotRunning],
+) -> String {
     let mut text = format!(
-        "{}\ncreated {} by {}\n",
+        "{}\ncreated {} by {}\npayload {}\n",
         line(job),
         job.created_at,
-        job.enqueued_by
+        job.enqueued_by,
+        job.payload
     );
     for attempt in attempts {
         let error = attempt.error.as_deref().unwrap_or("");
@@ -136,6 +150,17 @@ fn describe(job: &JobRecord, attempts: &[AttemptRecord], why: &[WhyNotRunning]) 
             attempt.run_token, attempt.started_at, attempt.outcome
         )
         .ok();
+    }
+    for JobActionRecord {
+        at,
+        verb,
+        actor,
+        reason,
+        ..
+    } in actions
+    {
+        let reason = reason.as_deref().unwrap_or("");
+        writeln!(text, "{verb} {at} by {actor} {reason}").ok();
     }
     for reason in why {
         writeln!(text, "not running: {reason}").ok();

@@ -11,7 +11,7 @@ use super::KillArgs;
 use crate::cli::act::{RehearsalArgs, act};
 use crate::cli::errors::cli_error;
 use crate::{
-    ActionOutcome, AfterKill, JobAction, JobPrefix, cancel_job, find_job, kill_job, notify_workers,
+    ActionOutcome, AfterKill, JobAction, JobPrefix, cancel_job, find_job, kill_job,
     retry_job_after, snooze_job,
 };
 
@@ -35,10 +35,11 @@ impl One<'_> {
         let id = self.find(connection).await?;
         act(connection, self.rehearsal, &[id.to_string()], async |it| {
             let outcome = retry_job_after(it, id, after, &self.action).await;
-            let outcome = outcome.map_err(cli_error)?;
-            // The retry is committed whether or not anybody hears of it; workers also poll.
-            notify_workers(it).await.ok();
-            Ok(changed("job-queue/retry.v1", id, outcome))
+            Ok(changed(
+                "job-queue/retry.v1",
+                id,
+                outcome.map_err(cli_error)?,
+            ))
         })
         .await
     }
@@ -98,9 +99,11 @@ pub(super) async fn kill(
     };
     act(connection, args.rehearsal, &[id.to_string()], async |it| {
         let outcome = kill_job(it, id, then, &args.action.action()).await;
-        let outcome = outcome.map_err(cli_error)?;
-        notify_workers(it).await.ok();
-        Ok(changed("job-queue/kill.v1", id, outcome))
+        Ok(changed(
+            "job-queue/kill.v1",
+            id,
+            outcome.map_err(cli_error)?,
+        ))
     })
     .await
 }

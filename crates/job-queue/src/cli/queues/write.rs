@@ -12,7 +12,7 @@ use super::{depth, must_be_known};
 use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
 use crate::cli::queue_state::state;
-use crate::{QueueStatus, list_queues, notify_workers, pause_queue, resume_queue};
+use crate::{QueueStatus, list_queues, pause_queue, resume_queue};
 
 /// Which queue, who and why.
 #[derive(Args, Debug)]
@@ -71,8 +71,6 @@ pub(super) async fn change_queue(
 ) -> Result<Document, CliError> {
     act(connection, rehearsal, from_ref(queue), async |it| {
         change(it).await?;
-        // It is changed whether or not anybody hears of it; workers also poll.
-        notify_workers(it).await.ok();
         let mut queues = list_queues(it).await?;
         queues.retain(|found| &found.name == queue);
         Ok(changed(schema, queues.first()))

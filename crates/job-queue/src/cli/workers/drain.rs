@@ -55,8 +55,8 @@ pub struct DrainArgs {
 }
 
 /// How far drained workers are.
-struct Drained {
-    workers: Vec<WorkerIncarnation>,
+struct Drained<'a> {
+    workers: &'a [WorkerIncarnation],
     /// Jobs that they still run.
     running: usize,
     /// Whether no claim of before can bring them more.
@@ -75,16 +75,21 @@ pub(super) async fn run(
         agree(output, args.yes, &what)?;
     }
     let ids: Vec<_> = workers.iter().map(ToString::to_string).collect();
-    act(connection, args.rehearsal, &ids, async |it| {
+    let at_once = act(connection, args.rehearsal, &ids, async |it| {
         for worker in &workers {
             let drained = drain_worker(it, *worker, &args.action.action()).await;
             drained.map_err(cli_error)?;
         }
-        let give_up = Instant::now() + args.timeout;
-        let drained = watch(it, workers, args.wait.then_some(give_up)).await?;
+        let drained = watch(it, &workers, None).await?;
         Ok(document(args, &drained))
     })
-    .await
+    .await?;
+    if !args.wait {
+        return Ok(at_once);
+    }
+    let give_up = Instant::now() + args.timeout;
+    let drained = watch(connection, &workers, Some(give_up)).await?;
+    Ok(document(args, &drained))
 }
 
 impl DrainArgs {
@@ -118,11 +123,11 @@ impl DrainArgs {
 }
 
 /// Looks once or, where it shall be waited for, until they run nothing and nothing can come any more.
-async fn watch(
+async fn watch<'a>(
     connection: &mut PgConnection,
-    workers: Vec<WorkerIncarnation>,
+    workers: &'a [WorkerIncarnation],
     give_up: Option<Instant>,
-) -> Result<Drained, CliError> {
+) -> Result<Drained<'a>, CliError> {
     // A claim that began before a worker was drained could not see it, and has ended once every
     // transaction of that time has; a claim itself is given up before others may have.
     let (mark, began) = (last_transaction(connection).await?, Instant::now());
@@ -135,7 +140,7 @@ async fn watch(
         // First, since jobs may come for as long as it is not so.
         drained.is_settled = have_ended(connection, &mark).await? || began.elapsed() >= CLAIM_LASTS;
         drained.running = 0;
-        for worker in &drained.workers {
+        for worker in workers {
             drained.running += jobs_of_worker(connection, *worker).await?.len();
         }
         let Some(give_up) = give_up.filter(|it| !drained.is_idle() && Instant::now() < *it) else {
@@ -145,13 +150,13 @@ async fn watch(
     }
 }
 
-impl Drained {
+impl Drained<'_> {
     fn is_idle(&self) -> bool {
         self.is_settled && self.running == 0
     }
 }
 
-fn document(args: &DrainArgs, drained: &Drained) -> Document {
+fn document(args: &DrainArgs, drained: &Drained<'_>) -> Document {
     let Drained {
         workers, running, ..
     } = drained;

@@ -1,7 +1,7 @@
 //! `workers evict`.
 
 use clap::Args;
-use command_line::{CliError, Document, counted};
+use command_line::{CliError, Document, counted, write_within};
 use serde_json::json;
 use session_identity::{JobId, WorkerIncarnation};
 use sqlx::PgConnection;
@@ -36,8 +36,11 @@ pub(super) async fn run(
     }
     let consequence = "its running jobs are given to others while it may still be at them";
     CliError::unless_confirmed(confirm.as_deref(), &args.worker, consequence)?;
-    let jobs = evict_worker(connection, worker, &action).await;
-    let jobs = jobs.map_err(cli_error)?;
+    let evict = async |it: &mut PgConnection| {
+        let evicted = evict_worker(it, worker, &action).await;
+        evicted.map_err(cli_error)
+    };
+    let jobs = write_within(connection, evict).await?;
     // They are ready whether or not anybody hears of it; workers also poll.
     notify_workers(connection).await.ok();
     Ok(document(worker, &jobs))
