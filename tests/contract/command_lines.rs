@@ -6,7 +6,7 @@ use serde_json::Value;
 use system_tests::settings::binary;
 
 /// The operator's verbs of this release.
-const OPERATOR: [&[&str]; 39] = [
+const OPERATOR: [&[&str]; 41] = [
     &["jobs", "list"],
     &["jobs", "show"],
     &["jobs", "retry"],
@@ -45,6 +45,8 @@ const OPERATOR: [&[&str]; 39] = [
     &["token", "issue"],
     &["sweep"],
     &["doctor"],
+    &["version"],
+    &["completions"],
     &["bench"],
 ];
 

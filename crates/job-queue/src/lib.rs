@@ -16,6 +16,7 @@ mod job;
 mod listen;
 mod load;
 mod measure;
+mod names;
 mod operate;
 mod operations;
 mod outcome;
@@ -48,6 +49,7 @@ pub use health::{
 pub use hold::Holder;
 pub use job::{DecodeError, Job, JobKind, JobState, NewJob, RunAt};
 pub use load::{QueueLoad, queue_load};
+pub use names::{NAMES_MOST, kind_names, queue_names, schedule_names, worker_names};
 pub use operate::{
     ActionOutcome, AfterKill, AttemptRecord, CountBy, DeadGroup, JobAction, JobActionRecord,
     JobCount, JobFilter, JobPrefix, JobRecord, OperateError, QueueFlow, SignedAction, SignedFilter,

@@ -20,6 +20,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 
 pub use args::{DoctorArgs, FailOn, RightsOf};
+pub(crate) use facts::live_workers;
 
 use checks::OF_TABLES;
 use report::{Check, Report};

@@ -4,7 +4,7 @@
 use clap::Command;
 
 /// Each verb of the tree, and what follows it.
-const EXAMPLES: [(&str, &str); 87] = [
+const EXAMPLES: [(&str, &str); 88] = [
     (
         "access authorize",
         "--session-id 01982f6e-7c1e-7b6a-9c55-3f2b6c1d9a10 --user-id u-1042",
@@ -205,6 +205,7 @@ const EXAMPLES: [(&str, &str); 87] = [
     ),
     ("sweep", "--dry-run -o text"),
     ("token issue", "--user-id u-1042 --hs256-secret \"$SECRET\""),
+    ("version", "-o text"),
     ("workers drain", "--version '<1.9' --dry-run --as dana"),
     ("workers evict", "worker-7f --dry-run --as dana"),
     ("workers list", "--stale -o text"),

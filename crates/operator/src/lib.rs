@@ -7,6 +7,7 @@ mod examples;
 mod exams;
 mod migrate;
 mod top_verb;
+mod version;
 
 use std::process::ExitCode;
 
@@ -92,6 +93,10 @@ pub enum Command {
     Migrate(MigrateCommand),
     /// Looks at everything and says what is wrong; exit 9 when something is
     Doctor(DoctorArgs),
+    /// What this carrel is, and whether the database and its workers go with it
+    ///
+    /// A database that is named and does not answer is told of beside the rest, with exit code 5.
+    Version,
     /// Measures the queue on an empty database, and leaves it empty
     ///
     /// Where there are jobs nothing is measured (exit 4): figures beside other work say nothing, and work
@@ -126,8 +131,9 @@ impl RunCommand for Command {
             Self::Sweep(command) => Box::pin(command.run(globals)).await,
             Self::Migrate(command) => Box::pin(command.run(globals)).await,
             Self::Doctor(args) => Box::pin(doctor::run(args, globals)).await,
+            Self::Version => Box::pin(version::run(globals)).await,
             Self::Bench(args) => Box::pin(args.run(globals)).await,
-            Self::Completions(args) => args.run(),
+            Self::Completions(args) => Box::pin(args.run(globals)).await,
         }
     }
 }

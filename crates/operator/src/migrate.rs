@@ -18,7 +18,8 @@ use sqlx::{Connection, PgConnection, migrate::MigrateError};
 use tokio::time::Instant;
 
 use lock::lock;
-pub(crate) use schema::read;
+pub(crate) use schema::{Schema, read};
+pub(crate) use target::newest;
 
 /// Looks at the database's schema and brings it up to date.
 #[derive(Debug, Subcommand)]

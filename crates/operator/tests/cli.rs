@@ -1,8 +1,9 @@
 //! Help of every level and what a wrong call is told, word for word.
 
 /// Variables whose values help would show.
-const SHOWN: [&str; 5] = [
+const SHOWN: [&str; 6] = [
     "CARREL_ACTOR",
+    "CARREL_COMPLETION_BUDGET",
     "CARREL_KEEPER",
     "CARREL_KEEPER_IMAGE",
     "DOCKER_HOST",

@@ -15,7 +15,7 @@ pub(super) async fn server_time(connection: &mut PgConnection) -> Result<DateTim
 }
 
 /// Lists the workers that live and are not about to end.
-pub(super) async fn live_workers(
+pub(crate) async fn live_workers(
     connection: &mut PgConnection,
 ) -> Result<Vec<WorkerRecord>, CliError> {
     let mut workers = workers_heard_of(connection, WORKER_LIVE_SECONDS).await?;

@@ -50,6 +50,13 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
+    /// Whether processes of this release may serve on it: whatever they know is there as they know it.
+    /// What a newer release added is no hindrance, since migrations expand before they contract.
+    pub(crate) fn fits(&self) -> bool {
+        let mut all = self.migrations.iter();
+        all.all(|one| matches!(one.state, Standing::Applied | Standing::Unknown))
+    }
+
     /// Gives the numbers of those that the database lacks.
     pub(crate) fn pending(&self) -> Vec<i64> {
         let pending = self

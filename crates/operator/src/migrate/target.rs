@@ -11,17 +11,24 @@ use super::read;
 /// # Errors
 /// A usage error for `to`, where there is no such migration.
 pub(super) fn known(to: Option<i64>) -> Result<i64, CliError> {
-    let mut known = migrations::MIGRATOR
-        .iter()
-        .map(|migration| migration.version);
     let Some(to) = to else {
-        return Ok(known.max().unwrap_or_default());
+        return Ok(newest());
     };
-    if known.any(|version| version == to) {
+    if versions().any(|version| version == to) {
         return Ok(to);
     }
     let refused = CliError::usage("to", format!("there is no migration {to}"));
     Err(refused.next("name one of carrel migrate status"))
+}
+
+/// Gives the last migration that this binary knows.
+pub(crate) fn newest() -> i64 {
+    versions().max().unwrap_or_default()
+}
+
+fn versions() -> impl Iterator<Item = i64> {
+    let known = migrations::MIGRATOR.iter();
+    known.map(|migration| migration.version)
 }
 
 /// Says which migrations would be applied, and writes nothing.

@@ -1,11 +1,7 @@
 //! What the library of the states tells of one session.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 
 use crate::run::Carrel;
 use crate::sessions::{NOBODY, running};
@@ -66,30 +62,4 @@ async fn history_gives_every_transition_and_extension_as_the_tables_have_them(po
     assert_eq!(extensions.len(), 1);
     assert_eq!(extensions[0]["by_seconds"], 600);
     assert_eq!(carrel.run(&of("history", NOBODY)).await.exit, 3);
-}
-
-#[sqlx::test(migrations = false)]
-async fn the_script_for_a_shell_completes_every_noun(pool: PgPool) {
-    let carrel = Carrel::on(&pool);
-    let told = carrel.data(&["completions", "bash"]).await;
-    assert_eq!(told["shell"], "bash");
-    let script = told["script"].as_str().unwrap();
-    for noun in ["sessions", "jobs", "lifecycle", "sweep", "completions"] {
-        assert!(script.contains(&format!("carrel,{noun})")), "{noun}");
-    }
-    let words = ["completions", "bash", "-o", "text"];
-    let alone = carrel.command(&words).output().await.unwrap();
-    let alone = String::from_utf8(alone.stdout).unwrap();
-    assert!(alone.trim_end() == script.trim_end(), "and alone");
-    assert!(is_read_by_bash(script).await);
-}
-
-/// Whether bash finds nothing wrong with a script that it does not run.
-async fn is_read_by_bash(script: &str) -> bool {
-    let mut bash = Command::new("bash");
-    let mut bash = bash.arg("-n").stdin(Stdio::piped()).spawn().unwrap();
-    let mut stdin = bash.stdin.take().unwrap();
-    stdin.write_all(script.as_bytes()).await.unwrap();
-    drop(stdin);
-    bash.wait().await.unwrap().success()
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod cohort;
 mod compensation;
+mod completing;
 mod doctor;
 mod lifecycle;
 mod migrate;
@@ -14,4 +15,5 @@ mod sessions;
 mod story;
 mod sweeps;
 mod terminal;
+mod version;
 mod watching;

@@ -84,7 +84,8 @@ impl Sweep {
         Self::History,
     ];
 
-    const fn name(self) -> &'static str {
+    /// Its name among the schedules.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Expired => "sweep_expired",
             Self::Stuck => "sweep_stuck",
