@@ -34,7 +34,7 @@ pub(super) fn own(place: &Place<'_>) -> Vec<Word> {
             }
             words
         }
-        None if !place.head.is_empty() => Vec::new(),
+        None if place.is_lost || !place.head.is_empty() => Vec::new(),
         None if place.command.has_subcommands() && !place.typed.starts_with('-') => {
             verbs(place.command)
         }

@@ -16,6 +16,8 @@ pub(super) struct Place<'a> {
     pub(super) head: &'a str,
     /// The rest of it, up to the cursor.
     pub(super) typed: &'a str,
+    /// Whether a word before it is no verb where one is needed, so that nothing can follow.
+    pub(super) is_lost: bool,
     database_url: Option<String>,
 }
 
@@ -39,6 +41,7 @@ impl<'a> Place<'a> {
             argument,
             head,
             typed: &word[head.len()..],
+            is_lost: walk.positional > 0 && walk.command.has_subcommands(),
             database_url: walk.database_url,
         }
     }

@@ -120,6 +120,7 @@ async fn names_come_from_the_database(pool: PgPool) {
         ("carrel dlq redrive --group ", &[group.as_str()]),
         ("carrel jobs list --state d", &["done", "dead"]),
         ("carrel queues pa", &["pause"]),
+        ("carrel no-such verb ", &[]),
     ] {
         assert_eq!(bash.words(line).await, wanted, "{line}");
     }
