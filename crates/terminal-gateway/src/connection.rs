@@ -8,6 +8,7 @@ mod input;
 mod link;
 mod opening;
 mod outbox;
+mod outlet;
 mod pace;
 mod recording;
 mod terminal;
@@ -26,6 +27,7 @@ use telemetry::metrics::Metric;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 pub(crate) use browser::Browser;
+pub(crate) use outlet::Outlet;
 pub(crate) use pace::ScreenSize;
 pub(crate) use recording::RecordingTerms;
 pub(crate) use unattended::read_on;

@@ -35,9 +35,9 @@ use crate::{authority, open_files, read_on, routes};
 
 /// A client that sends no head holds a socket and nothing else; it may do so this long.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes of responses that actix keeps for one connection: no more than a few frames, so that
-/// output waits where control frames still overtake it.
-const WRITE_BUFFER: usize = 16 * 1024;
+/// Bytes that actix gathers for one connection before it writes them: a few frames for one system call,
+/// and no more, so that output waits where control frames still overtake it.
+const WRITE_BUFFER: usize = 64 * 1024;
 /// Sockets that wait for HELLO, for each thread.
 const WAITING_PER_WORKER: usize = 64;
 /// Execs that may be starting at once: after a lost runtime or a restart everybody comes back, and

@@ -1,17 +1,14 @@
 //! The browser's end of a connection.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
-use actix_ws::{
-    AggregatedMessage, AggregatedMessageStream, CloseReason, Message, ProtocolError, Session,
-};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
 use bytes::Bytes;
 use environment_access::wire::{ClientFrame, CloseCode, Notice, NoticeCode, ServerFrame};
-use futures_util::{FutureExt as _, Sink as _};
+use futures_util::FutureExt as _;
 
+use super::outlet::{Message, Outlet};
 use crate::frame_guard::FrameFault;
 use crate::socket::SocketDuplicate;
 
@@ -22,7 +19,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The browser's end of a connection.
 pub(crate) struct Browser {
-    pub(super) session: Session,
+    pub(super) outlet: Outlet,
     pub(super) messages: AggregatedMessageStream,
     duplicate: Option<SocketDuplicate>,
 }
@@ -45,12 +42,12 @@ pub(crate) enum Heard {
 impl Browser {
     /// Takes over an upgraded connection.
     pub(crate) fn new(
-        session: Session,
+        outlet: Outlet,
         messages: AggregatedMessageStream,
         duplicate: Option<SocketDuplicate>,
     ) -> Self {
         Self {
-            session,
+            outlet,
             messages,
             duplicate,
         }
@@ -66,7 +63,7 @@ impl Browser {
         let until = tokio::time::Instant::now() + patience;
         let messages = &mut self.messages;
         let goodbye = async {
-            say_goodbye(self.session, code).await;
+            say_goodbye(self.outlet, code).await;
             while !matches!(hear(messages).await, Heard::Gone) {}
         };
         let gone = tokio::time::timeout_at(until, goodbye).await.is_ok();
@@ -85,24 +82,18 @@ const fn is_final(code: CloseCode) -> bool {
     matches!(code, CloseCode::SessionEnded | CloseCode::LoginExpired)
 }
 
-async fn say_goodbye(mut session: Session, code: CloseCode) {
+/// Either fails only when the connection has gone.
+async fn say_goodbye(outlet: Outlet, code: CloseCode) {
     if code == CloseCode::SessionEnded {
         let notice = Notice {
             code: NoticeCode::EndingIn,
             text: "terminal.ended".to_owned(),
             args: [("remaining_ms".to_owned(), 0.into())].into(),
         };
-        // Fails only when the connection has gone.
-        session
-            .binary(ServerFrame::Notice(notice).encode())
-            .await
-            .ok();
+        let notice = ServerFrame::Notice(notice).encode();
+        outlet.send(Message::binary(notice)).await.ok();
     }
-    let reason = CloseReason {
-        code: code.number().into(),
-        description: Some(code.reason()),
-    };
-    session.close(Some(reason)).await.ok();
+    outlet.send(Message::close(code)).await.ok();
 }
 
 /// Waits for what the browser sends next. Nothing is lost when it is cancelled.
@@ -123,22 +114,12 @@ pub(super) async fn hear(messages: &mut AggregatedMessageStream) -> Heard {
     }
 }
 
-/// Waits until one message can be handed to the connection.
-pub(super) async fn room(session: &mut Session) -> Result<(), actix_ws::Closed> {
-    poll_fn(|cx| Pin::new(&mut *session).poll_ready(cx)).await
-}
-
-/// Hands one message over, after [`room`].
-pub(super) fn put(session: &mut Session, message: Message) -> Result<(), actix_ws::Closed> {
-    Pin::new(session).start_send(message)
-}
-
 /// Answers a WebSocket ping if the connection takes an answer now. A client that reads nothing and
 /// pings on gets fewer, and keeps nobody waiting.
-pub(super) fn answer_ping(session: &mut Session, bytes: Bytes) {
-    if let Some(Ok(())) = room(session).now_or_never() {
+pub(super) fn answer_ping(outlet: &Outlet, bytes: Bytes) {
+    if let Some(Ok(())) = outlet.room().now_or_never() {
         // Fails only when the connection has gone, which is heard next.
-        put(session, Message::Pong(bytes)).ok();
+        outlet.put(Message::pong(bytes)).ok();
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) async fn greet(browser: &mut Browser) -> Result<Hello, CloseCode> {
             match hear(&mut browser.messages).await {
                 Heard::Frame(ClientFrame::Hello(hello)) => return Ok(hello),
                 Heard::Frame(ClientFrame::Ignored { .. }) | Heard::Pong => {}
-                Heard::Ping(bytes) => answer_ping(&mut browser.session, bytes),
+                Heard::Ping(bytes) => answer_ping(&browser.outlet, bytes),
                 Heard::Frame(_) => return Err(CloseCode::Protocol),
                 Heard::Gone => return Err(CloseCode::GoingAway),
                 Heard::Refused(code) => return Err(code),

@@ -124,7 +124,7 @@ async fn await_opened(
                 None => return Err(CloseCode::Internal),
             },
             heard = hear(&mut browser.messages) => match heard {
-                Heard::Ping(bytes) => answer_ping(&mut browser.session, bytes),
+                Heard::Ping(bytes) => answer_ping(&browser.outlet, bytes),
                 heard => before_welcome(&heard, wanted)?,
             },
             () = &mut deadline => return Err(CloseCode::ExecFailed),

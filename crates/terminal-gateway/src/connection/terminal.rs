@@ -19,7 +19,7 @@ use session_recording::Place;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::browser::{Browser, hear, room};
+use super::browser::{Browser, hear};
 use super::freeze::{Freeze, Reason};
 use super::input::InputFlow;
 use super::link::Link;
@@ -229,7 +229,7 @@ impl<'a> Terminal<'a> {
                 () = room_for_command(&self.leg.commands), if self.has_command() => {
                     self.send_command()
                 }
-                room = room(&mut self.browser.session), if self.has_message() => {
+                room = self.browser.outlet.room(), if self.has_message() => {
                     self.send_message(room.is_ok())
                 }
                 changed = self.ends_at.changed() => self.end_moved(changed.is_ok()),

@@ -9,7 +9,7 @@ use environment_access::{Action, Decision, TurnedAway, authorize, load_facts};
 use session_identity::ExamSessionId;
 
 use crate::caller::{Caller, session_id};
-use crate::connection::{self, Browser, Entrance};
+use crate::connection::{self, Browser, Entrance, Outlet};
 use crate::frame_guard::{FrameGuard, GuardedPayload};
 use crate::problem::Problem;
 use crate::socket::SocketDuplicate;
@@ -24,16 +24,17 @@ pub(super) async fn attach(
     let state = state.into_inner();
     let entrance = entrance(&request, state).await?;
     let payload = guarded(&request, payload).await?;
-    let (response, session, messages) =
+    let (response, _, messages) =
         actix_ws::handle_with_protocols(&request, payload, &[SUBPROTOCOL])
             .map_err(|_| Problem::NotWebSocket)?;
+    let (response, outlet) = Outlet::through(response);
     let messages = messages
         .max_frame_size(limits::MAX_CLIENT_MESSAGE)
         .aggregate_continuations()
         .max_continuation_size(limits::MAX_CLIENT_MESSAGE);
     let duplicate = request.conn_data::<SocketDuplicate>().cloned();
     actix_web::rt::spawn(connection::run(
-        Browser::new(session, messages, duplicate),
+        Browser::new(outlet, messages, duplicate),
         entrance,
     ));
     Ok(response)

@@ -3,14 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use actix_ws::Message;
-use bytes::Bytes;
 use environment_access::wire::CloseCode;
 use futures_util::FutureExt as _;
 use telemetry::metrics::Metric;
 
 use super::Terminal;
-use crate::connection::browser::{put, room};
+use crate::connection::outlet::Message;
 
 /// Bytes handed to the connection before everything else is looked at again.
 const TURN: u64 = 64 * 1024;
@@ -75,16 +73,16 @@ impl Terminal<'_> {
     pub(super) fn send_message(&mut self, has_room: bool) -> Result<(), CloseCode> {
         let now = Instant::now();
         let message = if let Some(bytes) = self.pong_due.take() {
-            Message::Pong(bytes)
+            Message::pong(bytes)
         } else if std::mem::take(&mut self.ping_due) {
-            Message::Ping(Bytes::new())
+            Message::ping()
         } else if let Some(frame) = self.outbox.next(now) {
             self.traffic.sent(frame.len());
-            Message::Binary(frame)
+            Message::binary(frame)
         } else {
             return Ok(());
         };
-        if !has_room || put(&mut self.browser.session, message).is_err() {
+        if !has_room || self.browser.outlet.put(message).is_err() {
             return Err(CloseCode::GoingAway);
         }
         self.timers.watch_stall(self.outbox.waits_at(), now);
@@ -102,7 +100,7 @@ impl Terminal<'_> {
     pub(super) fn send_on(&mut self) -> Result<Turn, CloseCode> {
         let turn_ends = self.traffic.sent + TURN;
         while self.has_message()
-            && let Some(room) = room(&mut self.browser.session).now_or_never()
+            && let Some(room) = self.browser.outlet.room().now_or_never()
         {
             self.send_message(room.is_ok())?;
             if self.traffic.sent >= turn_ends {
