@@ -155,11 +155,14 @@ pub struct Exit {
 }
 
 impl ServerFrame {
+    /// The type of an OUTPUT frame, for whoever sends its bytes behind it as they are.
+    pub const OUTPUT: u8 = OUTPUT;
+
     /// Writes the frame as one message.
     pub fn encode(&self) -> Bytes {
         match self {
             Self::Welcome(welcome) => encode_json(WELCOME, welcome),
-            Self::Output { bytes } => Self::encode_output(bytes),
+            Self::Output { bytes } => encode_output(bytes),
             Self::Replay(replay) => encode_replay(replay),
             Self::InputAck { offset, credit } => encode_pair(INPUT_ACK, *offset, *credit),
             Self::Pong { opaque, leg_micros } => encode_pair(PONG, *opaque, *leg_micros),
@@ -167,14 +170,6 @@ impl ServerFrame {
             Self::Exit(exit) => encode_json(EXIT, exit),
             Self::Ignored { frame_type } => Bytes::copy_from_slice(&[*frame_type]),
         }
-    }
-
-    /// Writes an OUTPUT frame without owning its bytes first.
-    pub fn encode_output(bytes: &[u8]) -> Bytes {
-        let mut out = BytesMut::with_capacity(1 + bytes.len());
-        out.put_u8(OUTPUT);
-        out.put_slice(bytes);
-        out.freeze()
     }
 
     /// Reads one message.
@@ -215,6 +210,13 @@ fn encode_pair(frame_type: u8, first: u64, second: u32) -> Bytes {
     out.put_u8(frame_type);
     out.put_u64(first);
     out.put_u32(second);
+    out.freeze()
+}
+
+fn encode_output(bytes: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(1 + bytes.len());
+    out.put_u8(OUTPUT);
+    out.put_slice(bytes);
     out.freeze()
 }
 

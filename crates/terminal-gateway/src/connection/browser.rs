@@ -91,7 +91,7 @@ async fn say_goodbye(outlet: Outlet, code: CloseCode) {
             args: [("remaining_ms".to_owned(), 0.into())].into(),
         };
         let notice = ServerFrame::Notice(notice).encode();
-        outlet.send(Message::binary(notice)).await.ok();
+        outlet.send(Message::frame(notice)).await.ok();
     }
     outlet.send(Message::close(code)).await.ok();
 }

@@ -11,6 +11,7 @@ use environment_access::wire::{Replay, ReplayMark, ServerFrame};
 
 use self::coalescing::Coalescing;
 use self::window::{AckBeyondOutput, OutputGap, OutputWindow};
+use super::outlet::Message;
 
 /// Two queues: control frames, which never wait for output, and output, which waits for credit; and the
 /// newest acknowledgement of input, since an older one says nothing more.
@@ -130,24 +131,24 @@ impl Outbox {
     }
 
     /// Takes the next frame to be sent.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<Bytes> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Message> {
         let ahead = self.control.pop_front().or_else(|| self.input_ack.take());
         if ahead.is_some() {
-            return ahead;
+            return ahead.map(Message::frame);
         }
         if self.replay_end_is_due() {
             let mark = self.replay_end.take().expect("an end that is due is there");
-            return Some(ServerFrame::Replay(mark).encode());
+            return Some(Message::frame(ServerFrame::Replay(mark).encode()));
         }
         if self.output.is_empty() {
-            return self.last.pop_front();
+            return self.last.pop_front().map(Message::frame);
         }
         if !self.has_output() || self.held_until(now).is_some() {
             return None;
         }
-        let frame = self.output.take(self.room())?;
-        self.coalescing.sent(frame.len(), now);
-        Some(frame)
+        let bytes = self.output.take(self.room())?;
+        self.coalescing.sent(bytes.len(), now);
+        Some(Message::output(bytes))
     }
 
     /// Whether everything has been sent, the last frames included.

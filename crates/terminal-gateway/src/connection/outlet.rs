@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::{BufMut as _, Bytes, BytesMut};
-use environment_access::wire::CloseCode;
+use environment_access::wire::{CloseCode, ServerFrame};
 use tokio::sync::mpsc;
 
 /// Messages that the connection has not taken yet.
@@ -22,8 +22,8 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 
-/// The longest head that a server writes: two bytes and a length of eight.
-const LONGEST_HEAD: usize = 10;
+/// The longest head that a server writes: two bytes, a length of eight, and a frame's type.
+const LONGEST_HEAD: usize = 11;
 /// The longest payload of a message that is no binary one, and the longest length in the second byte.
 const SHORT: usize = 125;
 /// In the place of the length: it follows in two bytes, or in eight.
@@ -34,26 +34,41 @@ const EIGHT_BYTES: u8 = 127;
 #[derive(Debug)]
 pub(crate) struct Message {
     opcode: u8,
+    /// The type of the frame, where it does not stand in the payload.
+    frame_type: Option<u8>,
     payload: Bytes,
 }
 
 impl Message {
+    const fn new(opcode: u8, payload: Bytes) -> Self {
+        Self {
+            opcode,
+            frame_type: None,
+            payload,
+        }
+    }
+
     /// A frame of the protocol.
-    pub(crate) const fn binary(frame: Bytes) -> Self {
-        let (opcode, payload) = (BINARY, frame);
-        Self { opcode, payload }
+    pub(crate) const fn frame(frame: Bytes) -> Self {
+        Self::new(BINARY, frame)
+    }
+
+    /// A frame of output, whose bytes stay where they are.
+    pub(crate) fn output(bytes: Bytes) -> Self {
+        Self {
+            frame_type: Some(ServerFrame::OUTPUT),
+            ..Self::new(BINARY, bytes)
+        }
     }
 
     pub(crate) const fn ping() -> Self {
-        let (opcode, payload) = (PING, Bytes::new());
-        Self { opcode, payload }
+        Self::new(PING, Bytes::new())
     }
 
     /// The answer to a ping, with the bytes that came with it.
     pub(crate) fn pong(mut payload: Bytes) -> Self {
         payload.truncate(SHORT);
-        let opcode = PONG;
-        Self { opcode, payload }
+        Self::new(PONG, payload)
     }
 
     /// The last message: the body ends with it.
@@ -61,12 +76,17 @@ impl Message {
         let mut payload = BytesMut::from(&code.number().to_be_bytes()[..]);
         payload.extend_from_slice(code.reason().as_bytes());
         payload.truncate(SHORT);
-        let (opcode, payload) = (CLOSE, payload.freeze());
-        Self { opcode, payload }
+        Self::new(CLOSE, payload.freeze())
     }
 
+    /// Bytes of the frame.
+    pub(crate) fn length(&self) -> usize {
+        usize::from(self.frame_type.is_some()) + self.payload.len()
+    }
+
+    /// The bytes before the payload.
     fn head(&self) -> Bytes {
-        let length = self.payload.len();
+        let length = self.length();
         let mut head = BytesMut::with_capacity(LONGEST_HEAD);
         head.put_u8(FIN | self.opcode);
         match (u8::try_from(length), u16::try_from(length)) {
@@ -80,6 +100,7 @@ impl Message {
                 head.put_u64(length as u64);
             }
         }
+        head.extend(self.frame_type);
         head.freeze()
     }
 }
@@ -168,6 +189,15 @@ impl MessageBody for MessagesBody {
 }
 
 #[cfg(test)]
+impl Message {
+    /// The frame as the browser has it.
+    pub(crate) fn into_frame(self) -> Bytes {
+        let frame_type = self.frame_type.into_iter();
+        frame_type.chain(self.payload).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::future::poll_fn;
 
@@ -190,14 +220,17 @@ mod tests {
             (65_536, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let frame = Bytes::from(vec![7; length]);
-            outlet.put(Message::binary(frame.clone())).unwrap();
+            outlet.put(Message::frame(frame.clone())).unwrap();
             assert_eq!(bytes(&mut body).await.unwrap(), head);
             let payload = bytes(&mut body).await.unwrap();
             assert_eq!(payload.as_ptr(), frame.as_ptr(), "nothing was copied");
             assert_eq!(payload.len(), length);
         }
+        outlet.put(Message::output("ls".into())).unwrap();
         outlet.put(Message::ping()).unwrap();
         outlet.put(Message::pong("abc".into())).unwrap();
+        assert_eq!(bytes(&mut body).await.unwrap(), &[0x82, 3, 0x82][..]);
+        assert_eq!(bytes(&mut body).await.unwrap(), "ls");
         assert_eq!(bytes(&mut body).await.unwrap(), &[0x89, 0][..]);
         assert_eq!(bytes(&mut body).await.unwrap(), &[0x8A, 3][..]);
         assert_eq!(bytes(&mut body).await.unwrap(), "abc");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
-use environment_access::wire::{ServerFrame, limits};
+use environment_access::wire::limits;
 
 /// Output that waits, and how far each side has got.
 #[derive(Debug)]
@@ -103,21 +103,23 @@ impl OutputWindow {
         self.received - self.sent
     }
 
-    /// Takes a frame of at most so many bytes: one piece as it came, or several joined.
+    /// Takes at most so many bytes for a frame: one piece as it came, or several joined.
     pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
         let first = self.waiting.front()?.len();
-        let frame = if first >= most || self.waiting.len() == 1 {
-            ServerFrame::encode_output(&self.take_from_front(most))
+        let taken = if first >= most || self.waiting.len() == 1 {
+            self.take_from_front(most)
         } else {
-            let mut joined = BytesMut::with_capacity(most);
+            // What is taken is kept until the connection takes it: no more memory than bytes.
+            let waiting = usize::try_from(self.waiting()).unwrap_or(most);
+            let mut joined = BytesMut::with_capacity(most.min(waiting));
             while joined.len() < most && !self.waiting.is_empty() {
                 let bytes = self.take_from_front(most - joined.len());
                 joined.extend_from_slice(&bytes);
             }
-            ServerFrame::encode_output(&joined)
+            joined.freeze()
         };
-        self.sent += length(&frame) - 1;
-        Some(frame)
+        self.sent += length(&taken);
+        Some(taken)
     }
 
     fn take_from_front(&mut self, most: usize) -> Bytes {

@@ -76,9 +76,9 @@ impl Terminal<'_> {
             Message::pong(bytes)
         } else if std::mem::take(&mut self.ping_due) {
             Message::ping()
-        } else if let Some(frame) = self.outbox.next(now) {
-            self.traffic.sent(frame.len());
-            Message::binary(frame)
+        } else if let Some(message) = self.outbox.next(now) {
+            self.traffic.sent(message.length());
+            message
         } else {
             return Ok(());
         };
