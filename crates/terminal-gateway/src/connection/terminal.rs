@@ -49,8 +49,8 @@ pub(super) struct Terminal<'a> {
     input: InputFlow,
     resize: ResizePace,
     pings: PingPace,
-    /// An acknowledgement the keeper has not been given yet.
-    ack_due: Option<u64>,
+    /// Up to where this leg's keeper was told that it may forget output.
+    acked_to: u64,
     /// Where everything is recorded, if it is.
     taped: Option<Taped>,
     /// What says that its shell is read here.
@@ -117,7 +117,7 @@ impl<'a> Terminal<'a> {
             input: InputFlow::new(opened.in_off, now),
             resize,
             pings: PingPace::new(now),
-            ack_due: None,
+            acked_to: 0,
             typed_to: opened.in_off,
             written_to: taped.as_ref().and_then(Taped::written_to),
             pong_due: None,

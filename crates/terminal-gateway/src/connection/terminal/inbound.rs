@@ -75,7 +75,6 @@ impl Terminal<'_> {
     fn parsed(&mut self, offset: u64) -> Result<(), CloseCode> {
         match self.outbox.ack(offset) {
             Ok(true) => {
-                self.ack_due = Some(self.consumed());
                 self.timers
                     .watch_stall(self.outbox.waits_at(), Instant::now());
                 Ok(())

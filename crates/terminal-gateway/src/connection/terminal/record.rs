@@ -16,8 +16,8 @@ impl Terminal<'_> {
         }
     }
 
-    /// The record has grown; what it held up may be acknowledged. A record that nobody grows any more
-    /// holds nothing up.
+    /// The record has grown, and what it held up is acknowledged next. A record that nobody grows any
+    /// more holds nothing up.
     #[expect(
         clippy::unnecessary_wraps,
         reason = "every step of the loop answers alike"
@@ -26,7 +26,6 @@ impl Terminal<'_> {
         if !grows {
             self.written_to = None;
         }
-        self.ack_due = Some(self.consumed());
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ impl Terminal<'_> {
         self.link.is_up()
             && self.leaving.is_none()
             && !self.leg.commands.is_closed()
-            && (self.ack_due.is_some() || resize_due || input_due)
+            && (self.consumed() > self.acked_to || resize_due || input_due)
     }
 
     /// Hands one command to the leg. Typed bytes go first: somebody waits for their echo.
@@ -57,8 +57,10 @@ impl Terminal<'_> {
             self.note_typed(offset, &bytes);
             return Some(LegCommand::Input { offset, bytes });
         }
-        if let Some(offset) = self.ack_due.take() {
-            return Some(LegCommand::Ack(offset));
+        let consumed = self.consumed();
+        if consumed > self.acked_to {
+            self.acked_to = consumed;
+            return Some(LegCommand::Ack(consumed));
         }
         let size = self.resize.next(Instant::now())?;
         if let Some(reading) = &self.reading {
@@ -130,7 +132,7 @@ impl Terminal<'_> {
             tracing::warn!(session.id = %self.attached.session_id, %error, "input is missing");
             CloseCode::CannotResume
         })?;
-        self.ack_due = Some(self.consumed());
+        self.acked_to = 0;
         if let Some(repair) = self.link.opened() {
             self.evidence
                 .outage(OutageCause::LegLost, repair.down_since);
