@@ -43,6 +43,11 @@ const CLOCK: Need = Need {
     program: "faketime",
     package: "faketime",
 };
+/// What lays a cable between two networks of a test's own, and takes it away.
+const NETWORK: Need = Need {
+    program: "ip",
+    package: "iproute2",
+};
 /// A debug build of everything with its tests.
 const SPACE_MIB: u64 = 4096;
 
@@ -122,6 +127,7 @@ fn run_suites(
     require_space(&workspace.target, SPACE_MIB, "building the tests")?;
     packages::ensure("the browser tests", &[BROWSER])?;
     packages::ensure("the story of wrong clocks", &[CLOCK])?;
+    packages::ensure("the story of vanished packets", &[NETWORK])?;
     let suites = Suites::taken_by(workspace, &args.cargo)?;
     let plan = Plan::make(workspace, &suites, args.kubernetes, &args.cluster)?;
     let there = plan.features();

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::door::OnlyAttaches;
 use crate::keeper::{KeeperDoor, TestKeeper};
+use crate::network::Network;
 use crate::rows::{ORIGIN, SECRET, insert_running_of, runtime_name, token};
 use crate::seat::Seat;
 
@@ -62,6 +63,7 @@ impl Bench {
             keeper,
             session_id,
             user: USER.to_owned(),
+            network: None,
         };
         Self { seat, stop, ended }
     }
@@ -84,6 +86,13 @@ impl Bench {
     pub(crate) async fn restart_without_polls(&mut self) {
         self.restart_with(|config| config.poll_every = Duration::from_hours(24))
             .await;
+    }
+
+    /// Ends the gateway, and starts another one for whoever comes over that network.
+    pub(crate) async fn restart_on(&mut self, network: &Network) {
+        self.restart_with(|config| config.listen = Network::gateway())
+            .await;
+        self.seat.network = Some(network.clone());
     }
 
     async fn restart_with(&mut self, change: impl FnOnce(&mut GatewayConfig)) {

@@ -51,7 +51,7 @@ pub(crate) fn request(seat: &Seat, token: &str) -> Request {
 
 /// Opens the WebSocket, or says with which status it was refused.
 pub(crate) async fn open(seat: &Seat, request: Request) -> Result<Browser, u16> {
-    let stream = TcpStream::connect(seat.address).await.unwrap();
+    let stream = seat.connect().await;
     // As browsers do: a key does not wait for what went before to be confirmed.
     stream.set_nodelay(true).unwrap();
     open_over(stream, request).await

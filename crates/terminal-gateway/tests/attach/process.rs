@@ -55,6 +55,7 @@ impl Process {
             address: process.address().await.parse().unwrap(),
             session_id: insert_running(pool, "u-1").await,
             user: "u-1".to_owned(),
+            network: None,
             keeper: TestKeeper::new(),
             http: reqwest::Client::new(),
             pool: pool.clone(),

@@ -88,7 +88,7 @@ impl Raw {
 
     async fn asked(seat: &Seat, head: &str) -> (Self, String) {
         let mut raw = Self {
-            stream: TcpStream::connect(seat.address).await.unwrap(),
+            stream: seat.connect().await,
             read: Vec::new(),
         };
         raw.stream.set_nodelay(true).unwrap();

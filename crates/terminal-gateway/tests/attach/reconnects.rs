@@ -16,7 +16,7 @@ const CROWD: usize = 40;
 /// As in the process.
 const STARTING: usize = 32;
 
-fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     rand::rng().fill(&mut bytes[..]);
     bytes

@@ -3,8 +3,10 @@
 use environment_access::wire::SUBPROTOCOL;
 use session_identity::{ExamSessionId, Role};
 use sqlx::PgPool;
+use tokio::net::TcpStream;
 
 use crate::keeper::TestKeeper;
+use crate::network::Network;
 use crate::rows::{ORIGIN, set_state, token};
 
 /// One candidate's session at a running gateway.
@@ -16,9 +18,21 @@ pub(crate) struct Seat {
     pub(crate) keeper: TestKeeper,
     pub(crate) session_id: ExamSessionId,
     pub(crate) user: String,
+    /// Where the candidate's machine is, if it is not this one.
+    pub(crate) network: Option<Network>,
 }
 
 impl Seat {
+    /// Connects to the gateway.
+    pub(crate) async fn connect(&self) -> TcpStream {
+        let Some(network) = &self.network else {
+            return TcpStream::connect(self.address).await.unwrap();
+        };
+        let stream = network.connect(self.address);
+        stream.set_nonblocking(true).unwrap();
+        TcpStream::from_std(stream).unwrap()
+    }
+
     /// A login of the session's owner; each call is another one.
     pub(crate) fn login(&self) -> String {
         token(&self.user, Role::Candidate)

@@ -117,6 +117,7 @@ pub(crate) async fn seat_at(pool: PgPool, address: std::net::SocketAddr, wanted:
         keeper: TestKeeper::new(),
         session_id,
         user: USER.to_owned(),
+        network: None,
     }
 }
 

@@ -101,6 +101,13 @@ impl Steady {
         }
     }
 
+    /// Takes in what comes until so much of the output has been seen.
+    pub(crate) async fn look_until(&mut self, length: usize) {
+        while self.seen.len() < length {
+            assert_eq!(self.glance().await, None, "closed before that");
+        }
+    }
+
     async fn take(&mut self, came: Came) -> Option<u16> {
         match came {
             Came::Frame(ServerFrame::Output { bytes }) => self.see(&bytes).await,
