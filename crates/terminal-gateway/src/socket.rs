@@ -27,6 +27,13 @@ const USER_TIMEOUT_MILLIS: u32 = 45_000;
 pub(crate) struct SocketDuplicate(Arc<TcpStream>);
 
 impl SocketDuplicate {
+    /// Nothing more is expected of the client. Who waits for it ends the connection at once, and after all
+    /// that is still to be sent.
+    pub(crate) fn hear_no_more(&self) {
+        // Fails only when the connection is gone already.
+        self.0.shutdown(Shutdown::Read).ok();
+    }
+
     /// Ends both directions now. What the kernel still holds for the client is dropped with it.
     pub(crate) fn cut(&self) {
         // Without lingering, the kernel does not go on delivering megabytes to a client whose

@@ -53,28 +53,47 @@ impl Browser {
         }
     }
 
-    /// Closes with a code. Returns when the client has gone, at the latest after a while.
+    /// Closes with a code. Returns when the client has answered or gone, at the latest after a while.
     ///
-    /// A client that stopped reading would keep the Close frame waiting for ever, and with it
-    /// megabytes in the kernel: its socket is cut.
-    pub(crate) async fn close(mut self, code: CloseCode) {
+    /// Until then what it sends is read. A kernel that is given bytes for a socket that nobody has any
+    /// more resets the connection, and with it goes what the client has not read yet, the code included.
+    /// A client that stopped reading would keep the Close frame waiting for ever, and with it megabytes
+    /// in the kernel: its socket is cut.
+    pub(crate) async fn close(self, code: CloseCode) {
+        let Self {
+            outlet,
+            mut messages,
+            duplicate,
+        } = self;
         let over = is_final(code);
         let patience = if over { CUT_WITHIN } else { LEAVE_WITHIN };
         let until = tokio::time::Instant::now() + patience;
-        let messages = &mut self.messages;
         let goodbye = async {
-            say_goodbye(self.outlet, code).await;
-            while !matches!(hear(messages).await, Heard::Gone) {}
+            say_goodbye(&outlet, code).await;
+            while !matches!(hear(&mut messages).await, Heard::Gone) {}
         };
         let gone = tokio::time::timeout_at(until, goodbye).await.is_ok();
         if over {
-            // The response may have ended here and still lie in a buffer; at this moment it ends.
+            // The answer may be older than the end, and what is to be taken still lie in a buffer; at this
+            // moment it ends.
             tokio::time::sleep_until(until).await;
         }
-        if let Some(duplicate) = self.duplicate.filter(|_| over || !gone) {
+        let Some(duplicate) = duplicate else { return };
+        if over || !gone {
             duplicate.cut();
+        } else if !is_fault(code) {
+            duplicate.hear_no_more();
         }
     }
+}
+
+/// Whether what the client sends is no longer understood, so that no answer of it is: the server reads on
+/// for a moment, for the same reason as [`Browser::close`], and throws away what comes.
+const fn is_fault(code: CloseCode) -> bool {
+    matches!(
+        code,
+        CloseCode::Protocol | CloseCode::Text | CloseCode::TooBig
+    )
 }
 
 /// Whether nothing may reach the client after a moment, whatever its network does.
@@ -83,7 +102,7 @@ const fn is_final(code: CloseCode) -> bool {
 }
 
 /// Either fails only when the connection has gone.
-async fn say_goodbye(outlet: Outlet, code: CloseCode) {
+async fn say_goodbye(outlet: &Outlet, code: CloseCode) {
     if code == CloseCode::SessionEnded {
         let notice = Notice {
             code: NoticeCode::EndingIn,

@@ -71,7 +71,7 @@ impl Message {
         Self::new(PONG, payload)
     }
 
-    /// The last message: the body ends with it.
+    /// The last message, which nothing follows.
     pub(crate) fn close(code: CloseCode) -> Self {
         let mut payload = BytesMut::from(&code.number().to_be_bytes()[..]);
         payload.extend_from_slice(code.reason().as_bytes());
@@ -109,7 +109,8 @@ impl Message {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-/// Takes messages for the browser; its one owner waits for room and then puts one.
+/// Takes messages for the browser; its one owner waits for room and then puts one. The response ends
+/// when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Outlet(mpsc::Sender<Message>);
 
@@ -150,7 +151,8 @@ struct MessagesBody {
     messages: mpsc::Receiver<Message>,
     /// What follows on a head.
     payload: Bytes,
-    /// CLOSE was the last.
+    /// CLOSE was the last. The body goes on until nobody can put anything: with its end the connection
+    /// is no longer read, and the client has yet to answer.
     is_over: bool,
     /// The WebSocket layer's own body, which is never read. With its end that layer learns that the
     /// connection has gone.
@@ -172,19 +174,16 @@ impl MessageBody for MessagesBody {
         if !this.payload.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut this.payload))));
         }
-        if this.is_over {
-            return Poll::Ready(None);
+        while let Some(message) = ready!(this.messages.poll_recv(cx)) {
+            if this.is_over {
+                continue;
+            }
+            this.is_over = message.opcode == CLOSE;
+            let head = message.head();
+            this.payload = message.payload;
+            return Poll::Ready(Some(Ok(head)));
         }
-        let Some(message) = ready!(this.messages.poll_recv(cx)) else {
-            return Poll::Ready(None);
-        };
-        if message.opcode == CLOSE {
-            this.is_over = true;
-            this.messages.close();
-        }
-        let head = message.head();
-        this.payload = message.payload;
-        Poll::Ready(Some(Ok(head)))
+        Poll::Ready(None)
     }
 }
 
@@ -247,8 +246,10 @@ mod tests {
         let payload = bytes(&mut body).await.unwrap();
         assert_eq!((head[0], usize::from(head[1])), (0x88, payload.len()));
         assert_eq!(payload[..2], 4010_u16.to_be_bytes());
-        assert_eq!(bytes(&mut body).await, None);
-        assert!(outlet.room().await.is_err());
+        let mut end = std::pin::pin!(bytes(&mut body));
+        assert!(futures_util::poll!(&mut end).is_pending());
+        drop(outlet);
+        assert_eq!(end.await, None);
     }
 
     #[actix_web::test]

@@ -139,6 +139,8 @@ impl Browser {
                         return Came::Frame(ServerFrame::decode(&bytes).unwrap());
                     }
                     Some(Ok(Message::Close(frame))) => {
+                        // The answer, which waits for somebody to send it.
+                        self.socket.flush().await.ok();
                         return Came::Closed(frame.map_or(0, |frame| frame.code.into()));
                     }
                     Some(Ok(_)) => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use environment_access::wire::Resume;
 use sqlx::PgPool;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::bench::Bench;
 use crate::browser::{Browser, PATIENCE};
@@ -111,6 +111,44 @@ async fn whoever_is_slow_to_ask_or_to_greet_is_not_waited_for(pool: PgPool) {
     };
     tokio::join!(ask, greet, ping);
     Browser::attach(&bench, None).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn whoever_is_late_to_read_and_sends_on_is_told_the_code_all_the_same(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    // The gateway waits for some seconds; that a busy machine takes them all each time is no chance.
+    for number in 0..5 {
+        let seat = bench.seat(&format!("late-{number}")).await;
+        if reads_late(&seat).await == Some(4009) {
+            return;
+        }
+    }
+    panic!("the connection was reset, and the code lost with what was under way");
+}
+
+/// The code that one reads whose place was taken while the kernel still held output for it, and who went on
+/// acknowledging what had come before.
+async fn reads_late(seat: &Seat) -> Option<u16> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let stream = socket.connect(seat.address).await.unwrap();
+    let mut raw = Raw::attach_over(stream, seat).await;
+    seat.keeper.print(&vec![b'x'; MUCH]);
+    let (_second, _) = Browser::attach(seat, None).await;
+    assert_eq!(closed_with(seat).await, 4009);
+    for _ in 0..20 {
+        raw.send(&frame(0x82, b"\x04\0\0\0\0\0\0\0\0")).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    loop {
+        match raw.next().await {
+            Answer::Frame(0x88, said) => {
+                return said.first_chunk().map(|it| u16::from_be_bytes(*it));
+            }
+            Answer::Frame(..) => {}
+            Answer::End => return None,
+        }
+    }
 }
 
 /// Writes a byte each 300 ms, for as long as somebody takes it and eight seconds at most.

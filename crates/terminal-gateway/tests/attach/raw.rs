@@ -87,8 +87,12 @@ impl Raw {
     }
 
     async fn asked(seat: &Seat, head: &str) -> (Self, String) {
+        Self::asked_over(seat.connect().await, head).await
+    }
+
+    async fn asked_over(stream: TcpStream, head: &str) -> (Self, String) {
         let mut raw = Self {
-            stream: seat.connect().await,
+            stream,
             read: Vec::new(),
         };
         raw.stream.set_nodelay(true).unwrap();
@@ -105,9 +109,15 @@ impl Raw {
 
     /// Opens one, says HELLO and reads WELCOME.
     pub(crate) async fn attach(seat: &Seat) -> Self {
+        Self::attach_over(seat.connect().await, seat).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn attach_over(stream: TcpStream, seat: &Seat) -> Self {
         let token = seat.login();
         let ticket = seat.ticket(&token).await;
-        let mut raw = Self::open(seat, &token).await;
+        let (mut raw, head) = Self::asked_over(stream, &upgrade(seat, &token)).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         raw.send(&hello(&ticket)).await;
         match raw.next().await {
             Answer::Frame(0x82, said) if said[0] == 0x81 => raw,
@@ -154,11 +164,12 @@ impl Raw {
         read.expect("something comes in time").unwrap_or(0) > 0
     }
 
-    /// The code of the CLOSE that is the only thing to come, with the end behind it.
+    /// The code of the CLOSE that is the only thing to come, with the end behind it once it is answered.
     pub(crate) async fn only_close(&mut self) -> Option<u16> {
         let Answer::Frame(0x88, payload) = self.next().await else {
             return None;
         };
+        self.send(&frame(0x88, &payload)).await;
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         (self.next().await == Answer::End).then_some(code?)
     }
