@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::args::GatewayArgs;
 use crate::authority::POLL_EVERY;
-use crate::read_on::ReadOn;
+use crate::readings::ReadOn;
 use crate::spool::RecordingSpool;
 
 /// What the database calls its connections.

@@ -2,6 +2,7 @@
 
 mod browser;
 mod bucket;
+mod forgotten;
 mod freeze;
 mod greeting;
 mod input;
@@ -28,7 +29,6 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 pub(crate) use browser::Browser;
 pub(crate) use outlet::Outlet;
-pub(crate) use pace::ScreenSize;
 pub(crate) use recording::RecordingTerms;
 pub(crate) use unattended::read_on;
 
@@ -42,6 +42,7 @@ use crate::gate::Gate;
 use crate::leg::{LegSpec, OnceShut};
 use crate::readings::Reading;
 use crate::registry::Attached;
+use crate::screen_size::ScreenSize;
 use crate::state::GatewayState;
 use crate::waiting::WaitingPlace;
 

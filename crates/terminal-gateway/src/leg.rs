@@ -17,8 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use tee::{Aside, Reach, Recorded, Tee, window};
 
-use crate::connection::ScreenSize;
 use crate::gate::Gate;
+use crate::screen_size::ScreenSize;
 
 /// Commands and events under way between the two tasks of a terminal. Both sides hold their own
 /// bounded buffers; these only save wake-ups.

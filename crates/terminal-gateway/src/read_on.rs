@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use environment_access::{READING_LEASE, keep_reading, leave_shells};
+use environment_access::{keep_reading, leave_shells};
 use orchestrator::{StepError, UnreadShell, take_unread_shells};
 use tokio::time::error::Elapsed;
 use tokio::time::{sleep_until, timeout};
@@ -21,24 +21,6 @@ use crate::state::GatewayState;
 const BATCH: i64 = 32;
 /// A statement that takes longer has failed.
 const WITHIN: Duration = Duration::from_secs(5);
-
-/// How recorded shells are shared among processes.
-#[derive(Debug, Clone, Copy)]
-pub struct ReadOn {
-    /// How often a process says what it reads, and looks for what nobody does; at most.
-    pub every: Duration,
-    /// How long a shell is its reader's without another word.
-    pub lease: Duration,
-}
-
-impl Default for ReadOn {
-    fn default() -> Self {
-        Self {
-            every: Duration::from_secs(2),
-            lease: READING_LEASE,
-        }
-    }
-}
 
 /// What a turn failed of.
 #[derive(Debug, thiserror::Error)]

@@ -4,13 +4,32 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use environment_access::{Leaving, ReadShell};
+use environment_access::{Leaving, READING_LEASE, ReadShell};
 use session_identity::ExamSessionId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::ScreenSize;
+use crate::screen_size::ScreenSize;
+
+/// How recorded shells are shared among processes.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOn {
+    /// How often a process says what it reads, and looks for what nobody does; at most.
+    pub every: Duration,
+    /// How long a shell is its reader's without another word.
+    pub lease: Duration,
+}
+
+impl Default for ReadOn {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(2),
+            lease: READING_LEASE,
+        }
+    }
+}
 
 /// What was left: whose shell, at which attach, and what becomes of it.
 pub(crate) type Left = (ExamSessionId, i64, Leaving);
@@ -169,8 +188,6 @@ impl Drop for Reading {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn shell(session_id: ExamSessionId, epoch: i64) -> ReadShell {

@@ -13,8 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::evidence::EvidenceWriter;
-use crate::read_on::ReadOn;
-use crate::readings::Readings;
+use crate::readings::{ReadOn, Readings};
 use crate::registry::Registry;
 use crate::tees::Tees;
 use crate::waiting::WaitingRoom;

@@ -6,12 +6,12 @@ use carrel_keeper::frames::{Opened, RefusalCode, Resume};
 use environment_access::wire::{ClientFrame, CloseCode, Hello};
 use execution_environment::RuntimeError;
 use session_recording::Marker;
-use telemetry::metrics::Metric;
 
 use super::browser::{Browser, Heard, answer_ping, hear};
-use super::pace::ScreenSize;
+use super::forgotten::count_lost;
 use super::recording::{Prepared, Taped};
 use crate::leg::{Leg, LegEnd, LegEvent, LegSpec};
+use crate::screen_size::ScreenSize;
 
 /// How long the keeper may take to answer, the exec included.
 const OPEN_WITHIN: Duration = Duration::from_secs(15);
@@ -90,13 +90,6 @@ pub(super) fn asked_by(hello: &Hello) -> (ScreenSize, Option<Resume>) {
         out_off: place.output_offset,
     });
     (size, resume)
-}
-
-/// Counts output that its shell had forgotten before it was read.
-pub(super) fn count_lost(to: &str, bytes: u64) {
-    if bytes > 0 {
-        Metric::TerminalLostBytes.increment(bytes, &[("to", to)]);
-    }
 }
 
 /// Whether output goes on at an offset without anything missing.

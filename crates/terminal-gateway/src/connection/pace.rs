@@ -4,26 +4,7 @@ use std::time::{Duration, Instant};
 
 use environment_access::wire::limits;
 
-/// A screen's size in character cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ScreenSize {
-    /// Columns.
-    pub(crate) columns: u16,
-    /// Rows.
-    pub(crate) rows: u16,
-}
-
-impl ScreenSize {
-    /// The nearest size that differs, for a program that draws itself anew only when the size changes.
-    const fn neighbour(self) -> Self {
-        let columns = if self.columns > *limits::COLUMNS.start() {
-            self.columns - 1
-        } else {
-            self.columns + 1
-        };
-        Self { columns, ..self }
-    }
-}
+use crate::screen_size::ScreenSize;
 
 /// Lets one size pass each tenth of a second; of those between, the last.
 #[derive(Debug)]

@@ -18,9 +18,9 @@ use tokio::time::sleep;
 
 pub(super) use taped::{Left, Taped, next_place, written_in};
 
-use super::opening::count_lost;
-use super::pace::ScreenSize;
+use super::forgotten::count_lost;
 use crate::leg::{Reach, Tee, window};
+use crate::screen_size::ScreenSize;
 use crate::state::GatewayState;
 use crate::tees::Tees;
 

@@ -23,10 +23,10 @@ pub(super) use take_over::{Sought, TakeOver};
 
 use super::link::{AfterLoss, Link};
 use super::opening::is_gone_for_good;
-use super::pace::ScreenSize;
 use super::recording::{Taped, next_place, written_in};
 use crate::leg::{Aside, Leg, LegCommand, LegEnd, LegEvent, LegSpec};
 use crate::readings::Reading;
+use crate::screen_size::ScreenSize;
 
 /// Pause before an environment is tried again that has not been reached for a while.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);

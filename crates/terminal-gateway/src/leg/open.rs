@@ -8,7 +8,7 @@ use execution_environment::AttachStreams;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{LegEnd, LegSpec};
-use crate::connection::ScreenSize;
+use crate::screen_size::ScreenSize;
 
 /// How long the exec may take to start: the page shows "connecting" meanwhile, and retries.
 const START_WITHIN: Duration = Duration::from_secs(10);

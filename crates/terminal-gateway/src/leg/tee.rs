@@ -9,7 +9,7 @@ use session_recording::{Marker, RecordingPolicy, Tape, TapeError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CHANNEL, Leg, LegEnd, LegEvent};
-use crate::connection::ScreenSize;
+use crate::screen_size::ScreenSize;
 use word::Word;
 pub(crate) use word::window;
 

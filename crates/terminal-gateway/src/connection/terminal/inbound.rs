@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 
 use super::Terminal;
 use crate::connection::browser::{Heard, hear};
-use crate::connection::pace::ScreenSize;
+use crate::screen_size::ScreenSize;
 
 /// Frames heard before everything else is looked at again.
 const TURN: usize = 32;

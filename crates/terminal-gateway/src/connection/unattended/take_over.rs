@@ -15,11 +15,11 @@ use super::{
     AT_ONCE, Allowance, LOOK_AGAIN_AFTER, Unattended, is_for_good, left_by, pause_after_loss,
 };
 use crate::connection::link::Link;
-use crate::connection::pace::ScreenSize;
 use crate::connection::recording::{Prepared, RecordingTerms, Taped, prepare};
 use crate::gate::Gate;
 use crate::leg::{Leg, LegEnd, LegEvent, LegSpec, OnceShut};
 use crate::readings::Reading;
+use crate::screen_size::ScreenSize;
 use crate::state::GatewayState;
 
 /// A shell to be read on for the record, at an epoch that was admitted: whoever attaches has a later one.

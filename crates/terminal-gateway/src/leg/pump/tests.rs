@@ -179,7 +179,7 @@ async fn behind_a_shut_gate_a_recorded_stream_is_read_to_its_exit_and_takes_ackn
     bench.commands.send(LegCommand::Ack(0)).await.unwrap();
     bench.keeper.hear().await.unwrap();
     bench.gate.shut(CloseCode::SessionEnded);
-    let size = crate::connection::ScreenSize {
+    let size = crate::screen_size::ScreenSize {
         columns: 9,
         rows: 9,
     };

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use carrel_keeper::frames::Exit;
 use session_recording::{ExitStatus, Marker, Tape, TapeError, WindowSize};
 
-use crate::connection::ScreenSize;
 use crate::leg::{LegEnd, LegEvent};
+use crate::screen_size::ScreenSize;
 
 /// What goes to the recorder.
 #[derive(Debug)]
