@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use environment_access::wire::ServerFrame;
+use sqlx::{AssertSqlSafe, PgPool, raw_sql};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::Rounds;
@@ -55,10 +56,32 @@ async fn acknowledged(browser: &mut Browser, wanted: u64) {
     }
 }
 
-/// From the commit's answer to the last byte that the shell took.
+/// From the commit's answer to the last byte that the shell took; with notifications, and without any.
 async fn cut_offs(running: &Running, rounds: Rounds, report: &mut Report) {
+    let times = typed_after(running, rounds.ends).await;
+    let met = times.percentile(99) <= Duration::from_millis(20);
+    let target = Target::met_if("≤ 20 ms (p99)", met);
+    let what = "end committed → last byte taken";
+    report.row(what, times.count(), &times.text(), &target);
+    let pool = &running.seat().await.pool;
+    notify(pool, "DISABLE").await;
+    let times = typed_after(running, rounds.ends.min(40)).await;
+    notify(pool, "ENABLE").await;
+    let met = times.percentile(99) <= Duration::from_millis(2500);
+    let target = Target::met_if("≤ 2.5 s (p99)", met);
+    let what = "— while no notification comes";
+    report.row(what, times.count(), &times.text(), &target);
+}
+
+/// Has the database tell of ends, or not.
+async fn notify(pool: &PgPool, verb: &str) {
+    let alter = format!("ALTER TABLE exam_sessions {verb} TRIGGER exam_sessions_hint");
+    raw_sql(AssertSqlSafe(alter)).execute(pool).await.unwrap();
+}
+
+async fn typed_after(running: &Running, rounds: usize) -> Times {
     let mut times = Vec::new();
-    for _ in 0..rounds.ends {
+    for _ in 0..rounds {
         let seat = running.seat().await;
         let raw = Raw::attach(&seat).await;
         let typing = tokio::spawn(type_on(raw));
@@ -69,11 +92,7 @@ async fn cut_offs(running: &Running, rounds: Rounds, report: &mut Report) {
         let last = seat.keeper.typed_at().expect("something was typed");
         times.push(last.saturating_duration_since(committed));
     }
-    let times = Times::of(times);
-    let met = times.percentile(99) <= Duration::from_millis(20);
-    let target = Target::met_if("≤ 20 ms (p99)", met);
-    let what = "end committed → last byte taken";
-    report.row(what, times.count(), &times.text(), &target);
+    Times::of(times)
 }
 
 /// Types until nobody takes it any more.

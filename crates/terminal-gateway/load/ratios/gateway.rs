@@ -1,54 +1,74 @@
-//! The gateway in a process of its own, so that what it costs can be read there.
+//! A gateway in a process of its own, and sessions at it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::Path;
 
-use async_trait::async_trait;
-use environment_access::{Origins, TokenConfig};
-use execution_environment::{AttachStreams, RuntimeError, RuntimeName};
-use sqlx::postgres::PgPoolOptions;
-use telemetry::MetricsHandle;
-use terminal_gateway::{Gateway, GatewayConfig, ReadOn, RecordingSpool};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
-use tokio_util::sync::CancellationToken;
+use tempfile::TempDir;
 
+use crate::child::Child;
 use crate::database::Database;
-use crate::door::{Door, OnlyAttaches, not_there};
 use crate::keeper::{Shells, TestKeeper};
-use crate::rows::{ORIGIN, SECRET, insert_running_of, runtime_name};
+use crate::pods::Pods;
+use crate::rows::{insert_running_of, runtime_name};
 use crate::seat::Seat;
 
 /// A gateway that runs, and its shells.
 pub(crate) struct Running {
     pub(crate) shells: Shells,
+    /// Where keeper frames reach them over plain TCP.
     pub(crate) keeper: SocketAddr,
+    /// Where an exec reaches them, if that is how the gateway does.
+    pub(crate) pods: Option<Pods>,
+    pub(crate) child: Child,
     seat: Seat,
-    child: Child,
+    admin: SocketAddr,
+    args: Vec<String>,
+    _spool: TempDir,
 }
 
 impl Running {
+    /// One that reaches shells over plain TCP.
     pub(crate) async fn start(database: &Database) -> Self {
         let shells = Shells::default();
         let keeper = shells.listen().await;
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--database-url", &database.url, "gateway", "--keeper"])
-            .arg(keeper.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        lines.read_line(&mut said).await.unwrap();
+        Self::leading_to(database, shells, keeper).await
+    }
+
+    /// One that reaches keepers behind an address.
+    pub(crate) async fn leading_to(
+        database: &Database,
+        shells: Shells,
+        keeper: SocketAddr,
+    ) -> Self {
+        let way = keeper.to_string();
+        Self::by(database, shells, keeper, None, ["--keeper", &way]).await
+    }
+
+    /// One that reaches them as pods of a cluster, by execs.
+    pub(crate) async fn of_pods(database: &Database, by_tls: bool) -> Self {
+        let shells = Shells::default();
+        let (keeper, pods) = tokio::join!(shells.listen(), Pods::listen(&shells, by_tls));
+        let kubeconfig = pods.kubeconfig();
+        let way = ["--kubeconfig", utf8(&kubeconfig)];
+        Self::by(database, shells, keeper, Some(pods), way).await
+    }
+
+    async fn by(
+        database: &Database,
+        shells: Shells,
+        keeper: SocketAddr,
+        pods: Option<Pods>,
+        way: [&str; 2],
+    ) -> Self {
+        let spool = tempfile::tempdir().unwrap();
+        let url = ["--database-url", &database.url];
+        let kept = ["--spool", utf8(spool.path())];
+        let args = [&["gateway"][..], &url, &kept, &way].concat();
+        let mut child = Child::start(&args);
+        let (address, admin) = addresses(&mut child).await;
         let seat = Seat {
             pool: database.pool.clone(),
-            address: said.trim().parse().unwrap(),
+            address,
             http: reqwest::Client::new(),
             keeper: TestKeeper::default(),
             session_id: session_identity::ExamSessionId::generate(),
@@ -57,9 +77,20 @@ impl Running {
         Self {
             shells,
             keeper,
-            seat,
+            pods,
             child,
+            seat,
+            admin,
+            args: args.into_iter().map(str::to_owned).collect(),
+            _spool: spool,
         }
+    }
+
+    /// Starts the process once more after its end, with what its spool still holds.
+    pub(crate) async fn start_again(&mut self) {
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        self.child = Child::start(&args);
+        (self.seat.address, self.admin) = addresses(&mut self.child).await;
     }
 
     /// A session of somebody new.
@@ -79,85 +110,24 @@ impl Running {
         }
     }
 
-    /// Memory of the process, in KiB.
-    pub(crate) fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(self.proc().join("status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line.unwrap().split_whitespace().nth(1).unwrap();
-        number.parse().unwrap()
-    }
-
-    /// Files the process has open.
-    pub(crate) fn open_files(&self) -> usize {
-        std::fs::read_dir(self.proc().join("fd")).unwrap().count()
-    }
-
-    fn proc(&self) -> PathBuf {
-        let pid = self.child.id().expect("it runs");
-        PathBuf::from(format!("/proc/{pid}"))
+    /// What it says of itself in a gauge or counter without labels; 0 while it has said nothing.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.admin);
+        let answer = self.seat.http.get(url).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let line = lines.find(|(metric, _)| *metric == name);
+        line.map_or(0.0, |(_, value)| value.parse().unwrap())
     }
 }
 
-/// Is the gateway, until nobody writes to its input any more.
-#[expect(
-    clippy::print_stdout,
-    reason = "who started it reads the address there"
-)]
-pub(crate) async fn serve(database_url: &str, keeper: SocketAddr) {
-    let pool = PgPoolOptions::new().max_connections(8);
-    let pool = pool.connect_lazy(database_url).unwrap();
-    let spool = tempfile::tempdir().unwrap();
-    let config = GatewayConfig {
-        recording: Some(RecordingSpool {
-            folder: spool.path().to_owned(),
-            limit_bytes: 1024 * 1024 * 1024,
-            signing_key: None,
-        }),
-        listening: pool.clone(),
-        pool,
-        tokens: TokenConfig::development(SECRET.into()),
-        origins: Origins::new([ORIGIN.parse().unwrap()]),
-        runtime: Arc::new(OnlyAttaches(TcpDoor(keeper))),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        admin_listen: "127.0.0.1:0".parse().unwrap(),
-        max_terminals: 2000,
-        workers: Some(1),
-        poll_every: Duration::from_secs(2),
-        read_on: ReadOn::default(),
-    };
-    let metrics = MetricsHandle::install().unwrap();
-    let gateway = Gateway::build(config, metrics).await.unwrap();
-    println!("{}", gateway.address());
-    let stop = CancellationToken::new();
-    let ended = stop.clone();
-    tokio::spawn(async move {
-        // An error is an end as well.
-        tokio::io::stdin().read_to_end(&mut Vec::new()).await.ok();
-        ended.cancel();
-    });
-    gateway.run(stop).await.unwrap();
+/// Where a gateway says that it serves, and tells of itself.
+async fn addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
+    let said = child.line().await;
+    let (address, admin) = said.split_once(' ').expect("it says where it serves");
+    (address.parse().unwrap(), admin.parse().unwrap())
 }
 
-/// Leads to the exec server.
-#[derive(Debug)]
-struct TcpDoor(SocketAddr);
-
-#[async_trait]
-impl Door for TcpDoor {
-    async fn open(&self, name: &RuntimeName) -> Result<AttachStreams, RuntimeError> {
-        let stream = connect(self.0, name.as_str()).await;
-        let (reader, writer) = stream.map_err(|_| not_there("attach"))?.into_split();
-        Ok(AttachStreams {
-            reader: Box::new(reader),
-            writer: Box::new(writer),
-        })
-    }
-}
-
-/// Begins an exec in a shell of a name.
-pub(crate) async fn connect(keeper: SocketAddr, name: &str) -> std::io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(keeper).await?;
-    stream.set_nodelay(true)?;
-    stream.write_all(format!("{name}\n").as_bytes()).await?;
-    Ok(stream)
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("a temporary folder's name is text")
 }

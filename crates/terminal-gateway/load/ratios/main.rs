@@ -9,21 +9,35 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded to be read")]
 
+mod attached;
+mod child;
 mod cost;
 mod database;
 mod direct;
 mod ends;
 mod gateway;
 mod keeper;
+mod keepers;
+mod pattern;
+mod pods;
 mod reconnects;
 mod report;
+mod samples;
+mod serving;
+mod sitter;
+mod soak;
 mod speed;
+mod streams;
+mod takeover;
+mod typing;
 
 #[path = "../../tests/attach/browser.rs"]
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod browser;
 #[path = "../../tests/attach/door.rs"]
 mod door;
+#[path = "../../tests/attach/keeper_process.rs"]
+mod keeper_process;
 #[path = "../../tests/attach/raw.rs"]
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod raw;
@@ -36,24 +50,31 @@ mod seat;
 #[path = "../../tests/attach/steady.rs"]
 mod steady;
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::database::Database;
 use crate::report::Report;
+use crate::serving::ServingArgs;
 
 #[derive(Debug, Parser)]
+#[command(subcommand_negates_reqs = true)]
 struct Args {
-    /// A server on which a database may be made.
-    #[arg(long, env = "DATABASE_URL")]
-    database_url: String,
-    /// What is measured; everything, if nothing is named.
+    /// A server on which a database may be made
+    #[arg(long, env = "DATABASE_URL", required = true)]
+    database_url: Option<String>,
+    /// What is measured; everything, if nothing is named
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// Few rounds, to see that it works.
+    /// Few rounds, to see that it works
     #[arg(long)]
     quick: bool,
+    /// How long the soak lasts, in minutes; a login and a session of it last an hour
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=50))]
+    minutes: u64,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -61,11 +82,28 @@ struct Args {
 /// What this process is, if not the one that measures.
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// The gateway: says its address, and ends when its input does.
+    /// The gateway: says its addresses, and ends when its input does
     #[command(hide = true)]
-    Gateway {
+    Gateway(ServingArgs),
+    /// A client with streams of kube's own into pods
+    #[command(hide = true)]
+    Attached {
+        /// Leads to the pods
         #[arg(long)]
-        keeper: SocketAddr,
+        kubeconfig: PathBuf,
+        /// How many streams, after a few
+        #[arg(long)]
+        count: usize,
+    },
+    /// A shell that prints
+    #[command(hide = true)]
+    Shell {
+        /// What is there once it may
+        #[arg(long)]
+        go: PathBuf,
+        /// How many bytes
+        #[arg(long)]
+        length: u64,
     },
 }
 
@@ -75,10 +113,16 @@ enum Part {
     Speed,
     /// Memory and files of terminals: idle, stuck, attacked.
     Cost,
+    /// Bulk and memory beside kube's own streams.
+    Streams,
     /// An interrupt into a stalled terminal, and the end of a session.
     Ends,
     /// Both streams over many forced reconnects.
     Reconnects,
+    /// Recorded shells whose process is killed, until another one reads them.
+    ReadOn,
+    /// A crowd for a while.
+    Soak,
 }
 
 /// How much is measured.
@@ -90,6 +134,9 @@ pub(crate) struct Rounds {
     pub(crate) stuck: usize,
     pub(crate) ends: usize,
     pub(crate) reconnects: usize,
+    pub(crate) read_on: usize,
+    pub(crate) crowd: usize,
+    pub(crate) soak: Duration,
 }
 
 impl Rounds {
@@ -100,6 +147,9 @@ impl Rounds {
         stuck: 50,
         ends: 200,
         reconnects: 1_000,
+        read_on: 300,
+        crowd: 1_000,
+        soak: Duration::from_mins(20),
     };
     const QUICK: Self = Self {
         keys: 100,
@@ -108,33 +158,74 @@ impl Rounds {
         stuck: 5,
         ends: 8,
         reconnects: 20,
+        read_on: 20,
+        crowd: 50,
+        soak: Duration::from_secs(40),
     };
+
+    const fn of(args: &Args) -> Self {
+        if args.quick {
+            return Self::QUICK;
+        }
+        Self {
+            soak: Duration::from_mins(args.minutes),
+            ..Self::FULL
+        }
+    }
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
+fn main() {
     let args = Args::parse();
-    if let Some(Role::Gateway { keeper }) = args.role {
-        return gateway::serve(&args.database_url, keeper).await;
+    if let Some(Role::Shell { go, length }) = &args.role {
+        return keepers::print(go, *length);
     }
-    let database = Database::make(&args.database_url).await;
-    let rounds = if args.quick {
-        Rounds::QUICK
-    } else {
-        Rounds::FULL
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(run(args));
+}
+
+async fn run(args: Args) {
+    // Streams over TLS need one to be named.
+    let provider = rustls::crypto::ring::default_provider();
+    provider.install_default().unwrap();
+    let rounds = Rounds::of(&args);
+    match args.role {
+        Some(Role::Gateway(args)) => serving::serve(args).await,
+        Some(Role::Attached { kubeconfig, count }) => attached::hold(&kubeconfig, count).await,
+        Some(Role::Shell { .. }) | None => {
+            let database = Database::make(&args.database_url.unwrap_or_default()).await;
+            measure(&args.only, &database, rounds).await;
+            database.remove().await;
+        }
+    }
+}
+
+/// Each terminal has two sockets here: a browser's and an exec's.
+fn allow_files() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: most,
+        maximum: most,
     };
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+async fn measure(only: &[Part], database: &Database, rounds: Rounds) {
+    allow_files();
     let mut report = Report::new();
     for part in Part::value_variants() {
-        if !args.only.is_empty() && !args.only.contains(part) {
+        if !only.is_empty() && !only.contains(part) {
             continue;
         }
         match part {
-            Part::Speed => speed::measure(&database, rounds, &mut report).await,
-            Part::Cost => cost::measure(&database, rounds, &mut report).await,
-            Part::Ends => ends::measure(&database, rounds, &mut report).await,
-            Part::Reconnects => reconnects::measure(&database, rounds, &mut report).await,
+            Part::Speed => speed::measure(database, rounds, &mut report).await,
+            Part::Cost => cost::measure(database, rounds, &mut report).await,
+            Part::Streams => streams::measure(database, rounds, &mut report).await,
+            Part::Ends => ends::measure(database, rounds, &mut report).await,
+            Part::Reconnects => reconnects::measure(database, rounds, &mut report).await,
+            Part::ReadOn => takeover::measure(database, rounds, &mut report).await,
+            Part::Soak => soak::measure(database, rounds, &mut report).await,
         }
     }
     report.end();
-    database.remove().await;
 }

@@ -6,7 +6,7 @@ use crate::Rounds;
 use crate::database::Database;
 use crate::gateway::Running;
 use crate::report::{Report, Target};
-use crate::steady::Steady;
+use crate::steady::{MOMENT, Steady};
 
 /// Typed between two cuts, at most.
 const PIECE: usize = 4_000;
@@ -19,7 +19,7 @@ pub(crate) async fn measure(database: &Database, rounds: Rounds, report: &mut Re
     for _ in 0..rounds.reconnects {
         steady.type_on(rand::rng().random_range(0..PIECE)).await;
         if rand::random() {
-            steady.glance().await;
+            steady.glance(MOMENT).await;
         }
         // Under way in both directions when it happens.
         steady.type_on(rand::rng().random_range(0..PIECE)).await;

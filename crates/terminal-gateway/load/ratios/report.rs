@@ -9,7 +9,7 @@ pub(crate) struct Report {
     missed: usize,
 }
 
-/// A target and whether it was met; without one it is only told.
+/// A target and whether it was met, if that is known; without one it is only told.
 pub(crate) struct Target {
     text: &'static str,
     is_met: Option<bool>,
@@ -17,10 +17,12 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) const fn none() -> Self {
-        Self {
-            text: "",
-            is_met: None,
-        }
+        Self::unmeasured("")
+    }
+
+    /// One that nothing was measured against.
+    pub(crate) const fn unmeasured(text: &'static str) -> Self {
+        Self { text, is_met: None }
     }
 
     pub(crate) const fn met_if(text: &'static str, is_met: bool) -> Self {

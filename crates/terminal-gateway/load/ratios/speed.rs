@@ -12,6 +12,7 @@ use crate::direct::{Direct, Page, bulk, echo};
 use crate::gateway::Running;
 use crate::keeper::TestKeeper;
 use crate::report::{Report, Target, Times};
+use crate::typing;
 
 /// Between two keys, so that one key's acknowledgements are over before the next is typed.
 const PAUSE: Duration = Duration::from_millis(3);
@@ -22,6 +23,7 @@ const FLOODS: [(usize, f64); 2] = [(20, 3e6), (50, 1e6)];
 pub(crate) async fn measure(database: &Database, rounds: Rounds, report: &mut Report) {
     let running = Running::start(database).await;
     let alone = echoes(&running, rounds, report).await;
+    typing::measure(&running, rounds, report).await;
     bulks(&running, rounds, report).await;
     recorded(&running, rounds, report).await;
     for (count, rate) in FLOODS {

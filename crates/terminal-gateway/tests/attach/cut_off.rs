@@ -12,7 +12,7 @@ use crate::browser::{Browser, Came, PATIENCE, open_over, request};
 use crate::evidence::closed_with;
 use crate::rows::set_end;
 use crate::seat::Seat;
-use crate::steady::Steady;
+use crate::steady::{MOMENT, Steady};
 
 /// Promised with every notification lost: 2.5 s after the end. A busy machine has ten times that:
 /// without a poll it never is.
@@ -362,7 +362,7 @@ async fn cut_off_while(mut steady: Steady, piece: usize) {
             steady.seat.end_session().await;
             is_over = true;
         }
-        if let Some(code) = steady.glance().await {
+        if let Some(code) = steady.glance(MOMENT).await {
             break code;
         }
     };

@@ -14,6 +14,7 @@ mod half_open;
 mod indistinguishable;
 mod issuer_keys;
 mod keeper;
+mod keeper_process;
 mod logins;
 mod metrics;
 mod network;

@@ -11,9 +11,9 @@ pub(crate) const ORIGIN: &str = "http://127.0.0.1:8080";
 /// Signs the logins of tests.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A login token that the gateway accepts.
+/// A login token that the gateway accepts for longer than any story lasts.
 pub(crate) fn token(user: &str, role: Role) -> String {
-    token_for(user, role, Duration::from_mins(5))
+    token_for(user, role, Duration::from_hours(1))
 }
 
 /// One that lasts so long.

@@ -1,7 +1,6 @@
 //! A real keeper with a real shell, which a gateway reaches as an exec would.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,27 +12,15 @@ use terminal_gateway::RecordingSpool;
 use tokio::net::UnixStream;
 
 use crate::bench::{Running, USER, apart, start_gateway_into};
-use crate::browser::PATIENCE;
 use crate::door::{Door, OnlyAttaches, not_there};
 use crate::keeper::TestKeeper;
+use crate::keeper_process::KeeperProcess;
 use crate::rows::insert_running_of;
 use crate::seat::Seat;
 
-/// Beside this suite, where a build of the workspace puts it.
-fn binary() -> PathBuf {
-    let suite = std::env::current_exe().unwrap();
-    let path = suite.ancestors().nth(2).unwrap().join("carrel-keeper");
-    assert!(
-        path.is_file(),
-        "{} is missing: cargo build -p carrel-keeper",
-        path.display()
-    );
-    path
-}
-
 /// A running keeper, ended with the test.
 pub(crate) struct Keeper {
-    process: Child,
+    process: KeeperProcess,
     folder: TempDir,
 }
 
@@ -41,17 +28,9 @@ impl Keeper {
     /// One whose first attach runs `script`, and that holds nothing back for who is away.
     pub(crate) async fn start(script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(binary());
-        command.args(["run", "--hold-ms", "0", "--socket"]);
-        command.arg(folder.path().join("socket"));
-        command.arg("--workdir").arg(folder.path());
-        command
-            .args(["--", "sh", "-c", script])
-            .stdin(Stdio::null());
-        let process = command.spawn().unwrap();
-        let keeper = Self { process, folder };
-        keeper.await_file("socket").await;
-        keeper
+        let command = ["sh", "-c", script];
+        let process = KeeperProcess::start(folder.path(), &command, Duration::ZERO).await;
+        Self { process, folder }
     }
 
     /// Where its shell works.
@@ -60,14 +39,7 @@ impl Keeper {
     }
 
     pub(crate) async fn await_file(&self, name: &str) {
-        let path = self.folder().join(name);
-        let there = async {
-            while !path.exists() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, there).await;
-        waited.unwrap_or_else(|_| panic!("{name} is not there in time"));
+        self.process.await_file(name).await;
     }
 
     /// Starts a gateway that leads to it.
@@ -82,7 +54,7 @@ impl Keeper {
 
     /// Where it listens.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.folder().join("socket")
+        self.process.socket()
     }
 
     /// A session in which it runs, and a gateway that leads to it.
@@ -95,15 +67,6 @@ impl Keeper {
         let pool = apart(pool);
         let running = self.gateway(&pool, spool).await;
         (seat_at(pool, running.0, wanted).await, running)
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        let socket = self.folder().join("socket");
-        let mut stop = Command::new(binary());
-        stop.args(["stop", "--socket"]).arg(socket).status().ok();
-        self.process.wait().ok();
     }
 }
 

@@ -11,7 +11,7 @@ use crate::browser::{Browser, Came};
 use crate::seat::Seat;
 
 /// How long a step waits for something to come.
-const MOMENT: Duration = Duration::from_millis(20);
+pub(crate) const MOMENT: Duration = Duration::from_millis(20);
 
 /// A page that types a script and keeps what it sees.
 pub(crate) struct Steady {
@@ -93,9 +93,9 @@ impl Steady {
         None
     }
 
-    /// Takes in the next thing, if one comes in a moment; the code when it is a close.
-    pub(crate) async fn glance(&mut self) -> Option<u16> {
-        match tokio::time::timeout(MOMENT, self.browser.next()).await {
+    /// Takes in the next thing, if one comes within so long; the code when it is a close.
+    pub(crate) async fn glance(&mut self, within: Duration) -> Option<u16> {
+        match tokio::time::timeout(within, self.browser.next()).await {
             Ok(came) => self.take(came).await,
             Err(_) => None,
         }
