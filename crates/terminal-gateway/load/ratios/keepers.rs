@@ -24,8 +24,9 @@ pub(crate) const RATE: u64 = CHUNK as u64 * 4;
 /// The keepers, and when each was last reached.
 pub(crate) struct Keepers {
     pub(crate) address: SocketAddr,
-    folder: TempDir,
+    /// Ended before their sockets are removed, by which they are told to.
     processes: Vec<KeeperProcess>,
+    folder: TempDir,
     reached: Reached,
 }
 
