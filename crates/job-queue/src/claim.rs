@@ -159,7 +159,7 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
                 kind: row.kind.ok_or_else(|| unreadable("kind"))?,
             }),
             "contended" => answer.is_contended = true,
-            "held" => answer.held_for = sooner(answer.held_for, seconds(&row)),
+            "held" => answer.held_for = Some(sooner(answer.held_for, seconds(&row))),
             "left" => answer.leaves_places = true,
             _ => {
                 let state = job_state(&row)?;
@@ -199,8 +199,8 @@ fn seconds(row: &ExchangeRow) -> Duration {
     Duration::try_from_secs_f64(row.waited_seconds.unwrap_or(0.0)).unwrap_or_default()
 }
 
-fn sooner(known: Option<Duration>, other: Duration) -> Option<Duration> {
-    Some(known.map_or(other, |known| known.min(other)))
+fn sooner(known: Option<Duration>, other: Duration) -> Duration {
+    known.map_or(other, |known| known.min(other))
 }
 
 fn unreadable(column: &str) -> sqlx::Error {
