@@ -4,7 +4,7 @@
 use clap::Command;
 
 /// Each verb of the tree, and what follows it.
-const EXAMPLES: [(&str, &str); 88] = [
+const EXAMPLES: [(&str, &str); 89] = [
     (
         "access authorize",
         "--session-id 01982f6e-7c1e-7b6a-9c55-3f2b6c1d9a10 --user-id u-1042",

@@ -73,13 +73,12 @@ impl Reader {
         match (self.quote, it) {
             (None | Some('"'), '\\') => self.is_escaped = true,
             (Some(open), _) if open == it => self.quote = None,
-            (Some(_), _) => self.push(it),
             (None, '\'' | '"') => {
                 self.quote = Some(it);
                 self.word.get_or_insert_default();
             }
             (None, ' ' | '\t' | '\n') => self.words.extend(self.word.take()),
-            (None, _) => self.push(it),
+            _ => self.push(it),
         }
     }
 
