@@ -73,6 +73,7 @@ impl Running {
             keeper: TestKeeper::default(),
             session_id: session_identity::ExamSessionId::generate(),
             user: String::new(),
+            network: None,
         };
         Self {
             shells,

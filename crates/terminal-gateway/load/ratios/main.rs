@@ -38,6 +38,9 @@ mod browser;
 mod door;
 #[path = "../../tests/attach/keeper_process.rs"]
 mod keeper_process;
+#[path = "../../tests/attach/network.rs"]
+#[expect(dead_code, reason = "only the suite loses packets")]
+mod network;
 #[path = "../../tests/attach/raw.rs"]
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod raw;
@@ -48,6 +51,7 @@ mod rows;
 #[expect(dead_code, reason = "the suite needs more of it")]
 mod seat;
 #[path = "../../tests/attach/steady.rs"]
+#[expect(dead_code, reason = "the suite needs more of it")]
 mod steady;
 
 use std::path::PathBuf;

@@ -68,6 +68,7 @@ async fn config(args: ServingArgs) -> GatewayConfig {
         recording: Some(RecordingSpool {
             folder: args.spool,
             limit_bytes: 1024 * 1024 * 1024,
+            signing_key: None,
         }),
         listening: pool.clone(),
         pool,

@@ -7,7 +7,7 @@ use environment_access::wire::{ClientFrame, Resume, ServerFrame, Welcome, limits
 use futures_util::SinkExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::browser::{Browser, Came};
+use crate::browser::{Browser, Came, PATIENCE};
 use crate::seat::Seat;
 
 /// How long a step waits for something to come.
@@ -104,7 +104,9 @@ impl Steady {
     /// Takes in what comes until so much of the output has been seen.
     pub(crate) async fn look_until(&mut self, length: usize) {
         while self.seen.len() < length {
-            assert_eq!(self.glance().await, None, "closed before that");
+            let came = tokio::time::timeout(PATIENCE, self.browser.next()).await;
+            let code = self.take(came.expect("output comes")).await;
+            assert_eq!(code, None, "closed before that");
         }
     }
 
