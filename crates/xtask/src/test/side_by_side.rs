@@ -41,8 +41,9 @@ mod tests {
     use crate::test::totals::Runner;
 
     fn step(script: &str) -> Step {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", script]);
+        // What hangs is to fail.
+        let mut shell = Command::new("timeout");
+        shell.args(["60", "sh", "-c", script]);
         (Runner::Cargo, shell)
     }
 
