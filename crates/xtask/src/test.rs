@@ -143,9 +143,9 @@ fn run_suites(
         parts: Parts::prepare(workspace, settings, plan, &built, lanes, stop)?,
     };
     let mut results = if args.is_whole() {
-        run_lanes(&runners, chosen, settings.database_url.is_some(), stop)?
+        run_lanes(&runners, chosen, settings.database_url.is_some(), stop)
     } else {
-        run_part(&runners, stop)?
+        run_part(&runners, stop)
     };
     results.totals.leave_out(left_out);
     Ok(results)
@@ -165,13 +165,13 @@ fn built(args: &TestArgs, features: &[String]) -> Vec<String> {
 }
 
 /// Runs what was asked for, and nothing beside it.
-fn run_part(runners: &Runners<'_>, stop: &Stop) -> Result<Results> {
+fn run_part(runners: &Runners<'_>, stop: &Stop) -> Results {
     let cargo = runners.cargo(0, &[]);
-    let mut results = watch(Runner::Cargo, cargo, stop, Shown::AtOnce)?;
-    for (runner, command) in runners.others(0)? {
-        results.add(&watch(runner, command, stop, Shown::AtOnce)?);
+    let mut results = watch(Runner::Cargo, cargo, stop, Shown::AtOnce);
+    for (runner, command) in runners.others(0, &mut results) {
+        results.add(&watch(runner, command, stop, Shown::AtOnce));
     }
-    Ok(results)
+    results
 }
 
 /// Runs all suites, in lanes at once unless they share a server.
@@ -180,19 +180,21 @@ fn run_lanes(
     chosen: BTreeMap<Lane, Vec<Vec<String>>>,
     is_server_shared: bool,
     stop: &Stop,
-) -> Result<Results> {
+) -> Results {
+    let mut results = Results::default();
     let names = Names::of_suites(&mut runners.cargo(0, &["--no-run".to_owned()]));
     let mut lanes = Vec::new();
     for (number, (lane, runs)) in chosen.into_iter().enumerate() {
         let runs = runs.iter().map(|run| runners.cargo(number, run));
         let mut steps: Vec<_> = runs.map(|cargo| (Runner::Cargo, cargo)).collect();
         if lane == Lane::Systems {
-            steps.extend(runners.others(number)?);
+            steps.extend(runners.others(number, &mut results));
         }
         lanes.push(steps);
     }
     if is_server_shared {
         lanes = vec![lanes.into_iter().flatten().collect()];
     }
-    run_at_once(lanes, stop, Shown::BySuite(&names))
+    results.add(&run_at_once(lanes, stop, Shown::BySuite(&names)));
+    results
 }

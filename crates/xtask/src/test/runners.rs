@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use anyhow::Result;
-
 use super::TestArgs;
 use super::parts::Parts;
 use super::totals::Runner;
+use super::watch::Results;
 use crate::packages::find_program;
 use crate::page;
 use crate::workspace::Workspace;
@@ -48,20 +47,24 @@ impl Runners<'_> {
         cargo
     }
 
-    /// The runners besides Cargo.
-    pub(super) fn others(&self, lane: usize) -> Result<Vec<Step>> {
+    /// The runners besides Cargo. One that cannot be made ready has failed, and the others run.
+    pub(super) fn others(&self, lane: usize, results: &mut Results) -> Vec<Step> {
         let mut steps = Vec::new();
         if !self.args.no_frontend {
-            let folder = page::install(self.workspace)?;
-            let mut npm = page::npm(&folder);
-            npm.arg("test");
-            self.parts.give_to(lane, &mut npm);
-            steps.push((Runner::Vitest, npm));
+            match page::install(self.workspace) {
+                Ok(folder) => {
+                    let mut npm = page::npm(&folder);
+                    npm.arg("test");
+                    self.parts.give_to(lane, &mut npm);
+                    steps.push((Runner::Vitest, npm));
+                }
+                Err(error) => results.note_failure(&error),
+            }
         }
         if self.args.is_whole() && find_program("go").is_some() {
             steps.push((Runner::Go, of_the_cluster(self.workspace)));
         }
-        Ok(steps)
+        steps
     }
 }
 

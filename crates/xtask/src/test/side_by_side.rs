@@ -2,8 +2,6 @@
 
 use std::panic::resume_unwind;
 
-use anyhow::Result;
-
 use super::output::Shown;
 use super::runners::Step;
 use super::watch::{Results, watch};
@@ -11,13 +9,13 @@ use crate::stop::Stop;
 
 /// Runs lanes beside each other, and the steps of each one after the other. What fails in one of them
 /// ends no other.
-pub(super) fn run_at_once(lanes: Vec<Vec<Step>>, stop: &Stop, shown: Shown<'_>) -> Result<Results> {
+pub(super) fn run_at_once(lanes: Vec<Vec<Step>>, stop: &Stop, shown: Shown<'_>) -> Results {
     let run = |steps: Vec<Step>| {
         let mut results = Results::default();
         for (runner, command) in steps {
-            results.add(&watch(runner, command, stop, shown)?);
+            results.add(&watch(runner, command, stop, shown));
         }
-        Ok::<_, anyhow::Error>(results)
+        results
     };
     std::thread::scope(|scope| {
         let begin = |steps| scope.spawn(move || run(steps));
@@ -25,9 +23,9 @@ pub(super) fn run_at_once(lanes: Vec<Vec<Step>>, stop: &Stop, shown: Shown<'_>) 
         let mut results = Results::default();
         for lane in begun {
             let ended = lane.join().unwrap_or_else(|panic| resume_unwind(panic));
-            results.add(&ended?);
+            results.add(&ended);
         }
-        Ok(results)
+        results
     })
 }
 
@@ -48,7 +46,7 @@ mod tests {
     }
 
     fn run(lanes: Vec<Vec<Step>>, stop: &Stop) -> Results {
-        run_at_once(lanes, stop, Shown::BySuite(&Names::default())).unwrap()
+        run_at_once(lanes, stop, Shown::BySuite(&Names::default()))
     }
 
     fn passing(count: u32, seconds: u32) -> String {
@@ -92,6 +90,18 @@ mod tests {
         ];
         let results = run(lanes, &Stop::by_hand());
         assert_eq!(results.totals.closing_line(), "8 passed, 2 failed");
+        assert!(!results.totals.is_success());
+    }
+
+    #[test]
+    fn a_runner_that_cannot_be_started_is_a_failure_and_ends_neither_its_lane_nor_another() {
+        let missing = (Runner::Go, Command::new("/no/such/runner"));
+        let lanes = vec![
+            vec![step(&passing(2, 1)), missing, step(&passing(3, 1))],
+            vec![step(&passing(4, 1))],
+        ];
+        let results = run(lanes, &Stop::by_hand());
+        assert_eq!(results.totals.closing_line(), "9 passed, 1 failed");
         assert!(!results.totals.is_success());
     }
 

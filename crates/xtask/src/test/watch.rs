@@ -35,26 +35,40 @@ impl Results {
         self.totals.add(&other.totals);
         self.times.add(&other.times);
     }
+
+    /// Prints why a runner could not be started or heard to its end, and counts that as a failure.
+    pub(super) fn note_failure(&mut self, error: &anyhow::Error) {
+        shell::print_failure(error);
+        self.totals.mark_failed();
+    }
 }
 
-/// Runs a runner, shows what it prints, counts along and notes how long its suites take.
-pub(super) fn watch(
+/// Runs a runner, shows what it prints, counts along and notes how long its suites take. One that cannot
+/// be started has failed.
+pub(super) fn watch(runner: Runner, command: Command, stop: &Stop, shown: Shown<'_>) -> Results {
+    let mut results = Results::default();
+    if !stop.is_asked()
+        && let Err(error) = run(runner, command, stop, shown, &mut results)
+    {
+        results.note_failure(&error);
+    }
+    results
+}
+
+fn run(
     runner: Runner,
     command: Command,
     stop: &Stop,
     shown: Shown<'_>,
-) -> Result<Results> {
-    let mut results = Results::default();
-    if stop.is_asked() {
-        return Ok(results);
-    }
+    results: &mut Results,
+) -> Result<()> {
     let begun = Instant::now();
     let (mut child, printed) = start(command, shown)?;
     let mut output = Output::of(runner, shown);
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let ender = scope.spawn(|| end_when_asked(&child, stop, &ended));
-        let read = count(runner, printed, &mut output, &mut results);
+        let read = count(runner, printed, &mut output, results);
         ended.store(true, Ordering::Release);
         ender.join().ok();
         read
@@ -66,7 +80,7 @@ pub(super) fn watch(
     if runner != Runner::Cargo {
         results.times.note(output.suite(), begun.elapsed());
     }
-    Ok(results)
+    Ok(())
 }
 
 /// Starts a runner, and hands out what it prints. What it says on its standard error, Cargo the names
