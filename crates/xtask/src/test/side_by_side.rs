@@ -106,6 +106,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_runner_leaves_behind_keeps_no_lane_from_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let late = folder.path().join("late");
+        let left = format!("(sleep 50; echo > {}) &", late.display());
+        let lanes = vec![vec![step(&format!("{left} {}", passing(1, 1)))]];
+        let results = run(lanes, &Stop::by_hand());
+        assert_eq!(results.totals.closing_line(), "1 passed, 0 failed");
+        assert!(!late.exists(), "the lane has waited for what was left");
+    }
+
+    #[test]
     fn who_asks_for_the_end_ends_every_lane() {
         let folder = tempfile::tempdir().unwrap();
         let begun = pipes(folder.path());

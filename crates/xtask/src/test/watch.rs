@@ -13,9 +13,9 @@ use super::times::Times;
 use super::totals::{Runner, Totals};
 use crate::process_group;
 use crate::shell;
-use crate::stop::{Stop, Waited};
+use crate::stop::Stop;
 
-/// Time for a runner's tests to end once asked.
+/// Time for a runner's tests, or what they left, to end once asked.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Longer than any run.
 const DAY: Duration = Duration::from_hours(24);
@@ -65,11 +65,11 @@ fn run(
     let begun = Instant::now();
     let (mut child, printed) = start(command, shown)?;
     let mut output = Output::of(runner, shown);
-    let ended = AtomicBool::new(false);
+    let read_to_end = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let ender = scope.spawn(|| end_when_asked(&child, stop, &ended));
+        let ender = scope.spawn(|| end_when_asked(&child, stop, &read_to_end));
         let read = count(runner, printed, &mut output, results);
-        ended.store(true, Ordering::Release);
+        read_to_end.store(true, Ordering::Release);
         ender.join().ok();
         read
     })?;
@@ -100,15 +100,17 @@ fn start(mut command: Command, shown: Shown<'_>) -> Result<(Child, PipeReader)> 
     Ok((child, printed))
 }
 
-/// Asks the runner to end when we are asked to, and sees to it that it does.
-fn end_when_asked(child: &Child, stop: &Stop, ended: &AtomicBool) {
-    let over = || Ok(ended.load(Ordering::Acquire));
-    if !matches!(stop.wait_until(DAY, over), Ok(Waited::Stopped)) {
+/// Asks the runner to end when we are asked to, and sees to it that it does. Once it has ended, what its
+/// tests left goes too: whoever inherited the pipe keeps it open.
+fn end_when_asked(child: &Child, stop: &Stop, read_to_end: &AtomicBool) {
+    let is_read = || read_to_end.load(Ordering::Acquire);
+    let over = || Ok(is_read() || process_group::has_ended(child));
+    if stop.wait_until(DAY, over).is_err() || is_read() {
         return;
     }
     process_group::ask_to_end(child);
     let begun = Instant::now();
-    while !ended.load(Ordering::Acquire) && begun.elapsed() < STOP_LIMIT {
+    while !is_read() && begun.elapsed() < STOP_LIMIT {
         std::thread::sleep(Duration::from_millis(50));
     }
     process_group::kill(child);
