@@ -95,14 +95,16 @@ impl Database {
         Ok(database)
     }
 
-    /// Starts one for this run alone, and removes those of runs that were killed.
+    /// Starts one for this run alone, and removes those of runs that were killed, however many servers
+    /// those had: `test-2` is the second one of the kind `test`.
     pub(crate) fn start_for_this_run(
         client: &Client,
         image: &str,
         purpose: &str,
         first_start: Option<&Path>,
     ) -> Result<Self> {
-        let label = format!("carrel.{purpose}");
+        let kind = purpose.split('-').next().unwrap_or(purpose);
+        let label = format!("carrel.{kind}");
         for (container, mark) in client.label_owners(&label)? {
             if !process_identity::lives(&mark) {
                 client.remove(&container)?;
