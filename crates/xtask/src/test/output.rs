@@ -3,12 +3,16 @@
 use super::times::Names;
 use super::totals::Runner;
 
+/// What Cargo's test programs say of a test that takes long.
+const LONG: &str = " has been running for over 60 seconds";
+
 /// How a runner's lines are shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shown<'a> {
     /// Each when it comes: nobody else prints.
     AtOnce,
-    /// A suite's together when it has ended, since other lanes print too.
+    /// A suite's together when it has ended, since other lanes print too. That a test takes long is said
+    /// at once: one that hangs would be seen only when its suite has ended.
     BySuite(&'a Names),
 }
 
@@ -49,6 +53,9 @@ impl<'a> Output<'a> {
         let Shown::BySuite(names) = self.shown else {
             return Some(line.trim_end_matches('\n').to_owned());
         };
+        if line.trim_end().ends_with(LONG) {
+            return Some(format!("  … {}: {}", self.suite, line.trim_end()));
+        }
         let begun = names
             .begun_by(line)
             .filter(|_| self.runner == Runner::Cargo);
@@ -97,6 +104,17 @@ mod tests {
                 "     Running b.rs (target/b-1)\nrunning 2 tests",
             ]
         );
+    }
+
+    #[test]
+    fn a_test_that_takes_long_is_told_of_at_once() {
+        let names = Names::default();
+        let mut output = Output::of(Runner::Cargo, Shown::BySuite(&names));
+        output.take(LINES[0]);
+        let said = output.take("test it::hangs has been running for over 60 seconds\n");
+        let expected = "  … a.rs: test it::hangs has been running for over 60 seconds";
+        assert_eq!(said.as_deref(), Some(expected));
+        assert_eq!(output.take("test it::hangs ... ok\n"), None);
     }
 
     #[test]
