@@ -22,7 +22,8 @@ pub enum Weight {
     Light,
     /// All that its suite has, such as the cluster: no other story of that suite runs meanwhile.
     Suite,
-    /// Everything: no other story runs meanwhile, in whichever suite.
+    /// All that stories share: no other story runs meanwhile, in whichever suite. Tests that are no stories
+    /// may, unless `cargo xtask test` has their suite enter the room (its `runner.sh`).
     Machine,
 }
 
@@ -49,7 +50,7 @@ pub async fn take_places(weight: Weight) -> Taken {
     }
 }
 
-/// Enters the room that all suites of a run share: with others, or alone. The kernel lets go of both
+/// Enters the room that all suites with stories share in a run: with others, or alone. The kernel lets go of both
 /// locks with the process, however that ends.
 ///
 /// Whoever wants the room alone waits in the door, so that nobody else comes in before.

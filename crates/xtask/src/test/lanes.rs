@@ -13,8 +13,9 @@
 //!   process id of one suite, is found by nothing else, and no test ends the engine.
 //! - **Ports** that must be known beforehand come from a block that one suite has claimed
 //!   (`system_tests::ports`).
-//! - **The processors** are a story's alone that fills them, whatever suite it is of
-//!   (`system_tests::Weight::Machine`).
+//! - **The processors** are a story's that fills them, and no other story runs meanwhile, whatever suite
+//!   it is of (`system_tests::Weight::Machine`); nor does the suite that starts a second cluster. Suites
+//!   without stories, such as `attach` and `queue`, and the runners besides Cargo do run.
 
 use std::collections::{BTreeMap, BTreeSet};
 

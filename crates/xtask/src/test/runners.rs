@@ -77,3 +77,52 @@ fn of_the_cluster(workspace: &Workspace) -> Command {
         .env("CGO_ENABLED", "0");
     go
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+
+    const RUNNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/test/runner.sh");
+
+    /// Whether somebody else is let into the room while a program of that name runs.
+    fn is_let_in(folder: &Path, program: &str, asked: &str) -> bool {
+        let path = folder.join(program);
+        symlink("/bin/sh", &path).unwrap();
+        let asked = format!("flock --nonblock {asked} \"$CARREL_BIN_DIR/system-tests.room\" true");
+        let mut started = Command::new("sh");
+        started.arg(RUNNER).arg(path).args(["-c", &asked]);
+        let ended = started.env("CARREL_BIN_DIR", folder).status().unwrap();
+        ended.success()
+    }
+
+    #[test]
+    fn who_compares_times_has_the_room_alone_and_a_second_cluster_shares_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        for (program, with_others, alone) in [
+            ("indistinguishable-0", false, false),
+            ("cluster-0", true, false),
+            ("sessions-0", true, true),
+        ] {
+            assert_eq!(
+                is_let_in(folder, program, "--shared"),
+                with_others,
+                "{program}"
+            );
+            std::fs::remove_file(folder.join(program)).unwrap();
+            assert_eq!(
+                is_let_in(folder, program, "--exclusive"),
+                alone,
+                "{program}"
+            );
+        }
+        for lock in ["system-tests.door", "system-tests.room"] {
+            let left = File::open(folder.join(lock)).unwrap();
+            left.try_lock().expect("it is let go of");
+        }
+    }
+}
