@@ -104,3 +104,29 @@ impl GatewayConfig {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_cannot_be_used_is_named_with_its_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone.pem");
+        let mut words = vec!["carrel-terminal", "--recording-spool", "/spool"];
+        words.extend(["--recording-signing-key-file", gone.to_str().unwrap()]);
+        let args = GatewayArgs::try_parse_from(words).unwrap();
+        let refused = args.recording.spool().map_err(ConfigError::from);
+        let refused = refused.unwrap_err();
+        let (setting, file) = (refused.to_string(), refused.source().unwrap().to_string());
+        assert!(
+            setting.contains("CARREL_RECORDING_SIGNING_KEY_FILE"),
+            "{setting}"
+        );
+        assert!(file.contains("gone.pem"), "{file}");
+    }
+}
