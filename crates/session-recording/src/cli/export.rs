@@ -39,10 +39,19 @@ pub(super) async fn run(args: ExportArgs, globals: &GlobalArgs) -> Result<Docume
     if let Some(path) = &args.manifest {
         write_manifest(&mut conn, args.session_id, path).await?;
     }
-    if args.to == Path::new("-") {
-        return to_stdout(&mut conn, &args).await;
+    let exported = write_export(&mut conn, &args).await;
+    if let (Err(_), Some(path)) = (&exported, &args.manifest) {
+        // What it speaks of is not there; the error is what is to be told.
+        fs::remove_file(path).ok();
     }
-    let exported = to_file(&mut conn, &args).await?;
+    exported
+}
+
+async fn write_export(conn: &mut PgConnection, args: &ExportArgs) -> Result<Document, CliError> {
+    if args.to == Path::new("-") {
+        return to_stdout(conn, args).await;
+    }
+    let exported = to_file(conn, args).await?;
     let data = json!({
         "session_id": args.session_id,
         "format": args.format,

@@ -261,4 +261,12 @@ async fn an_export_writes_the_newest_manifest_beside(pool: PgPool) {
         text.lines().last().unwrap().starts_with("signature "),
         "{text}"
     );
+    let other = path("other.manifest");
+    let again = [&export[..7], &["--manifest", &other]].concat();
+    let (code, refused) = error(&run(&pool, &again));
+    assert_eq!((code, &refused["field"]), (Some(2), &json!("to")));
+    assert!(
+        !folder.path().join("other.manifest").exists(),
+        "all or nothing"
+    );
 }
