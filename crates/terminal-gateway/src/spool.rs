@@ -34,12 +34,12 @@ pub(crate) struct RecordingArgs {
     /// Private key, Ed25519 in PEM, with which this process signs recordings as it closes them. Without one
     /// they stay unsigned. The file is its owner's alone to read, or root's and its group's.
     #[arg(
-        long,
+        long = "recording-signing-key-file",
         env = "CARREL_RECORDING_SIGNING_KEY_FILE",
         value_name = "FILE",
         requires = "recording_spool"
     )]
-    recording_signing_key_file: Option<PathBuf>,
+    signing_key_file: Option<PathBuf>,
 }
 
 /// A spool.
@@ -57,7 +57,7 @@ impl RecordingArgs {
     /// Reads the key, so that a wrong one is told at the start and not after the first exam.
     pub(crate) fn spool(self) -> Result<Option<RecordingSpool>, KeyFileError> {
         let limit_bytes = self.recording_spool_mib * MIB;
-        let signing_key = self.recording_signing_key_file.as_deref();
+        let signing_key = self.signing_key_file.as_deref();
         let signing_key = signing_key.map(SigningKey::from_file).transpose()?;
         Ok(self.recording_spool.map(|folder| RecordingSpool {
             folder,
