@@ -24,11 +24,12 @@ pub struct KeygenArgs {
 
 pub(super) fn run(args: &KeygenArgs) -> Result<Document, CliError> {
     let pair = KeyPair::generate().map_err(CliError::bug)?;
-    output_file::write("to", &args.to, pair.private_pem.expose_secret())?;
-    let public = output_file::write("public-to", &args.public_to, &pair.public_pem);
-    public.inspect_err(|_| {
+    // The public half first: nothing that a kill leaves behind signs what nobody can verify.
+    output_file::publish("public-to", &args.public_to, &pair.public_pem)?;
+    let private = output_file::write_at_once("to", &args.to, pair.private_pem.expose_secret());
+    private.inspect_err(|_| {
         // A key whose other half is nowhere is of no use to anybody.
-        fs::remove_file(&args.to).ok();
+        fs::remove_file(&args.public_to).ok();
     })?;
     let data = json!({ "key_id": pair.id, "to": args.to, "public_to": args.public_to });
     let text = format!("key {} in {}", pair.id, args.to.display());

@@ -1,9 +1,9 @@
 //! Keys: one signs, and anybody verifies with the other.
 
 use std::fmt::{self, Debug, Display};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
@@ -12,14 +12,16 @@ use ed25519_dalek::pkcs8::{
     KeypairBytes,
 };
 use ed25519_dalek::{Signer as _, VerifyingKey};
-use secrecy::{ExposeSecret as _, SecretString};
+use rustix::fs::OFlags;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::Signature;
 
 /// A key takes some 120 bytes.
-const MOST_BYTES: u64 = 16 * 1024;
+const MOST_BYTES: usize = 16 * 1024;
 
 /// Names a key: SHA-256 of its public half (its `SubjectPublicKeyInfo`, DER), as
 /// `openssl pkey -pubin -outform DER | sha256sum` tells it.
@@ -103,6 +105,12 @@ impl SigningKey {
         Self { key, id }
     }
 
+    /// A new one, which is nowhere else.
+    #[cfg(test)]
+    pub(crate) fn generate() -> Self {
+        Self::new(ed25519_dalek::SigningKey::from_bytes(&rand::random()))
+    }
+
     /// Names it.
     pub fn id(&self) -> KeyId {
         self.id
@@ -114,19 +122,24 @@ impl SigningKey {
 }
 
 fn read_private(path: &Path) -> Result<SigningKey, KeyProblem> {
-    let file = File::open(path).map_err(KeyProblem::Unreadable)?;
+    // A pipe is not waited for.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(KeyProblem::Unreadable)?;
     let metadata = file.metadata().map_err(KeyProblem::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(KeyProblem::NotPrivate);
+    }
     // As for a server's TLS key: where root owns it, as in a Secret that is mounted, a group may read it.
     let shared = if metadata.uid() == 0 { 0o037 } else { 0o077 };
     if metadata.mode() & shared != 0 {
         return Err(KeyProblem::Exposed(metadata.mode() & 0o777));
     }
-    let mut text = String::new();
-    let read = file.take(MOST_BYTES).read_to_string(&mut text);
-    // Held as a secret from here on: it is overwritten when it goes.
-    let text = SecretString::from(text);
+    // Overwritten when it goes; as long as it may become, so that it is not copied as it grows.
+    let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES));
+    let read = file.take(MOST_BYTES as u64).read_to_string(&mut text);
     read.map_err(KeyProblem::Unreadable)?;
-    ed25519_dalek::SigningKey::from_pkcs8_pem(text.expose_secret())
+    ed25519_dalek::SigningKey::from_pkcs8_pem(&text)
         .map(SigningKey::new)
         .map_err(|_| KeyProblem::NotPrivate)
 }
@@ -196,7 +209,8 @@ impl KeyPair {
     /// # Errors
     /// Errors of the encoder, which is out of memory.
     pub fn generate() -> Result<Self, ed25519_dalek::pkcs8::Error> {
-        let key = ed25519_dalek::SigningKey::from_bytes(&rand::random());
+        let seed = Zeroizing::new(rand::random::<[u8; 32]>());
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         // The first version of the format, which every tool reads.
         let bytes = KeypairBytes {
             secret_key: key.to_bytes(),

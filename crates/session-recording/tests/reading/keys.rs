@@ -1,7 +1,7 @@
 //! Keys in files.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,10 +44,12 @@ fn a_key_is_made_once_for_its_owner_only_and_names_itself() {
         "data": { "key_id": key.id().to_string(), "to": private, "public_to": public },
     });
     assert_eq!((code, made), (Some(0), expected));
-    let mode = fs::metadata(&private).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&private), mode(&public)), (0o600, 0o644));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let (code, again) = error(&keygen(&private, &path("other")));
     assert_eq!((code, &again["field"]), (Some(2), &json!("to")), "{again}");
+    assert!(!path("other").exists(), "half a pair is of no use");
     let (code, again) = error(&keygen(&path("second"), &public));
     let field = &again["field"];
     assert_eq!((code, field), (Some(2), &json!("public-to")), "{again}");
@@ -69,6 +71,40 @@ fn a_key_that_others_may_read_is_not_used_and_is_never_shown() {
         assert!(refused.contains("chmod 600"), "{refused}");
         assert!(refused.contains(&format!("{mode:o}")), "{refused}");
     }
+}
+
+#[test]
+fn a_group_may_read_a_key_that_root_owns_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    key(folder.path(), "key");
+    let path = folder.path().join("key");
+    let read = |mode| {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        SigningKey::from_file(&path)
+    };
+    // Only root can say whose a file is.
+    if fs::metadata(&path).unwrap().uid() == 0 {
+        read(0o440).unwrap();
+        read(0o640).unwrap();
+        chown(&path, Some(65_534), None).unwrap();
+    }
+    for mode in [0o440, 0o640] {
+        assert!(read(mode).unwrap_err().to_string().contains("chmod 600"));
+    }
+    read(0o400).unwrap();
+}
+
+#[test]
+fn a_key_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo")
+        .args(["-m", "600"])
+        .arg(&pipe)
+        .status();
+    assert!(made.unwrap().success());
+    let refused = SigningKey::from_file(&pipe).unwrap_err().to_string();
+    assert!(refused.contains("keygen"), "{refused}");
 }
 
 #[test]
