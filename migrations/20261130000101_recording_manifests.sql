@@ -7,9 +7,9 @@ CREATE TABLE recording_manifests (
     signed_at  timestamptz NOT NULL,
     key_id     bytea       NOT NULL CONSTRAINT recording_manifests_key_id CHECK (octet_length(key_id) = 32),
     signature  bytea       NOT NULL CONSTRAINT recording_manifests_signature CHECK (octet_length(signature) = 64),
-    CONSTRAINT recording_manifests_pk PRIMARY KEY (session_id, segments)
+    CONSTRAINT recording_manifests_pk PRIMARY KEY (session_id, segments, key_id)
 );
-COMMENT ON TABLE recording_manifests IS 'What a terminal process signed of a closed recording: one row when it is closed, and one more each time that something arrives late.';
+COMMENT ON TABLE recording_manifests IS 'What a terminal process signed of a closed recording: one row when it is closed, and one more each time that something arrives late, or that it is to be signed with another key.';
 COMMENT ON COLUMN recording_manifests.segments IS 'How many segments, from the first, it speaks of; last_hash is that of the last of them.';
 COMMENT ON COLUMN recording_manifests.signed_at IS 'By the clock of the process that signed, which the owner of the tables does not set.';
 COMMENT ON COLUMN recording_manifests.key_id IS 'SHA-256 of the public key (its SubjectPublicKeyInfo, DER).';

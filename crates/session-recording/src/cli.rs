@@ -19,8 +19,9 @@ pub enum Command {
     List(list::RecordingsListArgs),
     /// Prove that a recording is the one that was made, and say what is missing in it.
     ///
-    /// Walks the chain: every number, hash and offset, and holds what was signed against it. Exit code 9 when it is
-    /// broken, with the first place, or a signature is wrong; with keys also where none of them signed all of it.
+    /// Walks the chain: every number, hash and offset, and holds what was signed against it. Exit code 9 when
+    /// it is broken, with the first place, or a signature is wrong; with keys also where none of them signed
+    /// all of it.
     Verify(verify::VerifyArgs),
     /// Write a recording to a file, for a player or as the exact bytes.
     Export(export::ExportArgs),

@@ -21,8 +21,8 @@ pub use codec::{Entries, EntryError, EntryProblem, TimedEntry, put_entry};
 pub use entry::{Entry, ExitStatus, Gap, GapReason, Marker, WindowSize};
 pub use export::{Export, ExportError, ExportFormat, Exported, export};
 pub use manifest::{
-    KeyFileError, KeyId, KeyPair, KeyProblem, Manifest, ManifestRecord, PublicKey, Signature,
-    SignatureStatus, SignedManifest, SigningKey,
+    KeyFileError, KeyId, KeyPair, KeyProblem, Manifest, ManifestRecord, ManifestTextError,
+    PublicKey, Signature, SignatureStatus, SignedManifest, SigningKey,
 };
 pub use place::Place;
 pub use policy::RecordingPolicy;

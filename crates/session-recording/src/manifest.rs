@@ -1,6 +1,7 @@
 //! What was recorded of a session, signed: for whoever does not trust the tables' owner.
 
 mod key;
+mod parse;
 
 use std::fmt::Write as _;
 
@@ -9,6 +10,7 @@ use serde::{Serialize, Serializer};
 use session_identity::ExamSessionId;
 
 pub use key::{KeyFileError, KeyId, KeyPair, KeyProblem, PublicKey, SigningKey};
+pub use parse::ManifestTextError;
 
 use crate::segment::Hash;
 
@@ -29,6 +31,8 @@ pub struct Manifest {
     pub last_hash: Hash,
     /// When the recording was closed, by the database's clock, in microseconds.
     pub closed_at: DateTime<Utc>,
+    /// The hash of the last segment that it had then: what follows arrived later.
+    pub final_hash: Hash,
     /// When it was signed, by the signing process's clock, in microseconds.
     pub signed_at: DateTime<Utc>,
     /// The key.
@@ -40,11 +44,12 @@ impl Manifest {
     pub fn text(&self) -> String {
         let time = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         format!(
-            "{FIRST_LINE}\nsession_id {}\nsegments {}\nlast_hash {}\nclosed_at {}\nsigned_at {}\nkey_id {}\n",
+            "{FIRST_LINE}\nsession_id {}\nsegments {}\nlast_hash {}\nclosed_at {}\nfinal_hash {}\nsigned_at {}\nkey_id {}\n",
             self.session_id,
             self.segments,
             hex::encode(self.last_hash),
             time(&self.closed_at),
+            hex::encode(self.final_hash),
             time(&self.signed_at),
             self.key_id,
         )
@@ -96,7 +101,8 @@ impl SignedManifest {
 pub enum SignatureStatus {
     /// All of the recording is what a key at hand signed.
     Valid,
-    /// A manifest is not what its key signed, or speaks of another recording than this one.
+    /// A manifest is not what its key signed, or speaks of another recording than this one, and none beside it is
+    /// valid; or a key at hand signed another recording; or a manifest that was kept elsewhere is not of this one.
     Invalid,
     /// Nobody has signed all of it: it is not closed, has grown since, or no process had a key.
     Missing,

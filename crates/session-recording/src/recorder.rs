@@ -183,6 +183,11 @@ impl Recorder {
             hurry: Notify::new(),
         });
         let leftovers = leftovers.into_iter().map(Shipment::of_leftover).collect();
+        if let Some(key) = &shared.signing_key {
+            tracing::info!(key.id = %key.id(), "closed recordings are signed");
+        } else {
+            tracing::info!("closed recordings are not signed: this process has no key");
+        }
         let shipper = Shipper::new(Arc::clone(&shared), leftovers);
         shared.tasks.spawn(shipper.run());
         Ok(Self { shared })

@@ -17,8 +17,8 @@ use crate::policy::RecordingPolicy;
 
 pub(crate) use head::{Head, load_head};
 pub use head::{RecordingFilter, RecordingSummary, list_recordings};
-pub(crate) use manifests::load_manifests;
 pub use manifests::sign_closed_recordings;
+pub(crate) use manifests::{count_unsigned, load_manifests, sign_waiting};
 pub use old::{count_old_recordings, delete_old_recordings};
 pub(crate) use read::{StoredSegment, load_chain, load_next_segment, load_writers};
 pub(crate) use ship::ship;

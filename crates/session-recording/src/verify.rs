@@ -1,19 +1,23 @@
 //! Whether a recording is the one that was made.
 
+mod signatures;
+mod walk;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
-use session_identity::{ExamSessionId, TerminalProcessId};
+use session_identity::ExamSessionId;
 use sqlx::PgConnection;
 
-use crate::codec::Entries;
 use crate::entry::Entry;
 use crate::manifest::{ManifestRecord, PublicKey, SignatureStatus, SignedManifest};
 use crate::place::Place;
 use crate::replay::{ReadError, Replay, Seen};
-use crate::segment::{FIRST_HASH, Hash};
-use crate::store::{Head, StoredSegment, load_chain, load_head, load_manifests};
+use crate::segment::Hash;
+use crate::store::{Head, load_chain, load_head, load_manifests};
+use signatures::Judge;
+use walk::Walk;
 
 /// Gaps that a report lists at most; it counts all of them.
 const LISTED_GAPS: usize = 1000;
@@ -82,7 +86,7 @@ fn in_hex<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> 
     serializer.serialize_str(&hex::encode(hash))
 }
 
-/// [`verify_signed`] without a key at hand: who signed is not known.
+/// [`verify_signed`] with nothing at hand: who signed is not known.
 ///
 /// # Errors
 /// [`ReadError`], where the database does not answer.
@@ -90,11 +94,12 @@ pub async fn verify(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
 ) -> Result<Option<Verification>, ReadError> {
-    verify_signed(conn, session_id, &[]).await
+    verify_signed(conn, session_id, &[], &[]).await
 }
 
 /// Walks a session's chain from its first segment: numbers, hashes, payloads, offsets; holds what was signed
-/// against it. Then replays it to find what is missing. Nothing where there is no recording.
+/// against it, by these keys, in the database and in manifests that were `exported` before. Then replays it
+/// to find what is missing. Nothing where there is no recording.
 ///
 /// # Errors
 /// [`ReadError`], where the database does not answer.
@@ -102,10 +107,17 @@ pub async fn verify_signed(
     conn: &mut PgConnection,
     session_id: ExamSessionId,
     keys: &[PublicKey],
+    exported: &[SignedManifest],
 ) -> Result<Option<Verification>, ReadError> {
     let failed = |source| ReadError::Database { session_id, source };
     // Before the head, which never covers less than what was signed of it.
-    let manifests = load_manifests(conn, session_id).await.map_err(failed)?;
+    let mut manifests = load_manifests(conn, session_id).await.map_err(failed)?;
+    for kept in exported {
+        if !manifests.contains(kept) {
+            manifests.push(kept.clone());
+        }
+    }
+    manifests.sort_by_key(|signed| (signed.manifest.segments, signed.manifest.signed_at));
     let Some(head) = load_head(conn, session_id).await.map_err(failed)? else {
         return Ok(None);
     };
@@ -126,7 +138,12 @@ pub async fn verify_signed(
         shells: Vec::new(),
         gaps: Vec::new(),
     };
-    judge(&mut found, &manifests, &walk, keys);
+    let judge = Judge {
+        head: &head,
+        walk: &walk,
+        keys,
+    };
+    judge.judge(&mut found, &manifests, exported);
     if found.is_intact {
         replay(conn, &mut found).await?;
     }
@@ -159,142 +176,6 @@ async fn walk_chain(
         seq: walk.next_seq,
         problem,
     }))
-}
-
-/// How far a chain was walked.
-#[derive(Debug, Default)]
-struct Walk {
-    next_seq: i64,
-    last_hash: Hash,
-    /// How many segments it had when it was closed.
-    closed_with: Option<i64>,
-    /// The hashes of the places of which manifests speak, once the walk has come there.
-    signed: BTreeMap<i64, Option<Hash>>,
-    /// What each writer recorded last: its number, and where it had come.
-    writers: BTreeMap<TerminalProcessId, (u64, Place)>,
-}
-
-impl Walk {
-    fn of(manifests: &[SignedManifest]) -> Self {
-        let places = manifests.iter().map(|signed| signed.manifest.segments);
-        Self {
-            signed: places.map(|place| (place, None)).collect(),
-            ..Self::default()
-        }
-    }
-
-    fn step(&mut self, stored: &StoredSegment) -> Result<(), String> {
-        let header = &stored.segment.header;
-        if stored.seq != self.next_seq {
-            return Err(format!("the segment is missing; {} comes next", stored.seq));
-        }
-        let previous = if self.next_seq == 0 {
-            FIRST_HASH
-        } else {
-            self.last_hash
-        };
-        let log = stored.segment.log().map_err(|error| error.to_string())?;
-        let hash = stored.segment.hash_after(&previous);
-        if hash != stored.hash {
-            return Err("its hash is not made of its header and the hash before".to_owned());
-        }
-        self.in_order(stored)?;
-        let (mut entries, mut offset) = (0, header.from_offset);
-        for timed in Entries::new(log) {
-            let timed = timed.map_err(|error| error.to_string())?;
-            entries += 1;
-            offset = offset.saturating_add(timed.entry.advance());
-        }
-        if (entries, offset) != (header.entries, header.to_offset) {
-            return Err("its entries are not those that its header counts".to_owned());
-        }
-        self.last_hash = hash;
-        self.next_seq += 1;
-        Ok(())
-    }
-
-    /// A writer's segments come in its own order, none left out, and never go back.
-    fn in_order(&mut self, stored: &StoredSegment) -> Result<(), String> {
-        let header = &stored.segment.header;
-        let begin = Place {
-            shell_epoch: header.shell_epoch,
-            offset: header.from_offset,
-        };
-        let expected = self.writers.get(&header.writer);
-        let (number, reached) =
-            expected.map_or((0, Place::default()), |(last, place)| (last + 1, *place));
-        if header.writer_seq != number {
-            return Err(format!(
-                "it is segment {} of its writer, whose segment {number} is not there",
-                header.writer_seq
-            ));
-        }
-        if begin < reached {
-            return Err(format!(
-                "it begins at offset {} of shell {}, which its writer had passed",
-                begin.offset, begin.shell_epoch
-            ));
-        }
-        let end = Place {
-            offset: header.to_offset,
-            ..begin
-        };
-        self.writers.insert(header.writer, (number, end));
-        Ok(())
-    }
-
-    /// Notes whether the recording was closed where the walk is now, and what could have been signed there.
-    fn note_place(&mut self, head: &Head) {
-        if let Some(hash) = self.signed.get_mut(&self.next_seq) {
-            *hash = Some(self.last_hash);
-        }
-        if head.final_hash == Some(self.last_hash) {
-            self.closed_with.get_or_insert(self.next_seq);
-        }
-    }
-
-    fn end(&self, head: &Head) -> Result<(), String> {
-        if self.next_seq != head.next_seq {
-            return Err("the segment and what follows it are missing".to_owned());
-        }
-        if head.next_seq > 0 && self.last_hash != head.last_hash {
-            return Err("the recording ends with another hash than its last segment".to_owned());
-        }
-        if head.final_hash.is_some() && self.closed_with.is_none() {
-            return Err(
-                "the recording was closed with a hash that none of its segments has".to_owned(),
-            );
-        }
-        Ok(())
-    }
-}
-
-/// Holds what was signed against the recording. A manifest that speaks of another one is no better than
-/// one with a wrong signature; of several, the newest is about all of it.
-fn judge(found: &mut Verification, manifests: &[SignedManifest], walk: &Walk, keys: &[PublicKey]) {
-    for signed in manifests {
-        let manifest = &signed.manifest;
-        let walked = walk.signed.get(&manifest.segments).copied().flatten();
-        let is_of_this =
-            walked == Some(manifest.last_hash) && found.closed_at == Some(manifest.closed_at);
-        let signature = if is_of_this {
-            signed.check(keys)
-        } else {
-            SignatureStatus::Invalid
-        };
-        found.manifests.push(ManifestRecord {
-            segments: manifest.segments,
-            signed_at: manifest.signed_at,
-            key_id: manifest.key_id,
-            signature,
-        });
-    }
-    let mut all = found.manifests.iter();
-    found.signature = match found.manifests.last() {
-        _ if all.any(|one| one.signature == SignatureStatus::Invalid) => SignatureStatus::Invalid,
-        Some(newest) if newest.segments == found.segments => newest.signature,
-        _ => SignatureStatus::Missing,
-    };
 }
 
 async fn replay(conn: &mut PgConnection, found: &mut Verification) -> Result<(), ReadError> {

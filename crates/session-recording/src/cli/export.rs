@@ -26,12 +26,17 @@ pub struct ExportArgs {
     /// A file that does not exist yet, or - for stdout, which then carries the export and no document
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// A file that does not exist yet, for the newest manifest: what was signed, and a last line with the signature
+    /// A file that does not exist yet, for the newest manifest: what was signed, and a last line with the
+    /// signature
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: ExportArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
+    if args.manifest.as_ref() == Some(&args.to) {
+        let message = "the manifest and the recording do not go into one file";
+        return Err(CliError::usage("manifest", message).next("name another file for the manifest"));
+    }
     let mut conn = globals.connect().await?.acquire().await?;
     if load_head(&mut conn, args.session_id).await?.is_none() {
         return Err(no_recording(args.session_id));
@@ -106,10 +111,14 @@ async fn write_manifest(
 }
 
 fn not_signed(session_id: ExamSessionId) -> CliError {
-    CliError::not_found(format!("nothing of the recording of session {session_id} is signed"))
+    let message = format!("nothing of the recording of session {session_id} is signed");
+    CliError::not_found(message)
         .code("recording.not_signed")
         .field("manifest")
-        .next("leave --manifest out, or wait until the recording is closed: a terminal process with --recording-signing-key-file signs it then")
+        .next(
+            "leave --manifest out, or wait until the recording is closed: a terminal process with \
+             --recording-signing-key-file signs it then",
+        )
 }
 
 fn not_exported(error: ExportError, to: &Path) -> CliError {

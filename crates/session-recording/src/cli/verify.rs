@@ -1,13 +1,14 @@
 //! `session-recording verify`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use command_line::{CliError, Document, Exit, GlobalArgs};
 use session_identity::ExamSessionId;
 
 use super::{no_recording, unreadable};
-use crate::manifest::{PublicKey, SignatureStatus};
+use crate::manifest::{PublicKey, SignatureStatus, SignedManifest};
 use crate::verify::{GapRecord, Verification, verify_signed};
 
 /// Whose recording.
@@ -20,12 +21,21 @@ pub struct VerifyArgs {
     /// taken for proven
     #[arg(long = "public-key", value_name = "FILE")]
     public_keys: Vec<PathBuf>,
+    /// A manifest that `export --manifest` wrote before, and that was kept elsewhere; once for each. A recording
+    /// that is not, or no longer, the one of which it speaks is invalid
+    #[arg(long = "manifest", value_name = "FILE")]
+    manifests: Vec<PathBuf>,
 }
 
 pub(super) async fn run(args: VerifyArgs, globals: &GlobalArgs) -> Result<Document, CliError> {
     let keys = public_keys(&args.public_keys)?;
+    let exported = args
+        .manifests
+        .iter()
+        .map(|path| exported(path, args.session_id));
+    let exported: Vec<_> = exported.collect::<Result<_, _>>()?;
     let mut conn = globals.connect().await?.acquire().await?;
-    let found = verify_signed(&mut conn, args.session_id, &keys).await;
+    let found = verify_signed(&mut conn, args.session_id, &keys, &exported).await;
     let found = found.map_err(unreadable)?;
     let found = found.ok_or_else(|| no_recording(args.session_id))?;
     let exit = if found.is_intact && is_proven(found.signature, &keys) {
@@ -44,6 +54,21 @@ fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, CliError> {
     keys.map_err(|error| CliError::usage("public-key", error.to_string()))
 }
 
+fn exported(path: &Path, session_id: ExamSessionId) -> Result<SignedManifest, CliError> {
+    let wrong = |why: String| {
+        let message = format!("{} is no manifest of this recording: {why}", path.display());
+        CliError::usage("manifest", message).next("name a file that `export --manifest` wrote")
+    };
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let signed: SignedManifest = text.parse().map_err(|error| wrong(format!("{error}")))?;
+    let of = signed.manifest.session_id;
+    if of == session_id {
+        Ok(signed)
+    } else {
+        Err(wrong(format!("it speaks of session {of}")))
+    }
+}
+
 /// Who gives keys wants to be told that they do not fit.
 fn is_proven(signature: SignatureStatus, keys: &[PublicKey]) -> bool {
     match signature {
@@ -55,6 +80,10 @@ fn is_proven(signature: SignatureStatus, keys: &[PublicKey]) -> bool {
 
 fn text(found: &Verification) -> String {
     let mut lines = vec![headline(found), signature_line(found)];
+    if found.segments_after_close > 0 {
+        let late = found.segments_after_close;
+        lines.push(format!("  {late} segments came after it was closed"));
+    }
     lines.extend(found.shells.iter().map(|shell| {
         format!(
             "  shell {}: {} bytes of output, {} missing",

@@ -9,6 +9,7 @@ fn a_manifest_has_one_form_which_others_can_write_too() {
             segments: 3,
             last_hash: [0xab; 32],
             closed_at: at(0),
+            final_hash: [0xcd; 32],
             signed_at: at(7),
             key_id: KeyId([0x1c; 32]),
         },
@@ -20,12 +21,28 @@ fn a_manifest_has_one_form_which_others_can_write_too() {
          segments 3\n\
          last_hash {}\n\
          closed_at 2026-09-21T14:13:20.000000Z\n\
+         final_hash {}\n\
          signed_at 2026-09-21T14:13:20.000007Z\n\
          key_id {}\n\
          signature {}\n",
         "ab".repeat(32),
+        "cd".repeat(32),
         "1c".repeat(32),
         "e5".repeat(64),
     );
     assert_eq!(signed.text(), expected);
+    assert_eq!(expected.parse(), Ok(signed));
+    for (from, to, named) in [
+        ("-v1", "-v2", "first line"),
+        ("segments 3", "segments three", "segments"),
+        ("closed_at", "closed", "closed_at"),
+        ("segments 3", "segments 03", "end"),
+        ("000007Z", "000007+00:00", "end"),
+        ("e5\n", "e5\n\n", "end"),
+        ("e5\n", "\n", "signature"),
+    ] {
+        let refused = expected.replace(from, to).parse::<SignedManifest>();
+        let told = refused.unwrap_err().to_string();
+        assert!(told.starts_with(&format!("its {named} ")), "{to}: {told}");
+    }
 }

@@ -24,6 +24,8 @@ pub struct RecorderHealth {
     pub full_sessions: u64,
     /// Recordings that the database does not take: they stay in the spool and are offered again.
     pub refused_sessions: u64,
+    /// Recordings that were closed ten minutes ago and are not signed, whoever closed them; none without a key.
+    pub unsigned_recordings: u64,
     /// How long nothing could be shipped although something waited.
     pub not_shipped_for: Option<Duration>,
 }
@@ -64,6 +66,7 @@ impl Shared {
             damaged_files: self.spool.damaged(),
             full_sessions: self.full_sessions(),
             refused_sessions: self.shipping.refused_sessions(),
+            unsigned_recordings: self.shipping.unsigned_recordings(),
             not_shipped_for: self.shipping.not_shipped_for(),
         }
     }

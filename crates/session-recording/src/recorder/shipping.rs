@@ -16,8 +16,9 @@ use sqlx::pool::PoolConnection;
 
 use super::Shared;
 use super::track::{Track, locked};
+use crate::manifest::SigningKey;
 use crate::spool::{Leftover, Roll};
-use crate::store::{close_ended, sign_closed_recordings};
+use crate::store::{close_ended, count_unsigned, sign_waiting};
 use empty::{Emptied, empty};
 use pace::Pace;
 
@@ -29,12 +30,15 @@ const AT_ONCE: usize = 4;
 const OFFER_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// While a process ends, its last segments are looked for so often.
 const AT_THE_END: Duration = Duration::from_millis(20);
+/// So long recordings are signed before something is shipped again, a thousand and more in a second.
+const SIGNING_TURN: Duration = Duration::from_secs(2);
 
 /// What shipping tells of itself.
 #[derive(Debug, Default)]
 pub(super) struct ShippingState {
     failing_since: Mutex<Option<Instant>>,
     refused: AtomicU64,
+    unsigned: AtomicU64,
 }
 
 impl ShippingState {
@@ -46,6 +50,11 @@ impl ShippingState {
     /// Recordings that the database does not take.
     pub(super) fn refused_sessions(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Recordings that were closed a while ago and are not signed, as they were counted last.
+    pub(super) fn unsigned_recordings(&self) -> u64 {
+        self.unsigned.load(Ordering::Relaxed)
     }
 
     fn note(&self, well: bool) {
@@ -170,7 +179,7 @@ impl Shipper {
         }
         self.note_refused();
         self.leave_emptied().await;
-        let well = well && self.close_ended().await;
+        let well = well && self.close_and_sign().await;
         self.shared.shipping.note(well);
         well
     }
@@ -197,29 +206,48 @@ impl Shipper {
         }
     }
 
-    async fn close_ended(&mut self) -> bool {
+    /// Closes what is over and signs what is closed, every now and then. Returns whether the database let it close;
+    /// a signature that fails keeps nothing from being shipped, and is told by what stays unsigned.
+    async fn close_and_sign(&mut self) -> bool {
         if self.closed_at.elapsed() < self.shared.timing.close_every {
             return true;
         }
         let closed = self.close_in_time().await;
+        if let Err(error) = &closed {
+            tracing::warn!(%error, "recordings could not be closed");
+        }
+        if let Some(key) = &self.shared.signing_key
+            && let Err(error) = self.sign_in_time(key).await
+        {
+            tracing::error!(%error, key.id = %key.id(), "closed recordings could not be signed");
+        }
         self.closed_at = Instant::now();
-        closed
-            .inspect_err(|error| tracing::warn!(%error, "recordings could not be closed or signed"))
-            .is_ok()
+        closed.is_ok()
     }
 
     async fn close_in_time(&self) -> Result<(), sqlx::Error> {
         let mut conn = self.shared.pool.acquire().await?;
         let patience = self.shared.timing.patience;
-        let close = async {
-            close_ended(&mut conn).await?;
-            if let Some(key) = &self.shared.signing_key {
-                sign_closed_recordings(&mut conn, key).await?;
-            }
-            Ok::<_, sqlx::Error>(())
+        let closed = tokio::time::timeout(patience, close_ended(&mut conn)).await;
+        closed.map_or_else(
+            |_| Err(unanswered(&mut conn, patience)),
+            |closed| closed.map(drop),
+        )
+    }
+
+    async fn sign_in_time(&self, key: &SigningKey) -> Result<(), sqlx::Error> {
+        let mut conn = self.shared.pool.acquire().await?;
+        let patience = self.shared.timing.patience;
+        let sign = async {
+            let signed = sign_waiting(&mut conn, key, SIGNING_TURN).await;
+            // Above all where that failed.
+            let unsigned = count_unsigned(&mut conn).await?;
+            let noted = &self.shared.shipping.unsigned;
+            noted.store(unsigned, Ordering::Relaxed);
+            signed
         };
-        let closed = tokio::time::timeout(patience, close).await;
-        closed.unwrap_or_else(|_| Err(unanswered(&mut conn, patience)))
+        let signed = tokio::time::timeout(patience, sign).await;
+        signed.unwrap_or_else(|_| Err(unanswered(&mut conn, patience)))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::segment::Hash;
 /// What the head of a chain says.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
+    pub(crate) session_id: ExamSessionId,
     pub(crate) next_seq: i64,
     pub(crate) last_hash: Hash,
     pub(crate) closed_at: Option<DateTime<Utc>>,
@@ -71,6 +72,7 @@ pub(crate) async fn load_head(
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| Head {
+        session_id,
         next_seq: row.next_seq,
         last_hash: row.last_hash.try_into().unwrap_or_default(),
         closed_at: row.closed_at,

@@ -84,6 +84,10 @@ async fn an_export_makes_a_file_once_or_writes_to_stdout(pool: PgPool) {
     });
     assert_eq!((code, document), (Some(0), expected));
     assert!(std::fs::read(&path).unwrap() == noise(0, 5_000));
+    let one = ["other.raw", "--manifest", "other.raw"];
+    let (code, refused) = error(&run(&pool, &[&export[..], &one].concat()));
+    let field = (code, &refused["field"]);
+    assert_eq!(field, (Some(2), &json!("manifest")), "{refused}");
     let (code, again) = error(&run(&pool, &[&export[..], &[file]].concat()));
     assert_eq!((code, &again["field"]), (Some(2), &json!("to")), "{again}");
     let stdout = run(&pool, &[&export[..], &["-"]].concat());
