@@ -243,6 +243,8 @@ metric_table! {
         "Sessions of which this process keeps nothing more, because their recording is as long as one may be.";
     RecordingRejectedSessions: Gauge "carrel_recording_rejected_sessions" Count []
         "Sessions whose recordings the database does not take from this process: they stay on its disk.";
+    RecordingUnsigned: Gauge "carrel_recording_unsigned" Count []
+        "Recordings that were closed ten minutes ago and are not signed, as a process with a key counted them in the database.";
     RecordingUnshippedSeconds: Gauge "carrel_recording_unshipped_seconds" Seconds []
         "How long nothing reached the database although recordings wait.";
 }

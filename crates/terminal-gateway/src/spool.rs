@@ -94,6 +94,7 @@ pub(crate) fn show_health(recorder: &Recorder) {
     Metric::RecordingDamagedFiles.set(health.damaged_files as f64, &[]);
     Metric::RecordingFullSessions.set(health.full_sessions as f64, &[]);
     Metric::RecordingRejectedSessions.set(health.refused_sessions as f64, &[]);
+    Metric::RecordingUnsigned.set(health.unsigned_recordings as f64, &[]);
     let unshipped = health.not_shipped_for.unwrap_or_default();
     Metric::RecordingUnshippedSeconds.set(unshipped.as_secs_f64(), &[]);
 }

@@ -1,14 +1,13 @@
 //! What needs a hand inside the recorder.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
+mod signing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
-use secrecy::ExposeSecret as _;
 use session_identity::{ExamSessionId, ExecutionEnvironmentId, TerminalProcessId};
 use sqlx::PgPool;
 
@@ -19,7 +18,6 @@ use super::{
     SessionTape, TIMING, Tape, TapeError, Timing,
 };
 use crate::entry::{Entry, ExitStatus, GapReason, WindowSize};
-use crate::manifest::{KeyPair, SignatureStatus, SigningKey};
 use crate::place::Place;
 use crate::policy::RecordingPolicy;
 
@@ -223,45 +221,4 @@ async fn while_the_disk_takes_its_time_no_more_waits_than_may_and_nothing_is_los
     let told = crate::export(&mut conn, session, crate::ExportFormat::Raw, &mut raw).await;
     assert_eq!(told.unwrap().gap_bytes, 0);
     assert!(raw == all, "every byte once and in order");
-}
-
-#[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn what_is_over_is_closed_and_signed(pool: PgPool) {
-    let spool = tempfile::tempdir().unwrap();
-    let session = session(&pool).await;
-    let timing = Timing {
-        close_every: Duration::from_millis(10),
-        ..TIMING
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let settings = RecorderSettings {
-        signing_key: Some(new_key(&folder.path().join("key"))),
-        ..settings(spool.path())
-    };
-    let recorder = Recorder::start_timed(pool.clone(), settings, timing).unwrap();
-    let tape = recorder.tape(wanted(session, 1)).await.unwrap();
-    tape.output(0, "all".into()).await.unwrap();
-    tape.close().await.unwrap();
-    sqlx::query!(
-        "UPDATE exam_sessions SET state = 'terminated', ending_kind = 'completed', version = 2,
-             ended_at = now() - interval '2 minutes' WHERE id = $1",
-        session.as_uuid(),
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    let signed = async || {
-        let mut conn = pool.acquire().await.unwrap();
-        let found = crate::verify(&mut conn, session).await.unwrap().unwrap();
-        found.shells.len() == 1 && found.signature == SignatureStatus::UnknownKey
-    };
-    until("a manifest of all of it", signed).await;
-}
-
-/// A new key, out of a file of its own.
-fn new_key(path: &Path) -> SigningKey {
-    let pair = KeyPair::generate().unwrap();
-    std::fs::write(path, pair.private_pem.expose_secret()).unwrap();
-    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
-    SigningKey::from_file(path).unwrap()
 }

@@ -5,6 +5,7 @@
 mod command_line;
 mod export;
 mod keys;
+mod manifests;
 mod signatures;
 #[path = "../recorder/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of the recorder")]

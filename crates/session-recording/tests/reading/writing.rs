@@ -22,7 +22,7 @@ pub(crate) async fn recorded(pool: &PgPool, length: usize) -> ExamSessionId {
     session
 }
 
-/// Puts a segment into a spool as a dead process would have left it, in the form of the README.
+/// Puts a segment into a spool as a dead process would have left it, in the form of FORMATS.md.
 pub(crate) fn leave_behind(
     spool: &std::path::Path,
     place: (ExamSessionId, u32, u64),
