@@ -107,13 +107,17 @@ fn headline(found: &Verification) -> String {
 }
 
 fn signature_line(found: &Verification) -> String {
-    let newest = found.manifests.last();
-    let by = newest.map_or_else(String::new, |newest| {
-        format!(
-            ": {} segments, at {}, with key {}",
-            newest.segments, newest.signed_at, newest.key_id
-        )
-    });
+    // That of which it is true; where there is none, the newest tells how far somebody had signed.
+    let mut from_newest = found.manifests.iter().rev();
+    let told = from_newest.find(|one| one.signature == found.signature);
+    let by = told
+        .or(found.manifests.last())
+        .map_or_else(String::new, |told| {
+            format!(
+                ": {} segments, at {}, with key {}",
+                told.segments, told.signed_at, told.key_id
+            )
+        });
     let says = match found.signature {
         SignatureStatus::Valid => "  signature valid",
         SignatureStatus::Invalid => "  SIGNATURE INVALID",

@@ -57,7 +57,7 @@ async fn a_manifest_kept_elsewhere_tells_of_what_was_taken_away_with_its_manifes
     arrive_late(&pool, session, 1_000).await;
     sign(&pool, &signing).await;
     let second = manifest(&pool, session, folder.path(), "second");
-    let text = text(&pool, session);
+    let text = text(&pool, session, &[]);
     assert!(
         text.contains("\n  1 segments came after it was closed\n"),
         "{text}"
@@ -123,12 +123,18 @@ async fn a_row_that_was_put_beside_keeps_no_recording_from_being_proven(pool: Pg
     assert_eq!(refusal(&pool, unsigned).await, "23001");
     let stray = "INSERT INTO recording_manifests
              (session_id, segments, last_hash, closed_at, signed_at, key_id, signature)
-         SELECT session_id, next_seq, sha256('x'), now(), now(), sha256('y'), sha512('z')
+         SELECT session_id, next_seq, sha256('x'), now(), now() + interval '1 hour', sha256('y'), sha512('z')
          FROM session_recordings";
     pool.execute(stray).await.unwrap();
     assert_eq!(sign(&pool, &signing).await, 1);
     let valid = (Some(0), "valid".to_owned());
     assert_eq!(signature(&pool, session, &[&public]), valid);
+    let text = text(&pool, session, &["--public-key", &public]);
+    assert!(text.contains("  signature valid: "), "{text}");
+    assert!(
+        text.contains(&format!("with key {}", signing.id())),
+        "{text}"
+    );
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]

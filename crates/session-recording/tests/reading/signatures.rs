@@ -55,11 +55,11 @@ pub(crate) fn verified(
     (code, document["data"].take())
 }
 
-/// What it says to people.
-pub(crate) fn text(pool: &PgPool, session: ExamSessionId) -> String {
+/// What it says to people, with these flags.
+pub(crate) fn text(pool: &PgPool, session: ExamSessionId, flags: &[&str]) -> String {
     let session = session.to_string();
     let verify = ["verify", "--session-id", &session, "--output", "text"];
-    String::from_utf8(run(pool, &verify).stdout).unwrap()
+    String::from_utf8(run(pool, &[&verify[..], flags].concat()).stdout).unwrap()
 }
 
 /// What it says of the signature with these flags, where the chain itself is whole.
