@@ -19,8 +19,8 @@ use crate::{measure, wake::CHANNEL};
 /// A lost listener is tried again this soon; polling carries on meanwhile.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Where a rate holds jobs back, a worker looks for the next start no more often than this: many workers
-/// wait for the same one.
+/// Where a rate holds jobs back, a worker looks for the next start no more often than this: many
+/// workers wait for the same one.
 const LOOK_AT_RATE: Duration = Duration::from_millis(100);
 /// What is as far off as this is left to the poll, which comes no later.
 const LEFT_TO_POLL: Duration = Duration::from_secs(1);
@@ -68,11 +68,17 @@ impl LookSignal {
         self.due_changed.notify_one();
     }
 
-    /// Looks when the rate of a queue lets its next run start, or a little later, sooner than the next poll.
+    /// Looks when the rate of a queue lets its next run start, or a little later, sooner than the
+    /// next poll.
     pub(crate) fn look_at_rate(&self, held_for: Duration) {
         if held_for < LEFT_TO_POLL {
             let jitter = rand::rng().random_range(1.0..1.5);
-            self.look_after(held_for.max(LOOK_AT_RATE).mul_f64(jitter));
+            let delay = held_for.max(LOOK_AT_RATE).mul_f64(jitter);
+            let at = Instant::now() + delay;
+            // A look that comes sooner learns it anew; one more each time would be ever more looks.
+            if self.next_due().is_none_or(|due| due > at) {
+                self.look_after(delay);
+            }
         }
     }
 
@@ -231,6 +237,16 @@ mod tests {
         let signal = LookSignal::default();
         signal.look_at_rate(Duration::from_hours(2));
         assert!(signal.next_due().is_none(), "the poll comes sooner");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_is_held_again_and_again_does_not_look_the_more_often() {
+        let signal = LookSignal::default();
+        signal.look_after(Duration::from_millis(1));
+        for _ in 0..10 {
+            signal.look_at_rate(Duration::from_millis(400));
+        }
+        assert_eq!(signal.due.lock().unwrap().len(), 1);
     }
 
     #[sqlx::test(migrations = false)]
