@@ -47,19 +47,15 @@ history AS (
     WHERE f.verb <> 'snooze' OR f.snoozes = 1 OR f.state <> 'ready'
 ),
 open_queues AS MATERIALIZED (
-    SELECT q.name, q.place
-    FROM unnest($9::text[]) WITH ORDINALITY AS q(name, place)
+    SELECT q.name, q.place FROM unnest($9::text[]) WITH ORDINALITY AS q(name, place)
     WHERE NOT EXISTS (
-        SELECT 1 FROM queues p
-        WHERE p.name = q.name AND p.paused_at IS NOT NULL
+        SELECT 1 FROM queues p WHERE p.name = q.name AND p.paused_at IS NOT NULL
           AND (p.paused_until IS NULL OR p.paused_until > now()))
       -- An operator's word counts at once, also before the worker has heard of it.
       AND NOT EXISTS (
-        SELECT 1 FROM workers w
-        WHERE w.incarnation = $7 AND w.drain_requested_at IS NOT NULL)
+        SELECT 1 FROM workers w WHERE w.incarnation = $7 AND w.drain_requested_at IS NOT NULL)
 ),
--- A queue with a limit or a rate is counted by one claimer at a time; whoever would wait looks again
--- instead.
+-- A queue with a limit or a rate is counted by one claimer at a time; who would wait looks again.
 counting AS MATERIALIZED (
     SELECT q.name, q.concurrency, q.claims, q.rate_per_second, q.tokens, q.tokens_at,
            -- Of the time under the lock: the statement may have begun long before.
@@ -71,8 +67,7 @@ counting AS MATERIALIZED (
 ),
 -- All queues together may have a limit too, and one claimer at a time counts them.
 counting_all AS MATERIALIZED (
-    SELECT a.concurrency, a.claims
-    FROM all_queues a
+    SELECT a.concurrency, a.claims FROM all_queues a
     WHERE a.concurrency IS NOT NULL AND $12 > 0
     -- There is no more than one, which the planner does not know of a table without statistics.
     LIMIT 1
@@ -94,8 +89,7 @@ whole AS MATERIALIZED (
     LIMIT 1
 ),
 turns AS MATERIALIZED (
-    SELECT t.queue, t.since
-    FROM queue_turns t
+    SELECT t.queue, t.since FROM queue_turns t
     WHERE t.asked_at > now() - interval '3 s' AND EXISTS (SELECT 1 FROM whole)
 ),
 -- What is free for all of this worker's queues together: a place is left to each other queue that has
@@ -141,8 +135,7 @@ room AS MATERIALIZED (
                WHERE t.queue <> o.name
                  AND (own.queue IS NULL OR (t.since, t.queue) < (own.since, own.queue)))) END
            ) AS free
-    FROM counted_queues o
-    LEFT JOIN whole w ON true
+    FROM counted_queues o LEFT JOIN whole w ON true
     LEFT JOIN turns own ON own.queue = o.name
 ),
 expired AS MATERIALIZED (
@@ -174,8 +167,9 @@ due AS MATERIALIZED (
           AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
                                  AND ($17::integer[])[array_position($10, j.kind)]
         ORDER BY j.priority DESC, j.run_at, j.id
-        LIMIT LEAST($12, o.free,
-                    o.starts - (SELECT count(*) FROM expired e WHERE e.queue = o.name))
+        LIMIT LEAST($12, o.free, o.starts - (
+            SELECT count(*) FROM expired e
+            WHERE e.queue = o.name AND e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL))
         FOR UPDATE SKIP LOCKED
     ) d
     -- A run that is taken over runs already, as the limit counts.
@@ -234,11 +228,11 @@ counted AS (
         claims = q.claims + c.claimed,
         -- Spent for good: a run that is given back or lost had started.
         tokens = queue_tokens(l.rate_per_second, l.tokens, l.tokens_at, l.counted_at) - c.claimed,
-        tokens_at = GREATEST(l.tokens_at,
-                             CASE WHEN l.rate_per_second IS NOT NULL THEN l.counted_at END)
-    FROM (SELECT queue, count(*) AS claimed FROM claimed GROUP BY queue) c
-    JOIN counting l ON l.name = c.queue
-    WHERE q.name = c.queue
+        tokens_at = CASE WHEN l.rate_per_second IS NOT NULL THEN l.counted_at END
+    FROM counting l
+    CROSS JOIN LATERAL (SELECT count(*) AS claimed FROM claimed d WHERE d.queue = l.name) c
+    -- Also where the clock has gone back: no token would come before it is there again.
+    WHERE q.name = l.name AND (c.claimed > 0 OR l.tokens_at > l.counted_at)
 ),
 counted_all AS (
     UPDATE all_queues a SET claims = a.claims + c.claimed
@@ -254,8 +248,7 @@ served AS (
 asked AS (
     INSERT INTO queue_turns (queue, since, asked_at)
     SELECT o.name, now(), now()
-    FROM room o
-    JOIN whole w ON NOT w.is_contended
+    FROM room o JOIN whole w ON NOT w.is_contended
     WHERE o.own_free > 0 AND o.starts IS DISTINCT FROM 0 AND o.free <= (SELECT count(*) FROM due)
       AND $12 > (SELECT count(*) FROM due) + (SELECT count(*) FROM expired)
       AND NOT EXISTS (SELECT 1 FROM due d WHERE d.queue = o.name)

@@ -19,6 +19,8 @@
 //! | a queue with a rate starts more | [`rates::a_rate_counts`] | [`rates::RATE`] |
 //! | what has started can start again | [`rates::a_start_is_spent`] | [`rates::SPENT`] |
 //! | what is taken over starts beside the rate | [`rates::a_run_taken_over_counts`] | [`rates::TAKEN_OVER`] |
+//! | what is parked takes the starts of others | [`rates::what_is_parked_is_no_start`] | [`rates::PARKED`] |
+//! | a clock that goes back stops a queue | [`rates::a_clock_may_go_back`] | [`rates::CLOCK_BACK`] |
 //! | two count one rate at once | [`rates::one_counts_at_a_time`] | [`rates::COUNTED_BY_ONE`] |
 //! | more run than may over all queues | [`claiming::a_limit_over_all_counts`] | [`ALL_QUEUES_LIMIT`] |
 //! | and where a claim misses what others have claimed | [`claiming::a_late_claim_counts_over_all`] | [`UNSEEN_OVER_ALL`] |
@@ -73,11 +75,11 @@ const CANCEL_AT_THE_END: &[Cut] = &[
 ];
 const CANCEL_AT_A_CRASH: &[Cut] = &[
     ("OR e.cancel_requested_at IS NOT NULL", 1, ""),
-    ("AND e.cancel_requested_at IS NULL", 1, ""),
+    ("AND e.cancel_requested_at IS NULL", 2, ""),
 ];
 const CRASH_LIMIT: &[Cut] = &[
     ("e.crash_count + 1 >= $14", 1, "$14 < 0"),
-    ("e.crash_count + 1 < $14", 1, "$14 > 0"),
+    ("e.crash_count + 1 < $14", 2, "$14 > 0"),
 ];
 /// What looks for orphans by the name's heartbeat.
 const LEASE: &[Cut] = &[(

@@ -11,11 +11,17 @@ use super::{
 use crate::support::{ping, put};
 
 pub(super) const RATE: &[Cut] = &[(
-    "o.starts - (SELECT count(*) FROM expired e WHERE e.queue = o.name)",
+    "LEAST($12, o.free, o.starts - (",
     1,
-    "$12",
+    "LEAST($12, o.free, $12 - (",
 )];
 pub(super) const SPENT: &[Cut] = &[("l.counted_at) - c.claimed", 1, "l.counted_at)")];
+pub(super) const PARKED: &[Cut] = &[(
+    "e.queue = o.name AND e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL",
+    1,
+    "e.queue = o.name",
+)];
+pub(super) const CLOCK_BACK: &[Cut] = &[(" OR l.tokens_at > l.counted_at", 1, "")];
 pub(super) const TAKEN_OVER: &[Cut] = &[("ELSE LEAST($12, o.starts) END", 1, "ELSE $12 END")];
 pub(super) const COUNTED_BY_ONE: &[Cut] = &[
     (
@@ -93,6 +99,37 @@ pub(super) async fn a_run_taken_over_counts(pool: &PgPool, statement: &str) -> b
     held.is_none() && taken_over.is_some_and(|(_, run_token)| run_token == 2)
 }
 
+/// Two runs have crashed once too often, and the rate lets two others start.
+pub(super) async fn what_is_parked_is_no_start(pool: &PgPool, statement: &str) -> bool {
+    put_three(pool).await;
+    put_three(pool).await;
+    let mut connection = pool.acquire().await.unwrap();
+    for _ in 0..3 {
+        let answer = exchange(&mut connection, statement, Uuid::now_v7(), &[], 2).await;
+        assert_eq!(answer.unwrap().claimed.len(), 2);
+        let_leases_run_out(pool).await;
+    }
+    // No more than two are saved up, however long this takes.
+    set_rate(pool, Some(2.0)).await;
+    let answer = exchange(&mut connection, statement, Uuid::now_v7(), &[], 12).await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.parked.len(), 2);
+    answer.claimed.len() == 2
+}
+
+pub(super) async fn a_clock_may_go_back(pool: &PgPool, statement: &str) -> bool {
+    put_three(pool).await;
+    set_rate(pool, Some(RARELY)).await;
+    let worker = Uuid::now_v7();
+    claim(pool, statement, worker).await.unwrap();
+    // Four hours back, and forth again: by the clock that then counts four hours have passed.
+    let_pass(pool, -4).await;
+    let at_once = claim(pool, statement, worker).await;
+    let_pass(pool, 4).await;
+    let later = claim(pool, statement, worker).await;
+    at_once.is_none() && later.is_some()
+}
+
 /// The second claim begins before the first has committed.
 pub(super) async fn one_counts_at_a_time(pool: &PgPool, statement: &str) -> bool {
     put_three(pool).await;
@@ -119,6 +156,18 @@ async fn taking_a_token_is_what_spends_a_start(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_take_over_is_a_start_since_its_claim_counts_it(pool: PgPool) {
     assert_held_by(TAKEN_OVER, &pool, a_run_taken_over_counts).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn telling_what_is_parked_from_what_is_taken_over_is_what_leaves_starts_to_others(
+    pool: PgPool,
+) {
+    assert_held_by(PARKED, &pool, what_is_parked_is_no_start).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_time_of_a_claim_without_a_start_is_what_survives_a_clock_that_goes_back(pool: PgPool) {
+    assert_held_by(CLOCK_BACK, &pool, a_clock_may_go_back).await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
