@@ -39,8 +39,8 @@ pub struct DatabaseHealth {
     pub wal_position_bytes: f64,
     /// Days after today that have their partition of the history.
     pub history_days_ahead: i64,
-    /// Running jobs whose lease has run out; the next claim takes them. Those of paused queues, which
-    /// nobody may claim, are left out.
+    /// Running jobs whose lease has run out; the next claim takes them. Those of paused queues and of
+    /// queues whose rate lets no run start now, which nobody may claim, are left out.
     pub without_lease: i64,
     /// Jobs that have run for over 15 s under a lease that nobody known holds: no row in `workers`, or
     /// one that has ended.
@@ -93,8 +93,10 @@ pub async fn database_health(connection: &mut PgConnection) -> Result<DatabaseHe
                    WHERE r.lease_until <= now()
                      AND NOT EXISTS (
                          SELECT 1 FROM queues p
-                         WHERE p.name = r.queue AND p.paused_at IS NOT NULL
-                           AND (p.paused_until IS NULL OR p.paused_until > now())))
+                         WHERE p.name = r.queue
+                           AND (queue_tokens(p.rate_per_second, p.tokens, p.tokens_at, now()) < 1
+                                OR p.paused_at IS NOT NULL
+                                   AND (p.paused_until IS NULL OR p.paused_until > now()))))
                       AS "without_lease!",
                   -- A worker's row comes with its first heartbeat, which may be later than its first claim.
                   (SELECT count(*) FROM running r

@@ -108,6 +108,17 @@ async fn leases_that_ran_out_and_leases_of_nobody_are_counted(pool: PgPool) {
         let health = database_health(&mut connection).await.unwrap();
         assert_eq!(health.without_lease, without_lease, "paused until {until}");
     }
+    for (tokens, without_lease) in [(0, 0), (1, 1)] {
+        let held = format!(
+            "UPDATE queues SET rate_per_second = 0.0001, tokens = {tokens}, tokens_at = now()"
+        );
+        sqlx::raw_sql(AssertSqlSafe(held))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        let health = database_health(&mut connection).await.unwrap();
+        assert_eq!(health.without_lease, without_lease, "{tokens} tokens");
+    }
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
