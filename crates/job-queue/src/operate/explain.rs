@@ -103,9 +103,12 @@ fn full(facts: &Facts) -> impl Iterator<Item = WhyNotRunning> {
 
 fn held_by_rate(facts: &Facts) -> Option<WhyNotRunning> {
     let (rate_per_second, tokens) = facts.rate_per_second.zip(facts.tokens)?;
-    (tokens < 1.0).then(|| WhyNotRunning::RateReached {
+    // What comes between two looks of a worker, 100 to 150 ms apart, waits for the second.
+    let between_looks = rate_per_second * 0.15;
+    let is_held = tokens < 1.0 || (facts.ahead > 0 && tokens < between_looks);
+    is_held.then(|| WhyNotRunning::RateReached {
         queue: facts.queue.clone(),
         rate_per_second,
-        in_seconds: (1.0 - tokens) / rate_per_second,
+        in_seconds: ((1.0 - tokens) / rate_per_second).max(0.0),
     })
 }

@@ -100,3 +100,24 @@ async fn a_job_that_the_rate_holds_says_so_and_starts_when_it_is_lifted(pool: Pg
     wait_for_state(&pool, second, "running").await;
     worker.drain().await;
 }
+
+/// Most of the time there are tokens then, which the next look takes.
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_backlog_says_that_a_quick_rate_holds_it(pool: PgPool) {
+    set_rate(&pool, Some(20.0)).await;
+    let next = put(&pool, &ping(1)).await;
+    let later = put(&pool, &ping(2)).await;
+    // Of a day to come, so that none are added meanwhile.
+    sqlx::raw_sql("UPDATE queues SET tokens = 2, tokens_at = now() + interval '1 day'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    for (job, is_held) in [(next, false), (later, true)] {
+        let reasons = why_not_running(&mut connection, job).await.unwrap();
+        let held = reasons
+            .iter()
+            .any(|reason| matches!(reason, WhyNotRunning::RateReached { in_seconds, .. } if *in_seconds == 0.0));
+        assert_eq!(held, is_held, "{reasons:?}");
+    }
+}
