@@ -159,7 +159,7 @@ fn sort_answer(rows: Vec<ExchangeRow>, finishes: &[Finish]) -> Result<Exchanged,
                 kind: row.kind.ok_or_else(|| unreadable("kind"))?,
             }),
             "contended" => answer.is_contended = true,
-            "held" => answer.held_for = Some(sooner(answer.held_for, seconds(&row))),
+            "held" => answer.held_for = Some(sooner(answer.held_for, held_for(&row))),
             "left" => answer.leaves_places = true,
             _ => {
                 let state = job_state(&row)?;
@@ -197,6 +197,12 @@ fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {
 
 fn seconds(row: &ExchangeRow) -> Duration {
     Duration::try_from_secs_f64(row.waited_seconds.unwrap_or(0.0)).unwrap_or_default()
+}
+
+/// More than a duration holds is a long time, and no start at once.
+fn held_for(row: &ExchangeRow) -> Duration {
+    let wait = Duration::try_from_secs_f64(row.waited_seconds.unwrap_or(0.0));
+    wait.unwrap_or(Duration::MAX)
 }
 
 fn sooner(known: Option<Duration>, other: Duration) -> Duration {

@@ -32,12 +32,13 @@ pub async fn limit_queue(
 /// Sets how many runs of a queue may be started a second, over all workers; `None` lifts the limit.
 /// It counts for claims that begin after it.
 ///
-/// Starts that were not made are saved up to one second's worth, and to one at least: within any *t*
-/// seconds no more runs are claimed than `rate * t` and as many more. Every claim counts, that of a run
-/// taken over too, and one that is given back or lost stays counted.
+/// Starts that were not made are saved up to one second's worth, and to one at least: within any
+/// *t* seconds no more runs are claimed than `rate * t` and as many more. Every claim counts, that
+/// of a run taken over too, and one that is given back or lost stays counted.
 ///
 /// # Errors
-/// Whatever the database says, such as that a rate that is not above 0 breaks `queues_rate_bounded`.
+/// Whatever the database says, such as that a rate below 0.000001 or above a million breaks
+/// `queues_rate_bounded`.
 pub async fn limit_queue_rate(
     connection: &mut PgConnection,
     queue: &str,
@@ -54,7 +55,8 @@ pub async fn limit_queue_rate(
     transaction.commit().await
 }
 
-/// A rate over an older one begins with what that has left: setting it again is no way to start more.
+/// A rate over an older one begins with what that has left: setting it again is no way to start
+/// more.
 async fn write_rate(
     connection: &mut PgConnection,
     queue: &str,

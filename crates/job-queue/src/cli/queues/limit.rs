@@ -1,4 +1,5 @@
-//! How many jobs of a queue, or of all queues together, may run at once, and how many may be started a second.
+//! How many jobs of a queue, or of all queues together, may run at once, and how many runs may be
+//! started a second.
 
 use clap::Args;
 use command_line::{CliError, Document};
@@ -42,8 +43,8 @@ struct SettingArgs {
     /// At most so many run at once, or `none` for as many as workers have slots.
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     concurrency: Option<Limit>,
-    /// At most so many runs are started a second, such as 20/s or 0.5/s, or `none` for as many as workers
-    /// have slots. Of one queue only.
+    /// At most so many runs are started a second, such as 20/s or 0.5/s, or `none` for as many as
+    /// workers have slots. Of one queue only.
     #[arg(long, value_name = "N/s", value_parser = parse_rate)]
     rate: Option<Rate>,
 }
@@ -56,6 +57,8 @@ struct Limit(Option<i32>);
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rate(Option<f64>);
 
+/// One start in eleven days; as the column's check has it.
+const LOWEST_RATE: f64 = 0.000_001;
 /// More than any database claims.
 const HIGHEST_RATE: f64 = 1_000_000.0;
 
@@ -77,9 +80,10 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     }
     let number = text.strip_suffix("/s").unwrap_or(text);
     let rate = number.parse().ok();
-    let rate = rate.filter(|rate| *rate > 0.0 && *rate <= HIGHEST_RATE);
+    let rate = rate.filter(|rate| (LOWEST_RATE..=HIGHEST_RATE).contains(rate));
     rate.map(|rate| Rate(Some(rate))).ok_or_else(|| {
-        "starts a second, above zero, such as 20/s, or `none`; to stop claims: queues pause"
+        "starts a second, from 0.000001 to a million, such as 20/s, or `none`; to stop claims: \
+         queues pause"
             .to_owned()
     })
 }
@@ -158,7 +162,7 @@ mod tests {
         assert_eq!(parse_rate("0.5/s"), Ok(Rate(Some(0.5))));
         assert_eq!(parse_rate("20"), Ok(Rate(Some(20.0))));
         assert_eq!(parse_rate("none"), Ok(Rate(None)));
-        for text in ["", "0/s", "-1/s", "20/m", "NaN", "inf/s", "1e7/s"] {
+        for text in ["", "0/s", "-1/s", "20/m", "NaN", "inf/s", "1e7/s", "1e-9/s"] {
             assert!(parse_rate(text).is_err(), "{text}");
         }
     }
