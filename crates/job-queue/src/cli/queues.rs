@@ -36,8 +36,8 @@ pub enum QueuesCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Sets how many jobs of a queue, or of all together, may run at once, and how many runs of it may be
-    /// started a second, over all workers
+    /// Sets how many jobs of a queue, or of all together, may run at once, and how many runs of it
+    /// may be started a second, over all workers
     Set(LimitArgs),
     /// Opens a queue again
     Resume(QueueArgs),
@@ -88,7 +88,9 @@ const LIST: List<QueueStatus> = List {
         Column::new("scheduled", |queue| queue.scheduled.into()),
         Column::new("running", |queue| queue.running.into()),
         Column::new("limit", |queue| queue.concurrency.into()),
-        Column::new("rate", |queue| queue.rate_per_second.map(Cell::Rate).into()),
+        Column::new("rate", |queue| {
+            queue.rate_per_second.map(Cell::words).into()
+        }),
         Column::new("dead", |queue| queue.dead.into()),
         Column::new("state", |queue| state(queue).into()),
         Column::wide("paused_by", |queue| queue.paused_by.as_deref().into()),

@@ -53,7 +53,7 @@ const LIST: List<QueueStats> = List {
         Column::new("running", |stats| stats.status.running.into()),
         Column::new("limit", |stats| stats.status.concurrency.into()),
         Column::new("rate", |stats| {
-            stats.status.rate_per_second.map(Cell::Rate).into()
+            stats.status.rate_per_second.map(Cell::words).into()
         }),
         Column::new("dead", |stats| stats.status.dead.into()),
         Column::new("in_per_second", |stats| {
