@@ -105,7 +105,7 @@ whole_room AS MATERIALIZED (
     FROM whole w
 ),
 counted_queues AS MATERIALIZED (
-    SELECT o.name, o.place,
+    SELECT o.name, o.place, q.priority_age,
            (q.concurrency IS NOT NULL AND c.claims IS DISTINCT FROM q.claims)
                OR (q.rate_per_second IS NOT NULL AND c.name IS NULL) AS is_contended,
            CASE WHEN q.concurrency IS NULL THEN $12
@@ -127,7 +127,7 @@ counted_queues AS MATERIALIZED (
     ) k
 ),
 room AS MATERIALIZED (
-    SELECT o.name, o.place, o.own_free, o.rate_per_second, o.tokens, o.starts,
+    SELECT o.name, o.place, o.priority_age, o.own_free, o.rate_per_second, o.tokens, o.starts,
            o.is_contended OR COALESCE(w.is_contended, false) AS is_contended,
            -- A place is left to each queue that has waited longer for one.
            LEAST(o.own_free, CASE WHEN w.free IS NOT NULL THEN GREATEST(0, w.free - (
@@ -156,21 +156,47 @@ expired AS MATERIALIZED (
     ) e
     LIMIT $12
 ),
+-- Of a queue whose jobs rise as they wait. A few more than may be taken, since others may hold some.
+aged AS MATERIALIZED (
+    SELECT o.name AS queue, f.id, f.place
+    FROM room o
+    CROSS JOIN LATERAL first_by_age(o.name, o.priority_age, LEAST(o.free, o.starts, $12) + 20,
+                                    $10, $16, $17) f
+    WHERE LEAST(o.free, o.starts, $12) > 0
+),
 due AS MATERIALIZED (
     SELECT d.id, o.name AS queue
     -- In the order asked for, which is a random one: no queue is always first.
     FROM (SELECT * FROM room ORDER BY place) o
     CROSS JOIN LATERAL (
-        SELECT j.id FROM jobs j
-        WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
-          -- What this worker cannot read is for those that can.
-          AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
-                                 AND ($17::integer[])[array_position($10, j.kind)]
-        ORDER BY j.priority DESC, j.run_at, j.id
-        LIMIT LEAST($12, o.free, o.starts - (
+        SELECT LEAST($12, o.free, o.starts - (
             SELECT count(*) FROM expired e
-            WHERE e.queue = o.name AND e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL))
-        FOR UPDATE SKIP LOCKED
+            WHERE e.queue = o.name AND e.crash_count + 1 < $14 AND e.cancel_requested_at IS NULL)
+        ) AS wanted
+    ) w
+    CROSS JOIN LATERAL (
+        SELECT l.id
+        FROM (SELECT a.id FROM aged a WHERE a.queue = o.name ORDER BY a.place) a
+        CROSS JOIN LATERAL (
+            SELECT j.id FROM jobs j
+            WHERE j.id = a.id AND j.queue = o.name AND j.state = 'ready' AND j.run_at <= now()
+            FOR UPDATE SKIP LOCKED
+        ) l
+        UNION ALL
+        -- By priority, all of it; of what rises, where others hold all that was looked at, as an
+        -- operation on many jobs may: a queue never stands still.
+        SELECT r.id FROM (
+            SELECT j.id FROM jobs j
+            WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
+              AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a))
+              -- What this worker cannot read is for those that can.
+              AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
+                                     AND ($17::integer[])[array_position($10, j.kind)]
+            ORDER BY j.priority DESC, j.run_at, j.id
+            LIMIT w.wanted
+            FOR UPDATE SKIP LOCKED
+        ) r
+        LIMIT w.wanted
     ) d
     -- A run that is taken over runs already, as the limit counts.
     LIMIT LEAST(GREATEST($12 - (SELECT count(*) FROM expired), 0), (SELECT w.free FROM whole_room w))

@@ -65,8 +65,8 @@ pub use operations::{
 };
 pub use outcome::Outcome;
 pub use queues::{
-    AllQueues, QueueStatus, limit_all_queues, limit_queue, limit_queue_rate, list_queues,
-    load_all_queues, pause_queue, resume_queue,
+    AllQueues, QueueStatus, age_queue, limit_all_queues, limit_queue, limit_queue_rate,
+    list_queues, load_all_queues, pause_queue, resume_queue,
 };
 pub use retention::{
     EndedJobs, Removed, Retention, add_history_days, apply_retention, delete_finished,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sqlx::{Connection as _, PgConnection};
 
 pub use all::{AllQueues, limit_all_queues, load_all_queues};
-pub use limits::{limit_queue, limit_queue_rate};
+pub use limits::{age_queue, limit_queue, limit_queue_rate};
 
 use crate::{
     job::millis,
@@ -45,6 +45,9 @@ pub struct QueueStatus {
     pub concurrency: Option<i32>,
     /// How many of its runs may be started a second, over all workers; `None` for as many as have slots.
     pub rate_per_second: Option<f64>,
+    /// How long a job of it waits until it counts as one priority higher; `None` where higher ones
+    /// always go first.
+    pub priority_age_seconds: Option<f64>,
 }
 
 /// Lists every queue that has live or dead jobs, a switch or a live worker, by name.
@@ -76,6 +79,7 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
            -- A pause that has run out is no pause.
            switched AS (
                SELECT name, paused_at, paused_by, paused_reason, paused_until, concurrency, rate_per_second,
+                      extract(epoch FROM priority_age)::float8 AS age,
                       paused_at IS NOT NULL
                           AND (paused_until IS NULL OR paused_until > now()) AS is_paused
                FROM queues
@@ -92,7 +96,8 @@ pub async fn list_queues(connection: &mut PgConnection) -> Result<Vec<QueueStatu
                   CASE WHEN s.is_paused THEN s.paused_by END AS "paused_by?",
                   CASE WHEN s.is_paused THEN s.paused_reason END AS "paused_reason?",
                   CASE WHEN s.is_paused THEN s.paused_until END AS "paused_until?",
-                  s.concurrency AS "concurrency?", s.rate_per_second AS "rate_per_second?"
+                  s.concurrency AS "concurrency?", s.rate_per_second AS "rate_per_second?",
+                  s.age AS "priority_age_seconds?"
            FROM counted c
            FULL JOIN switched s ON s.name = c.name
            FULL JOIN served w ON w.name = COALESCE(c.name, s.name)

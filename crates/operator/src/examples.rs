@@ -146,7 +146,7 @@ const EXAMPLES: [(&str, &str); 89] = [
     ("queues resume", "environments --as dana"),
     (
         "queues set",
-        "environments --concurrency 20 --rate 5/s --as dana",
+        "environments --concurrency 20 --rate 5/s --priority-age 10m --as dana",
     ),
     ("queues stats", "-w -o text"),
     (

@@ -36,8 +36,8 @@ pub enum QueuesCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Sets how many jobs of a queue, or of all together, may run at once, and how many runs of it
-    /// may be started a second, over all workers
+    /// Sets how many jobs of a queue, or of all together, may run at once, how many runs of it may
+    /// be started a second, over all workers, and how soon waiting raises its jobs
     Set(LimitArgs),
     /// Opens a queue again
     Resume(QueueArgs),
@@ -91,6 +91,9 @@ const LIST: List<QueueStatus> = List {
         Column::new("rate", |queue| {
             queue.rate_per_second.map(Cell::words).into()
         }),
+        Column::wide("priority_age", |queue| {
+            queue.priority_age_seconds.map(Cell::Seconds).into()
+        }),
         Column::new("dead", |queue| queue.dead.into()),
         Column::new("state", |queue| state(queue).into()),
         Column::wide("paused_by", |queue| queue.paused_by.as_deref().into()),
@@ -131,8 +134,10 @@ fn depth(queue: &QueueStatus) -> String {
         .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
     let rate = queue.rate_per_second;
     let rate = rate.map_or_else(String::new, |rate| format!("  rate {rate}/s"));
+    let age = queue.priority_age_seconds;
+    let age = age.map_or_else(String::new, |age| format!("  priority age {age} s"));
     format!(
         "{name:<14} ready {ready:>6} (oldest {oldest})  scheduled {scheduled:>6}  running \
-         {running:>4}/{limit}{rate}  dead {dead:>4}"
+         {running:>4}/{limit}{rate}{age}  dead {dead:>4}"
     )
 }

@@ -55,6 +55,9 @@ const LIST: List<QueueStats> = List {
         Column::new("rate", |stats| {
             stats.status.rate_per_second.map(Cell::words).into()
         }),
+        Column::wide("priority_age", |stats| {
+            stats.status.priority_age_seconds.map(Cell::Seconds).into()
+        }),
         Column::new("dead", |stats| stats.status.dead.into()),
         Column::new("in_per_second", |stats| {
             Cell::Rate(stats.arrivals_per_second)

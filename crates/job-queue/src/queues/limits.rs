@@ -1,8 +1,14 @@
-//! The limits of one queue: how many of its jobs run at once, and how many are started a second.
+//! What is set of one queue: how many of its jobs run at once, how many are started a second, and
+//! how soon waiting raises one.
+
+use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::operate::{JobAction, append_action};
+use crate::{
+    job::millis,
+    operate::{JobAction, append_action},
+};
 
 /// Sets how many jobs of a queue may run at once, over all workers; `None` lifts the limit. It
 /// counts for claims that begin after it; what runs goes on.
@@ -88,4 +94,43 @@ async fn lift_rate(connection: &mut PgConnection, queue: &str) -> Result<(), sql
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// Sets how long a job of a queue waits until it counts as one priority higher; `None` has higher
+/// priorities always go first. It counts for claims that begin after it.
+///
+/// Due jobs then go in order of `run_at - priority * age`, the least first. Which of two goes first
+/// never changes, so nothing is written as they wait, and what comes later overtakes a job only for
+/// so long.
+///
+/// # Errors
+/// Whatever the database says, such as that an age below 1 s or above 366 days breaks
+/// `queues_priority_age_bounded`.
+pub async fn age_queue(
+    connection: &mut PgConnection,
+    queue: &str,
+    priority_age: Option<Duration>,
+    action: &JobAction,
+) -> Result<(), sqlx::Error> {
+    let age_ms = priority_age.map(millis);
+    let mut transaction = connection.begin().await?;
+    sqlx::query!(
+        "INSERT INTO queues (name, priority_age)
+         VALUES ($1, $2::bigint * interval '1 millisecond')
+         ON CONFLICT (name) DO UPDATE SET priority_age = EXCLUDED.priority_age",
+        queue,
+        age_ms,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let detail = serde_json::json!({ "queue": queue, "priority_age_ms": age_ms });
+    append_action(
+        &mut transaction,
+        None,
+        "queue.priority_age",
+        action,
+        &detail,
+    )
+    .await?;
+    transaction.commit().await
 }

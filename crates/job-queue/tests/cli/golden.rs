@@ -46,6 +46,7 @@ fn queue(paused: [Value; 4]) -> Value {
         "paused_until": until,
         "concurrency": null,
         "rate_per_second": null,
+        "priority_age_seconds": null,
     })
 }
 
@@ -80,6 +81,7 @@ async fn queues_are_limited_rehearsed_and_measured_in_these_very_documents(pool:
     let mut limited = queue([Value::Null, Value::Null, Value::Null, Value::Null]);
     limited["concurrency"] = json!(5);
     limited["rate_per_second"] = json!(0.5);
+    limited["priority_age_seconds"] = json!(600.0);
     let set = [
         "queues",
         "set",
@@ -88,6 +90,8 @@ async fn queues_are_limited_rehearsed_and_measured_in_these_very_documents(pool:
         "5",
         "--rate",
         "0.5/s",
+        "--priority-age",
+        "10m",
         "--as",
         "dana",
     ];

@@ -234,9 +234,13 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
     let rated = data(&set(&["--rate", "20/s"]).await)["queue"].clone();
     assert_eq!(rated["rate_per_second"], 20.0);
     assert_eq!(rated["concurrency"], 5, "what is not named stays");
-    let neither = data(&set(&["--concurrency", "none", "--rate", "none"]).await);
-    assert!(neither["queue"]["concurrency"].is_null());
-    assert!(neither["queue"]["rate_per_second"].is_null());
+    let aged = data(&set(&["--priority-age", "10m"]).await)["queue"].clone();
+    assert_eq!(aged["priority_age_seconds"], 600.0);
+    let none = ["--concurrency", "--rate", "--priority-age"].map(|setting| [setting, "none"]);
+    let neither = data(&set(&none.concat()).await);
+    for setting in ["concurrency", "rate_per_second", "priority_age_seconds"] {
+        assert!(neither["queue"][setting].is_null(), "{setting}");
+    }
     assert_eq!(set(&[]).await.status.code(), Some(2));
     let set_all = async |limit: &str| {
         let words = [
@@ -273,14 +277,21 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
         assert_eq!(zero.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&zero.stderr).contains("queues pause"));
     }
-    let rate_of_all = ["queues", "set", "--all", "--rate", "20/s", "--as", "dana"];
-    let refused = run(&pool, &rate_of_all).await;
-    assert_eq!(refused.status.code(), Some(2));
-    let complaint: Value = serde_json::from_slice(&refused.stderr).unwrap();
-    assert!(
-        complaint.to_string().contains("a rate is of one queue"),
-        "{complaint}"
-    );
+    let tiny = set(&["--priority-age", "5ms"]).await;
+    assert_eq!(tiny.status.code(), Some(2));
+    let complaint = String::from_utf8_lossy(&tiny.stderr).into_owned();
+    assert!(complaint.contains("--priority-age"), "{complaint}");
+    assert!(complaint.contains("at least 1s"), "{complaint}");
+    for (setting, why) in [
+        (["--rate", "20/s"], "a rate is of one queue"),
+        (["--priority-age", "10m"], "a priority age is of one queue"),
+    ] {
+        let of_all = [&["queues", "set", "--all"], &setting[..], &["--as", "dana"]].concat();
+        let refused = run(&pool, &of_all).await;
+        assert_eq!(refused.status.code(), Some(2));
+        let complaint: Value = serde_json::from_slice(&refused.stderr).unwrap();
+        assert!(complaint.to_string().contains(why), "{complaint}");
+    }
     let done = sqlx::query_scalar!("SELECT verb FROM job_actions ORDER BY id");
     let done = done.fetch_all(&pool).await.unwrap();
     assert_eq!(
@@ -290,8 +301,10 @@ async fn queues_are_listed_paused_limited_and_resumed_and_typing_errors_named(po
             "queue.resume",
             "queue.limit",
             "queue.rate",
+            "queue.priority_age",
             "queue.limit",
             "queue.rate",
+            "queue.priority_age",
             "queue.limit_all",
             "queue.limit_all"
         ]

@@ -62,6 +62,8 @@ async fn a_dry_run_says_what_it_would_be_and_changes_nothing(pool: PgPool) {
     assert_eq!(set["would_be"]["queue"]["concurrency"], 5);
     let set = would_be(&["queues", "set", "test", "--rate", "20/s"]).await;
     assert_eq!(set["would_be"]["queue"]["rate_per_second"], 20.0);
+    let set = would_be(&["queues", "set", "test", "--priority-age", "10m"]).await;
+    assert_eq!(set["would_be"]["queue"]["priority_age_seconds"], 600.0);
     would_be(&["queues", "resume", "test"]).await;
     would_be(&["workers", "drain", "w-1"]).await;
     would_be(&["workers", "drain", "--version", "<1.9"]).await;

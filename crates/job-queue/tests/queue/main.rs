@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
+mod ages;
 mod backfill;
 mod drain;
 mod enqueue;

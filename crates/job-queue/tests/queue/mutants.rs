@@ -22,6 +22,8 @@
 //! | what is parked takes the starts of others | [`rates::what_is_parked_is_no_start`] | [`rates::PARKED`] |
 //! | a clock that goes back stops a queue | [`rates::a_clock_may_go_back`] | [`rates::CLOCK_BACK`] |
 //! | two count one rate at once | [`rates::one_counts_at_a_time`] | [`rates::COUNTED_BY_ONE`] |
+//! | an old job starves behind what comes later | [`ages::waiting_raises_a_job`] | [`ages::AGE`] |
+//! | what others hold stops such a queue | [`ages::what_is_held_stops_no_queue`] | [`ages::THE_REST`] |
 //! | more run than may over all queues | [`claiming::a_limit_over_all_counts`] | [`ALL_QUEUES_LIMIT`] |
 //! | and where a claim misses what others have claimed | [`claiming::a_late_claim_counts_over_all`] | [`UNSEEN_OVER_ALL`] |
 //! | a busy queue keeps every place for itself | [`claiming::a_place_goes_round`] | [`TURNS`] |
@@ -35,6 +37,7 @@
 //! A statement that loses a clause fails here before it fails anybody else: each clause must be
 //! found as often as it is said to be.
 
+mod ages;
 mod claiming;
 mod fencing;
 mod keys;
@@ -114,8 +117,8 @@ const TURNS: &[Cut] = &[
     ),
 ];
 const VERSIONS: &[Cut] = &[("j.kind_version BETWEEN", 3, "1 BETWEEN")];
-const SKIP_LOCKED: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "FOR UPDATE")];
-const ROW_LOCKS: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 2, "")];
+const SKIP_LOCKED: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 3, "FOR UPDATE")];
+const ROW_LOCKS: &[Cut] = &[("FOR UPDATE SKIP LOCKED", 3, "")];
 
 /// Makes the cuts, each as often as its text must be there.
 fn mutant(statement: &str, cuts: &[Cut]) -> String {

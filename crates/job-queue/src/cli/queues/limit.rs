@@ -1,8 +1,10 @@
-//! How many jobs of a queue, or of all queues together, may run at once, and how many runs may be
-//! started a second.
+//! How many jobs of a queue, or of all queues together, may run at once, how many runs may be
+//! started a second, and how soon waiting raises a job.
+
+use std::time::Duration;
 
 use clap::Args;
-use command_line::{CliError, Document};
+use command_line::{CliError, Document, parse_duration};
 use sqlx::{Connection as _, PgConnection};
 
 use super::must_be_known;
@@ -10,8 +12,8 @@ use super::write::change_queue;
 use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
 use crate::{
-    AllQueues, JobAction, limit_all_queues, limit_queue, limit_queue_rate, load_all_queues,
-    notify_workers,
+    AllQueues, JobAction, age_queue, limit_all_queues, limit_queue, limit_queue_rate,
+    load_all_queues, notify_workers,
 };
 
 const SCHEMA: &str = "job-queue/queues-set.v1";
@@ -47,6 +49,10 @@ struct SettingArgs {
     /// workers have slots. Of one queue only.
     #[arg(long, value_name = "N/s", value_parser = parse_rate)]
     rate: Option<Rate>,
+    /// A job that has waited so long, such as 10m, counts as one priority higher, and so on; `none`
+    /// has higher priorities always go first. Of one queue only.
+    #[arg(long, value_name = "DURATION", value_parser = parse_age)]
+    priority_age: Option<PriorityAge>,
 }
 
 /// How many may run at once; `None` for no limit.
@@ -56,6 +62,13 @@ struct Limit(Option<i32>);
 /// How many may be started a second; `None` for no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rate(Option<f64>);
+
+/// How long a job waits for one step of priority; `None` for no such steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct PriorityAge(Option<Duration>);
+
+/// Shorter than this and priority would say next to nothing.
+const SHORTEST_AGE: Duration = Duration::from_secs(1);
 
 /// One start in eleven days; as the column's check has it.
 const LOWEST_RATE: f64 = 0.000_001;
@@ -88,6 +101,17 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     })
 }
 
+fn parse_age(text: &str) -> Result<PriorityAge, String> {
+    if text == "none" {
+        return Ok(PriorityAge(None));
+    }
+    let age = parse_duration(text)?;
+    if age < SHORTEST_AGE {
+        return Err("a step of priority takes at least 1s, such as 10m, or `none`".to_owned());
+    }
+    Ok(PriorityAge(Some(age)))
+}
+
 impl SettingArgs {
     /// All of it or nothing.
     async fn write(
@@ -103,16 +127,20 @@ impl SettingArgs {
         if let Some(Rate(rate)) = self.rate {
             limit_queue_rate(&mut transaction, queue, rate, action).await?;
         }
+        if let Some(PriorityAge(age)) = self.priority_age {
+            age_queue(&mut transaction, queue, age, action).await?;
+        }
         transaction.commit().await
     }
 
     /// What may be set of all queues together.
     fn of_all(&self) -> Result<Option<i32>, CliError> {
-        match (self.concurrency, self.rate) {
-            (Some(Limit(concurrency)), None) => Ok(concurrency),
-            _ => Err(CliError::usage("rate", "a rate is of one queue")
-                .next("name the queue in place of --all, or set --concurrency alone")),
-        }
+        let refusal = match (self.concurrency, self.rate, self.priority_age) {
+            (Some(Limit(concurrency)), None, None) => return Ok(concurrency),
+            (_, Some(_), _) => CliError::usage("rate", "a rate is of one queue"),
+            _ => CliError::usage("priority-age", "a priority age is of one queue"),
+        };
+        Err(refusal.next("name the queue in place of --all, or set --concurrency alone"))
     }
 }
 
@@ -155,6 +183,17 @@ pub(super) fn line(all: AllQueues) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_priority_age_is_a_second_at_least_or_none() {
+        let minutes = PriorityAge(Some(Duration::from_mins(10)));
+        assert_eq!(parse_age("10m"), Ok(minutes));
+        assert_eq!(parse_age("1s"), Ok(PriorityAge(Some(SHORTEST_AGE))));
+        assert_eq!(parse_age("none"), Ok(PriorityAge(None)));
+        for text in ["", "0s", "999ms", "-10m", "10", "400d"] {
+            assert!(parse_age(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_rate_is_a_number_of_starts_a_second_or_none() {

@@ -224,7 +224,7 @@ pub(super) async fn two_claimers_share_nothing(pool: &PgPool, statement: &str) -
     second.await.unwrap().is_none()
 }
 
-async fn lock(connection: &mut PgConnection, job: JobId) {
+pub(super) async fn lock(connection: &mut PgConnection, job: JobId) {
     sqlx::query!(
         "SELECT id FROM jobs WHERE id = $1 FOR UPDATE",
         job.as_uuid()

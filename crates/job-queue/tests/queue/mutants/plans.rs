@@ -2,17 +2,18 @@
 
 use job_queue::{CountBy, JobFilter, JobState, count_jobs, list_queues};
 use serde_json::Value;
+use session_identity::JobId;
 use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
-use super::{EXCHANGE, bound};
+use super::{EXCHANGE, bound, exchange};
 
 const WAITING: i32 = 50_000;
 const ENDED: i32 = 100_000;
 /// Claimed at once.
 const SLOTS: i32 = 10;
 
-async fn fill(pool: &PgPool, state: &str, count: i32) {
+pub(super) async fn fill(pool: &PgPool, state: &str, count: i32) {
     sqlx::query!(
         "INSERT INTO jobs (id, queue, kind, payload, state, finished_at)
          SELECT gen_random_uuid(), 'test', 'ping', '{}', $1::text,
@@ -27,16 +28,21 @@ async fn fill(pool: &PgPool, state: &str, count: i32) {
     sqlx::raw_sql("ANALYZE jobs").execute(pool).await.unwrap();
 }
 
-/// The rows that the hungriest part of the claim's plan met, kept or not.
-async fn rows_met(pool: &PgPool) -> f64 {
+/// As the loops that claim have it.
+async fn connect(pool: &PgPool) -> PgConnection {
     let mut connection = PgConnection::connect_with(&pool.connect_options())
         .await
         .unwrap();
-    // As the loops that claim have it.
     sqlx::raw_sql("SET enable_seqscan = off")
         .execute(&mut connection)
         .await
         .unwrap();
+    connection
+}
+
+/// The rows that the hungriest part of the claim's plan met, kept or not.
+async fn rows_met(pool: &PgPool) -> f64 {
+    let mut connection = connect(pool).await;
     let mut transaction = connection.begin().await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) {EXCHANGE}");
     let plan = bound(explain, "test", Uuid::now_v7(), &[], i64::from(SLOTS))
@@ -72,6 +78,17 @@ async fn the_partial_index_is_what_spares_a_claim_the_backlog(pool: PgPool) {
         .await
         .unwrap();
     assert!(rows_met(&pool).await >= f64::from(WAITING));
+}
+
+/// Claims as many as there are slots, and undoes it; the rows of `jobs` read for it, and the jobs.
+pub(super) async fn read_to_claim(pool: &PgPool) -> (i64, Vec<(JobId, i64)>) {
+    let mut connection = connect(pool).await;
+    let mut transaction = connection.begin().await.unwrap();
+    let slots = i64::from(SLOTS);
+    let answer = exchange(&mut transaction, EXCHANGE, Uuid::now_v7(), &[], slots).await;
+    let read = rows_read(&mut transaction).await;
+    transaction.rollback().await.unwrap();
+    (read, answer.unwrap().claimed)
 }
 
 /// Rows of `jobs` that the transaction has read so far, by whatever way.
