@@ -41,10 +41,10 @@ async fn a_worker_without_a_free_thread_loses_the_job_at_its_deadline() {
     let beyond = evidence::lease_beyond_deadline_ms(bench.pool(), id).await;
     let beyond = beyond.unwrap();
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap();
-    let unrenewed = ms(LEASE) - ms(SPIN_TIMEOUT);
     assert!(
-        beyond > unrenewed,
-        "the lease was never renewed: {beyond} ms"
+        beyond > 0,
+        "the lease ended {} ms before the deadline",
+        -beyond
     );
     // Twice the grace and a second is the longest that a lease outlives its deadline.
     let longest = ms(plan.cancel_grace * 2 + Duration::from_secs(1));

@@ -39,7 +39,12 @@ async fn jobs_that_fail_together_are_spread_over_the_whole_backoff_window() {
         bench.put(batch).await;
     }
     for name in ["one", "two"] {
-        bench.work(&WorkerPlan::named(name).slots(50));
+        // As in production: what a starved heartbeat loses comes back without having failed.
+        bench.work(&WorkerPlan {
+            lease: Duration::from_secs(20),
+            heartbeat: Duration::from_secs(5),
+            ..WorkerPlan::named(name).slots(50)
+        });
     }
     let evidence = bench.judge(Duration::from_mins(limit)).await;
     let most = most_at_once(&evidence.changes);

@@ -1,6 +1,7 @@
 //! A keeper of its own for each test, and a client whose every wait has a deadline.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,6 +38,8 @@ pub(crate) fn copy_binary(to: &Path) {
 
 /// A running keeper, ended with the test.
 pub(crate) struct Keeper {
+    /// Its standard error. On the suite's own it would come into the middle of the suite's lines.
+    said: File,
     pub(crate) process: Child,
     pub(crate) folder: TempDir,
 }
@@ -62,8 +65,14 @@ impl Keeper {
         command
             .args(["--", "bash", "--norc", "--noprofile"])
             .env("PS1", "$ ");
+        let said = tempfile::tempfile().unwrap();
+        command.stderr(said.try_clone().unwrap());
         let process = command.stdin(Stdio::null()).spawn().unwrap();
-        let keeper = Self { process, folder };
+        let keeper = Self {
+            said,
+            process,
+            folder,
+        };
         wait_until("the socket", || {
             UnixStream::connect(keeper.socket()).is_ok()
         });
@@ -103,6 +112,12 @@ impl Drop for Keeper {
         }
         self.process.kill().ok();
         self.process.wait().ok();
+        if std::thread::panicking() {
+            let mut said = Vec::new();
+            self.said.rewind().ok();
+            self.said.read_to_end(&mut said).ok();
+            eprint!("{}", String::from_utf8_lossy(&said));
+        }
     }
 }
 
