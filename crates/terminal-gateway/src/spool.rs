@@ -14,7 +14,6 @@ const MIB: u64 = 1024 * 1024;
 
 /// The spool, as the command line names it.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_field_names, reason = "they are the flags' names")]
 pub(crate) struct RecordingArgs {
     /// Folder on a local disk where recordings wait for the database; it outlives the process. Without
     /// one, exams that must be recorded are refused.
