@@ -18,8 +18,19 @@ fn text(path: &str) -> String {
 fn metrics() -> BTreeSet<String> {
     let table = text("crates/telemetry/src/metrics.rs");
     let quoted = table.split('"').skip(1).step_by(2);
-    let names = quoted.filter(|word| word.starts_with("carrel_") && !word.ends_with('_'));
+    let names = quoted.filter(|word| is_metric(word));
     names.map(str::to_owned).collect()
+}
+
+/// Whether a word is a metric's name by its form.
+fn is_metric(word: &str) -> bool {
+    is_alias(word) || word.starts_with("carrel_") && !word.ends_with('_')
+}
+
+/// Whether a word names an alias; labels of aliases begin like them and have no unit.
+fn is_alias(word: &str) -> bool {
+    let has_unit = ["_total", "_seconds"].iter().any(|it| word.ends_with(it));
+    word.starts_with("messaging_") && has_unit
 }
 
 /// Every name in a text that begins as our metrics do, without what Prometheus adds to histograms.
@@ -231,7 +242,7 @@ fn the_table_of_metrics_holds_what_processes_emit_and_nothing_else() {
         .filter_map(|line| {
             let (variant, rest) = line.strip_prefix("    ")?.split_once(": ")?;
             let name = rest.split('"').nth(1)?;
-            name.starts_with("carrel_").then_some((variant, name))
+            is_metric(name).then_some((variant, name))
         })
         .collect();
     assert_eq!(entries.len(), metrics().len());
@@ -240,7 +251,7 @@ fn the_table_of_metrics_holds_what_processes_emit_and_nothing_else() {
         let is_emitted = emitted.contains(*variant) || emitted.contains(*name);
         assert!(is_emitted, "nobody emits {name}");
     }
-    let literals = emitted.iter().filter(|name| name.starts_with("carrel_"));
+    let literals = emitted.iter().filter(|name| is_metric(name));
     let unknown: Vec<_> = literals
         .filter(|name| entries.iter().all(|(_, known)| known != name))
         .collect();
@@ -253,11 +264,28 @@ fn the_dashboard_shows_every_metric_and_is_one_document() {
     let document: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
     assert!(document["panels"].as_array().unwrap().len() > 10);
     let shown = named(&dashboard);
+    // An alias tells what the panel of its original shows.
     let missing: Vec<_> = metrics()
         .into_iter()
-        .filter(|it| !shown.contains(it))
+        .filter(|it| !is_alias(it) && !shown.contains(it))
         .collect();
     assert!(missing.is_empty(), "no panel shows {missing:?}");
+}
+
+#[test]
+fn every_alias_says_which_metric_of_its_kind_it_tells_once_more() {
+    let known = table();
+    let text = text("crates/telemetry/src/metrics.rs");
+    let aliases: Vec<_> = known.keys().filter(|name| is_alias(name)).collect();
+    assert!(aliases.len() >= 3, "{aliases:?}");
+    for alias in aliases {
+        let (_, row) = text.split_once(&format!("\"{alias}\"")).unwrap();
+        let help = row.lines().nth(1).unwrap().trim();
+        let original = help.strip_prefix("\"Alias of `").expect(help);
+        let (original, _) = original.split_once('`').expect(help);
+        let original = known.get(original).expect(help);
+        assert_eq!(original.kind, known[alias].kind, "{alias}");
+    }
 }
 
 #[test]

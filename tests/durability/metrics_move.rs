@@ -21,7 +21,12 @@ fn promised() -> Vec<&'static str> {
     let rows = PROMISED.lines().filter_map(|line| line.strip_prefix("| `"));
     let names = rows.filter_map(|row| row.split_once('`'));
     let names = names.map(|(name, _)| name);
-    names.filter(|name| name.starts_with("carrel_")).collect()
+    let is_ours = |name: &&str| {
+        ["carrel_", "messaging_"]
+            .iter()
+            .any(|it| name.starts_with(it))
+    };
+    names.filter(is_ours).collect()
 }
 
 #[tokio::test]
@@ -72,7 +77,7 @@ async fn each_promised_metric_moves_with_what_it_tells_of() {
 }
 
 /// What a worker and an api tell at least, once runs have ended in every way.
-const TOLD: [(&str, f64); 16] = [
+const TOLD: [(&str, f64); 19] = [
     // What a handler records itself counts as what it was.
     (
         r#"carrel_jobs_finished_total{kind="note",outcome="done"}"#,
@@ -114,6 +119,19 @@ const TOLD: [(&str, f64); 16] = [
     (r#"carrel_jobs{queue="durability",state="scheduled"}"#, 1.0),
     (r#"carrel_jobs{queue="durability",state="dead"}"#, 1.0),
     (r#"carrel_job_end_to_end_seconds_count{kind="note"}"#, 4.0),
+    (
+        r#"messaging_client_consumed_messages_total{messaging_system="carrel",messaging_destination_name="durability",messaging_operation_name="claim"}"#,
+        6.0,
+    ),
+    // A failure that the handler returned, and an end that it recorded itself.
+    (
+        r#"messaging_process_duration_seconds_count{messaging_system="carrel",messaging_destination_name="durability",messaging_operation_name="run",error_type="told_to"}"#,
+        1.0,
+    ),
+    (
+        r#"messaging_process_duration_seconds_count{messaging_system="carrel",messaging_destination_name="durability",messaging_operation_name="run",error_type=""}"#,
+        3.0,
+    ),
 ];
 
 /// A run for each outcome that a job can have while its worker lives.

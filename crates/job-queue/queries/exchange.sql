@@ -291,25 +291,26 @@ asked AS (
 SELECT 'finished' AS "part!", id AS "id!", run_token AS "run_token!", state AS "state!",
        NULL::text AS kind, NULL::integer AS kind_version, NULL::text AS payload,
        NULL::integer AS attempt, NULL::integer AS max_attempts, NULL::integer AS crash_count,
-       NULL::uuid AS session_id, NULL::text AS traceparent, NULL::float8 AS waited_seconds
+       NULL::uuid AS session_id, NULL::text AS traceparent, NULL::float8 AS waited_seconds,
+       NULL::text AS queue
 FROM finished
 UNION ALL
-SELECT 'parked', id, run_token, state, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'parked', id, run_token, state, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM parked
 UNION ALL
 SELECT 'claimed', id, run_token, state, kind, kind_version, payload::text, attempt, max_attempts,
-       crash_count, session_id, traceparent, waited_seconds
+       crash_count, session_id, traceparent, waited_seconds, queue
 FROM claimed
 UNION ALL
 SELECT 'contended', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, NULL
+       NULL, NULL, NULL, NULL, NULL, NULL
 FROM room o
 WHERE o.is_contended AND $12 > 0 AND EXISTS (
     SELECT 1 FROM jobs j WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now())
 UNION ALL
 -- In how many seconds the rate lets the next run of a queue with due jobs start.
 SELECT 'held', '00000000-0000-0000-0000-000000000000', 0, o.name, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, (o.starts + 1 - o.tokens) / o.rate_per_second
+       NULL, NULL, NULL, NULL, (o.starts + 1 - o.tokens) / o.rate_per_second, NULL
 FROM room o
 WHERE o.rate_per_second IS NOT NULL AND NOT o.is_contended
   AND o.starts <= (SELECT count(*) FROM claimed c WHERE c.queue = o.name)
@@ -320,7 +321,7 @@ WHERE o.rate_per_second IS NOT NULL AND NOT o.is_contended
 UNION ALL
 -- Places that these ends made and that are left to others, who may wait for their poll.
 SELECT 'left', '00000000-0000-0000-0000-000000000000', 0, '', NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, NULL
+       NULL, NULL, NULL, NULL, NULL, NULL
 FROM whole w
 WHERE w.free > (SELECT count(*) FROM due) AND EXISTS (SELECT 1 FROM finished)
   AND EXISTS (SELECT 1 FROM turns t WHERE t.queue NOT IN (SELECT d.queue FROM due d))

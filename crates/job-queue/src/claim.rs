@@ -38,6 +38,8 @@ pub(crate) struct ClaimedJob {
     pub(crate) session_id: Option<ExamSessionId>,
     pub(crate) traceparent: Option<String>,
     pub(crate) waited: Duration,
+    /// The one that it was claimed from; an operator may have moved it there.
+    pub(crate) queue: String,
 }
 
 /// A job that no run will be tried for any more, since its last one crashed.
@@ -80,6 +82,7 @@ struct ExchangeRow {
     traceparent: Option<String>,
     /// Since when it was due; of a queue that is held, in how long its next run may start.
     waited_seconds: Option<f64>,
+    queue: Option<String>,
 }
 
 /// Writes the given outcomes and claims up to `limit` jobs, in one statement.
@@ -192,6 +195,7 @@ fn claimed_job(row: ExchangeRow) -> Result<ClaimedJob, sqlx::Error> {
         session_id: row.session_id.map(ExamSessionId::from_uuid),
         traceparent: row.traceparent,
         waited,
+        queue: row.queue.ok_or_else(|| unreadable("queue"))?,
     })
 }
 

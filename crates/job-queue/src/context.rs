@@ -54,6 +54,8 @@ pub struct JobContext {
     pub traceparent: Option<String>,
     /// Cancelled when the run should stop: see [`JobContext::cancel_reason`].
     pub cancellation: CancellationToken,
+    /// The queue that it was claimed from.
+    pub(crate) queue: Arc<str>,
     course: Arc<Course>,
     worker_name: Arc<str>,
 }
@@ -86,6 +88,7 @@ impl JobContext {
             session_id: claimed.session_id,
             traceparent: claimed.traceparent.clone(),
             cancellation: CancellationToken::new(),
+            queue: claimed.queue.as_str().into(),
             course: Arc::default(),
             worker_name: worker.name.clone(),
         }

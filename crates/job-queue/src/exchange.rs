@@ -269,7 +269,7 @@ impl Exchanger {
             .kind;
         let context = JobContext::new(&claimed, kind, &self.parts.identity);
         self.parts.running.insert(context.clone());
-        measure::claimed(kind.0, claimed.waited);
+        measure::claimed(kind.0, &context.queue, claimed.waited);
         // The channel holds as many as there are slots, so it is full or closed only when the
         // worker runtime is gone; the job then goes back.
         if self

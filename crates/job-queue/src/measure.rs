@@ -1,24 +1,43 @@
 //! The metrics of the queue. Labels are kinds and words of this crate, never ids.
+//!
+//! Where `OpenTelemetry` has a name for what one of them tells, the same function tells that as well.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge, histogram};
 
-use crate::{JobKind, JobState, outcome::StoredOutcome};
+use crate::{JobKind, JobState, outcome::StoredOutcome, run::Ended};
 
 /// A class longer than this is a sentence.
 const CLASS_LIMIT: usize = 64;
 /// What stands for a class that is not a word.
 const OTHER: &str = "other";
+/// The same in `OpenTelemetry`'s conventions.
+const OTHER_ERROR: &str = "_OTHER";
+/// What those conventions call this queue.
+const SYSTEM: &str = "carrel";
 
-pub(crate) fn claimed(kind: &'static str, waited: Duration) {
+pub(crate) fn claimed(kind: &'static str, queue: &Arc<str>, waited: Duration) {
     counter!("carrel_jobs_claimed_total", "kind" => kind).increment(1);
+    counter!(
+        "messaging_client_consumed_messages_total",
+        "messaging_system" => SYSTEM, "messaging_destination_name" => queue.clone(),
+        "messaging_operation_name" => "claim",
+    )
+    .increment(1);
     histogram!("carrel_job_wait_seconds", "kind" => kind).record(waited.as_secs_f64());
 }
 
 /// Tells how long a run took, whatever becomes of its end.
-pub(crate) fn ran(kind: &'static str, took: Duration) {
-    histogram!("carrel_job_run_seconds", "kind" => kind).record(took.as_secs_f64());
+pub(crate) fn ran(ended: &Ended, took: Duration) {
+    let context = &ended.context;
+    histogram!("carrel_job_run_seconds", "kind" => context.kind.0).record(took.as_secs_f64());
+    histogram!(
+        "messaging_process_duration_seconds",
+        "messaging_system" => SYSTEM, "messaging_destination_name" => context.queue.clone(),
+        "messaging_operation_name" => "run", "error_type" => error_type(ended.class()).to_owned(),
+    )
+    .record(took.as_secs_f64());
 }
 
 /// Counts a run's end that the table has taken, and its job where that was the job's own.
@@ -49,12 +68,18 @@ pub(crate) fn dead(kind: &'static str, state: JobState) {
 
 /// A class is a short word by its contract; a sentence in its place would be a series of its own.
 fn bounded(class: Option<&str>) -> &str {
-    let is_word = |class: &&str| {
-        let fits =
-            |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'.' | b'-');
-        !class.is_empty() && class.len() <= CLASS_LIMIT && class.bytes().all(fits)
-    };
-    class.filter(is_word).unwrap_or(OTHER)
+    class.filter(|class| is_word(class)).unwrap_or(OTHER)
+}
+
+fn is_word(class: &str) -> bool {
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'.' | b'-');
+    !class.is_empty() && class.len() <= CLASS_LIMIT && class.bytes().all(fits)
+}
+
+/// The class as the conventions have it. Where nothing failed they want no label, and to Prometheus an
+/// empty one is none.
+fn error_type(class: Option<&str>) -> &str {
+    class.map_or("", |class| if is_word(class) { class } else { OTHER_ERROR })
 }
 
 /// Begins what an alert looks at with nothing: an increase is only seen of what was there before.
@@ -103,6 +128,11 @@ pub(crate) fn exchange_failed() {
 )]
 pub(crate) fn claim_answered(took: Duration, jobs: usize) {
     histogram!("carrel_job_claim_seconds").record(took.as_secs_f64());
+    histogram!(
+        "messaging_client_operation_duration_seconds",
+        "messaging_system" => SYSTEM, "messaging_operation_name" => "claim",
+    )
+    .record(took.as_secs_f64());
     if jobs > 0 {
         histogram!("carrel_job_claim_batch_jobs").record(jobs as f64);
     }
@@ -217,6 +247,15 @@ mod tests {
         let sentence = "x".repeat(CLASS_LIMIT + 1);
         for class in [None, Some(""), Some("job 7 failed"), Some(&*sentence)] {
             assert_eq!(bounded(class), OTHER, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_type_is_a_class_that_is_a_word_and_empty_where_nothing_failed() {
+        assert_eq!(error_type(None), "");
+        assert_eq!(error_type(Some("panic")), "panic");
+        for class in ["", "job 7 failed"] {
+            assert_eq!(error_type(Some(class)), OTHER_ERROR, "{class:?}");
         }
     }
 }

@@ -64,8 +64,9 @@ impl Runner {
         let started = tokio::time::Instant::now();
         let end = self.supervise(registered, delivery).await;
         let outcome = stored_end(end, &context);
-        measure::ran(context.kind.0, started.elapsed());
-        Ended { context, outcome }
+        let ended = Ended { context, outcome };
+        measure::ran(&ended, started.elapsed());
+        ended
     }
 
     /// Waits for the handler, cancels it at its deadline and drops it when its grace is over.
@@ -155,6 +156,14 @@ impl Ended {
                 already_recorded: false,
             },
         }
+    }
+
+    /// The class of what failed, by the handler's own record where it wrote one; none if nothing did.
+    pub(crate) fn class(&self) -> Option<&str> {
+        let recorded = self.context.recorded_end();
+        let recorded = recorded.filter(|_| self.outcome.already_recorded);
+        let stored = recorded.map_or(&self.outcome.stored, |end| &end.outcome);
+        stored.class.as_deref()
     }
 
     pub(crate) fn finish(&self) -> Finish {

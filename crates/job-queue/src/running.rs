@@ -147,6 +147,7 @@ mod tests {
             session_id: None,
             traceparent: None,
             waited: std::time::Duration::ZERO,
+            queue: "pings".to_owned(),
         };
         let worker = WorkerIdentity {
             incarnation: WorkerIncarnation::generate(),

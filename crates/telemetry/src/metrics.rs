@@ -3,6 +3,9 @@
 //! Names are `carrel_<noun>_<unit>[_total]` in base units. Labels are bounded (a kind, a class, a
 //! state, a route) and never carry ids. Service-level gauges come from SQL on the api's admin port,
 //! in one place, so that they are true whatever process is down; the rest is each process's own.
+//!
+//! `messaging_…` are aliases: what a metric of the queue tells, once more by the name and labels of
+//! `OpenTelemetry`'s conventions. Each one's help says of which.
 
 use std::time::Duration;
 
@@ -178,6 +181,12 @@ metric_table! {
         "How late a heartbeat was answered; a lease lasts 20 s.";
     JobExchangeFailures: Counter "carrel_job_exchange_failures_total" Count []
         "Finish-and-claim statements that failed and were tried again.";
+    MessagingConsumed: Counter "messaging_client_consumed_messages_total" Count ["messaging_system", "messaging_destination_name", "messaging_operation_name"]
+        "Alias of `carrel_jobs_claimed_total`, by queue.";
+    MessagingProcessSeconds: Histogram "messaging_process_duration_seconds" Seconds ["messaging_system", "messaging_destination_name", "messaging_operation_name", "error_type"]
+        "Alias of `carrel_job_run_seconds`, by queue and the class of what failed; empty where nothing did.";
+    MessagingOperationSeconds: Histogram "messaging_client_operation_duration_seconds" Seconds ["messaging_system", "messaging_operation_name"]
+        "Alias of `carrel_job_claim_seconds`.";
 
     SessionFailures: Counter "carrel_session_failures_total" Count ["class", "code"]
         "Sessions that this worker failed, by class and code.";
@@ -316,7 +325,9 @@ mod tests {
         assert_eq!(names.len(), Metric::ALL.len());
         for metric in Metric::ALL {
             let name = metric.name();
-            assert!(name.starts_with("carrel_"), "{name}");
+            let is_alias = metric.help().starts_with("Alias of `carrel_");
+            let prefix = if is_alias { "messaging_" } else { "carrel_" };
+            assert!(name.starts_with(prefix), "{name}");
             assert_eq!(
                 name.ends_with("_total"),
                 metric.kind() == MetricKind::Counter,

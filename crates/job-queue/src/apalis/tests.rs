@@ -64,6 +64,7 @@ fn delivery(parts: &Parts, payload: &str) -> Delivery {
         session_id: None,
         traceparent: None,
         waited: Duration::ZERO,
+        queue: "counts".to_owned(),
     };
     let context = JobContext::new(&claimed, JobKind(Counted::KIND), &parts.identity);
     Delivery { claimed, context }
