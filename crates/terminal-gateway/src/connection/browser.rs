@@ -70,7 +70,7 @@ impl Browser {
         let until = tokio::time::Instant::now() + patience;
         let goodbye = async {
             say_goodbye(&outlet, code).await;
-            while !matches!(hear(&mut messages).await, Heard::Gone) {}
+            while !has_ended(messages.recv().await.as_ref()) {}
         };
         let gone = tokio::time::timeout_at(until, goodbye).await.is_ok();
         if over {
@@ -99,6 +99,12 @@ const fn is_fault(code: CloseCode) -> bool {
 /// Whether nothing may reach the client after a moment, whatever its network does.
 const fn is_final(code: CloseCode) -> bool {
     matches!(code, CloseCode::SessionEnded | CloseCode::LoginExpired)
+}
+
+/// Whether nothing follows. Anything else that comes after the server's CLOSE is thrown away unread: what is
+/// wrong with it is nobody's business any more, and a log of it as long as the client likes.
+const fn has_ended(message: Option<&Result<AggregatedMessage, ProtocolError>>) -> bool {
+    matches!(message, Some(Ok(AggregatedMessage::Close(_))) | None)
 }
 
 /// Either fails only when the connection has gone.
