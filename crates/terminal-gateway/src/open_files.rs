@@ -4,7 +4,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Of one terminal: its socket, the duplicate, and the exec.
 const PER_TERMINAL: u64 = 3;
-/// Of everything else: the database, probes, requests under way.
+/// Of everything else: the database, probes, requests under way, and the duplicates of sockets that were closed
+/// within the last seconds.
 const BESIDE: u64 = 1000;
 
 /// Raises the soft limit as far as it goes, and says so when that is too little.

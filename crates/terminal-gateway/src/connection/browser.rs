@@ -58,7 +58,7 @@ impl Browser {
     /// Until then what it sends is read. A kernel that is given bytes for a socket that nobody has any
     /// more resets the connection, and with it goes what the client has not read yet, the code included.
     /// A client that stopped reading would keep the Close frame waiting for ever, and with it megabytes
-    /// in the kernel: its socket is cut.
+    /// in the kernel: its socket is cut, also where it has answered and its connection still stands then.
     pub(crate) async fn close(self, code: CloseCode) {
         let Self {
             outlet,
@@ -80,10 +80,16 @@ impl Browser {
         }
         let Some(duplicate) = duplicate else { return };
         if over || !gone {
-            duplicate.cut();
-        } else if !is_fault(code) {
+            return duplicate.cut();
+        }
+        if !is_fault(code) {
             duplicate.hear_no_more();
         }
+        // It may have said goodbye without reading what is still to be sent, which the kernel would keep for it.
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep_until(until).await;
+            duplicate.cut();
+        });
     }
 }
 

@@ -19,7 +19,7 @@ use crate::steady::{MOMENT, Steady};
 const TOLD_BY_POLL: Duration = Duration::from_secs(25);
 /// Promised of a known end: a second after it, and ten times that likewise.
 const PAST_DEADLINE: Duration = Duration::from_secs(10);
-/// Promised to a client that takes nothing: cut after 250 ms. Far below the 45 s after which the
+/// Promised to a client that takes nothing: cut after 250 ms, or 5 s where nothing hurries. Far below the 45 s after which the
 /// kernel gives a stuck connection up by itself.
 const STUCK: Duration = Duration::from_secs(25);
 
@@ -68,7 +68,23 @@ async fn a_client_that_stopped_reading_is_cut_off_all_the_same(pool: PgPool) {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!is_reset(browser.socket.get_ref()));
     bench.end_session().await;
-    // Nothing is read in all that time: reading would let a mere end of the stream through.
+    until_reset(&browser).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_client_that_stopped_reading_and_says_goodbye_is_cut_off_as_well(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let mut browser = attach_narrowly(&bench).await;
+    bench.keeper.print(&vec![b'x'; 400_000]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    browser.socket.close(None).await.unwrap();
+    assert_eq!(closed_with(&bench).await, 1001);
+    until_reset(&browser).await;
+}
+
+/// Waits until it is reset. Nothing is read in all that time: reading would let a mere end of the stream
+/// through.
+async fn until_reset(browser: &Browser) {
     let reset = async {
         while !is_reset(browser.socket.get_ref()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
