@@ -19,8 +19,6 @@ use crate::steady::Steady;
 /// Says to this suite that it runs in a network of its own.
 const INSIDE: &str = "CARREL_TEST_NETWORK";
 const STORY: &str = "half_open::whoever_s_packets_vanish_is_let_go_of_and_goes_on_where_they_were";
-/// A database for it, made before and dropped afterwards.
-const DATABASE: &str = "carrel_half_open";
 /// More than the window, so that output has to wait.
 const MUCH: usize = 600_000;
 
@@ -32,23 +30,26 @@ async fn whoever_s_packets_vanish_is_let_go_of_and_goes_on_where_they_were() {
         return packets_vanish(PgPool::connect_lazy_with(database)).await;
     }
     let Some(command) = unshare() else { return };
+    // Made before and dropped afterwards; another run at the same server has another.
+    let name = format!("carrel_half_open_{}", std::process::id());
     let mut server = database.connect().await.unwrap();
     for words in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
-        let statement = AssertSqlSafe(format!("{words} {DATABASE}"));
+        let statement = AssertSqlSafe(format!("{words} {name}"));
         server.execute(statement).await.unwrap();
     }
-    let pool = PgPool::connect_lazy_with(database.clone().database(DATABASE));
+    let pool = PgPool::connect_lazy_with(database.clone().database(&name));
     migrations::MIGRATOR.run(&pool).await.unwrap();
     pool.close().await;
 
     let folder = tempfile::tempdir().unwrap();
     serve_in(folder.path(), &database);
-    let reached = database.socket(folder.path()).database(DATABASE);
+    let reached = database.socket(folder.path()).database(&name);
     let story = tokio::task::spawn_blocking(move || run_again(command, &reached));
-    story.await.unwrap();
-    let statement = AssertSqlSafe(format!("DROP DATABASE {DATABASE} WITH (FORCE)"));
+    let ended = story.await;
+    let statement = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
     server.execute(statement).await.unwrap();
     server.close().await.unwrap();
+    ended.unwrap();
 }
 
 /// Runs this story again in a network of its own.
