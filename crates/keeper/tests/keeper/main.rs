@@ -1,10 +1,6 @@
 //! The real binary on a real PTY with a real shell.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(
-    clippy::print_stderr,
-    reason = "says which tests a machine does not permit"
-)]
 
 mod fixture;
 mod frames;
