@@ -3,6 +3,8 @@
 //! A slot frees only when the end of its run is answered, so the table never owes this worker an
 //! outcome it has forgotten. A database error puts the batch back, pauses and tries again.
 
+mod settings;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -53,7 +55,7 @@ impl Exchanger {
         deliveries: mpsc::Sender<Delivery>,
     ) -> Self {
         Self {
-            options: without_table_scans(&pool.connect_options()),
+            options: settings::of_loops(&pool.connect_options()),
             parts: parts.clone(),
             deliveries,
             tally: Arc::default(),
@@ -293,15 +295,6 @@ impl Exchanger {
             () = self.parts.giving_up.cancelled() => {}
         }
     }
-}
-
-/// A plan prepared while the table was small scans it, and stays in use while the table grows:
-/// measured, a claim of 100 from 50,000 jobs took 77 ms that way, and a burst ran at 1,200 jobs/s
-/// where it now runs at 10,000. The loops' own connections never scan where an index will do, and
-/// compile nothing: a scan that cannot be avoided counts as so dear that PostgreSQL would.
-fn without_table_scans(options: &PgConnectOptions) -> PgConnectOptions {
-    let settings = [("enable_seqscan", "off"), ("jit", "off")];
-    options.clone().options(settings)
 }
 
 /// Waits for every loop to end.

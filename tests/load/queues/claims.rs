@@ -98,7 +98,11 @@ async fn fill(conn: &mut PgConnection, state: &str, count: u32) -> Result<()> {
 async fn claims(url: &str) -> Result<Vec<f64>> {
     let options: PgConnectOptions = url.parse()?;
     // As the loops of a worker connect: with the just-in-time compiler each claim would take seconds.
-    let options = options.options([("enable_seqscan", "off"), ("jit", "off")]);
+    let options = options.options([
+        ("enable_seqscan", "off"),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ]);
     let mut conn = PgConnection::connect_with(&options).await?;
     let mut millis = Vec::new();
     for _ in 0..CLAIMS {
