@@ -45,10 +45,7 @@ pub async fn write_within<R, E: From<sqlx::Error>>(
     write: impl AsyncFnOnce(&mut PgConnection) -> Result<R, E>,
 ) -> Result<R, E> {
     let mut transaction = connection.begin().await?;
-    let milliseconds = WRITE_WAITS.as_millis().to_string();
-    sqlx::query_scalar!("SELECT set_config('lock_timeout', $1, true)", milliseconds)
-        .fetch_one(&mut *transaction)
-        .await?;
+    wait_briefly(&mut transaction).await?;
     let written = write(&mut transaction).await;
     if written.is_ok() {
         transaction.commit().await?;
@@ -56,4 +53,16 @@ pub async fn write_within<R, E: From<sqlx::Error>>(
         transaction.rollback().await?;
     }
     written
+}
+
+/// Has no later statement of the transaction under way wait for others for longer than [`WRITE_WAITS`].
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn wait_briefly(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let milliseconds = WRITE_WAITS.as_millis().to_string();
+    sqlx::query_scalar!("SELECT set_config('lock_timeout', $1, true)", milliseconds)
+        .fetch_one(transaction)
+        .await?;
+    Ok(())
 }

@@ -20,7 +20,7 @@ mod usage;
 mod window;
 
 pub use args::{DatabaseArgs, GlobalArgs, OutputFormat};
-pub use bounds::{READ_LASTS, WRITE_WAITS, read_within, write_within};
+pub use bounds::{READ_LASTS, WRITE_WAITS, read_within, wait_briefly, write_within};
 pub use cell::Cell;
 pub use column::Column;
 pub use counted::counted;

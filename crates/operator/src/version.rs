@@ -26,6 +26,8 @@ struct Version {
     oldest_worker: &'static str,
     /// Live workers by their version; `None` where nobody could be asked.
     workers: Option<BTreeMap<String, usize>>,
+    /// Versions among them that are older than that.
+    too_old: Vec<String>,
     /// Why the database did not say, where it was to be asked.
     database_error: Option<String>,
 }
@@ -39,6 +41,9 @@ struct Schemas {
     /// Whether processes of this release may serve on it: nothing of theirs is missing or other. A newer
     /// one fits.
     fits: Option<bool>,
+    /// What to do where they may not.
+    #[serde(skip)]
+    mend: &'static str,
 }
 
 /// Tells of the database only where one is named; one that does not answer is told beside the rest, with
@@ -55,15 +60,18 @@ pub(crate) async fn run(globals: &GlobalArgs) -> Result<Document, CliError> {
         Err(error) => (None, Some(error)),
     };
     let (schema, workers) = found.unzip();
+    let workers = workers.flatten();
     let version = Version {
         binary: env!("CARGO_PKG_VERSION"),
         schema: Schemas {
             binary: newest(),
             database: schema.as_ref().and_then(|schema| schema.version),
             fits: schema.as_ref().map(Schema::fits),
+            mend: schema.as_ref().map_or("", Schema::mend),
         },
         oldest_worker: OLDEST_WORKER,
-        workers: workers.flatten(),
+        too_old: workers.iter().flat_map(too_old).collect(),
+        workers,
         database_error: failed.as_ref().map(|error| error.code.clone()),
     };
     let text = text(&version);
@@ -97,26 +105,62 @@ async fn count(connection: &mut PgConnection) -> Result<BTreeMap<String, usize>,
     Ok(counts)
 }
 
+fn too_old(workers: &BTreeMap<String, usize>) -> Vec<String> {
+    let builds = workers.keys();
+    builds.filter(|build| is_too_old(build)).cloned().collect()
+}
+
+/// What is no version is not judged; behind a dash or a plus it names a build of the same one.
+fn is_too_old(build: &str) -> bool {
+    let numbers = |version: &str| -> Option<Vec<u64>> {
+        let version = version.split(['-', '+']).next()?;
+        version.split('.').map(|it| it.parse().ok()).collect()
+    };
+    numbers(build).is_some_and(|build| Some(build) < numbers(OLDEST_WORKER))
+}
+
 fn text(version: &Version) -> String {
     let Schemas {
         binary,
         database,
         fits,
+        mend,
     } = &version.schema;
     let there = database.map_or_else(|| "none".to_owned(), |version| version.to_string());
     let there = match (fits, &version.database_error) {
         (Some(true), _) => format!("{there} in the database, which fits"),
         (Some(false), _) => {
-            format!("{there} in the database, which does not fit: carrel migrate up")
+            format!("{there} in the database, which does not fit: {mend}")
         }
         (None, Some(error)) => format!("the database did not say: {error}"),
         (None, None) => "no database was named".to_owned(),
     };
-    let line =
-        |(build, count): (&String, &usize)| format!(", {} of {build}", counted(*count, "worker"));
+    let line = |(build, count): (&String, &usize)| {
+        let old = if version.too_old.contains(build) {
+            ", too old"
+        } else {
+            ""
+        };
+        format!(", {} of {build}{old}", counted(*count, "worker"))
+    };
     let live: String = version.workers.iter().flatten().map(line).collect();
     format!(
         "carrel {}\nschema {binary} here, {there}\nworkers from {} on may serve{live}",
         version.binary, version.oldest_worker
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_too_old_by_its_numbers() {
+        for build in ["0.0.9", "0.0.9-rc1", "0.0"] {
+            assert!(is_too_old(build), "{build}");
+        }
+        for build in [OLDEST_WORKER, "0.1.0+a1b2", "0.10.0", "1.0", "main"] {
+            assert!(!is_too_old(build), "{build}");
+        }
+    }
 }

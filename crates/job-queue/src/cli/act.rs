@@ -1,7 +1,7 @@
 //! Doing what was asked, or all of it but the commit.
 
 use clap::Args;
-use command_line::{CliError, Document, write_within};
+use command_line::{CliError, Document, READ_LASTS, read_within, wait_briefly, write_within};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::notify_workers;
@@ -16,27 +16,35 @@ pub struct RehearsalArgs {
     pub(super) dry_run: bool,
 }
 
-/// Does it in a transaction that waits for nobody for long, in which the act's own transactions are
-/// savepoints. A dry run does the same and rolls it back, so that it is refused for the same reasons; `ids`
-/// names what would change.
+/// Does it in a transaction that waits for nobody for long, in which the change's own transactions are
+/// savepoints, and tells how it is then: after the commit, since the rows that a change holds are asked
+/// for by every claim. A dry run does the same and rolls it back, so that it is refused for the same
+/// reasons; `ids` names what would change.
 ///
 /// # Errors
-/// Those of the act.
-pub(super) async fn act(
+/// Those of the change, of which nothing is left, and those of `tell`, before which it is done.
+pub(super) async fn act<R>(
     connection: &mut PgConnection,
     rehearsal: RehearsalArgs,
     ids: &[String],
-    act: impl AsyncFnOnce(&mut PgConnection) -> Result<Document, CliError>,
+    change: impl AsyncFnOnce(&mut PgConnection) -> Result<R, CliError>,
+    tell: impl AsyncFnOnce(&mut PgConnection, R) -> Result<Document, CliError>,
 ) -> Result<Document, CliError> {
     if !rehearsal.dry_run {
-        let done = write_within(connection, act).await?;
+        let changed = write_within(connection, change).await?;
         // It is done whether or not anybody hears of it; workers also poll. Not within the transaction:
         // where nothing more can be notified, it could not be committed.
         notify_workers(connection).await.ok();
-        return Ok(done);
+        let told = read_within(connection, READ_LASTS, async |it| tell(it, changed).await).await;
+        return told
+            .map_err(|error| error.next("it is changed; only telling how it is now failed"));
     }
     let mut transaction = connection.begin().await?;
-    let would_be = act(&mut transaction).await;
+    wait_briefly(&mut transaction).await?;
+    let would_be = match change(&mut transaction).await {
+        Ok(changed) => tell(&mut transaction, changed).await,
+        Err(refused) => Err(refused),
+    };
     transaction.rollback().await?;
     Ok(would_be?.as_preview(PREVIEW, ids))
 }

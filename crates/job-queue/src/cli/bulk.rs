@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::errors::cli_error;
+use super::reading::read_in_time;
 use crate::operate::{FitCounts, count_fitting};
 use crate::{
     BulkVerb, JobAction, JobFilter, JobState, NewOperation, OperationRecord, OperationState,
@@ -112,7 +113,10 @@ pub(super) async fn run(
         return Err(CliError::usage("all", "nothing says which jobs")
             .next("name a job, narrow with --queue, --kind, --state …, or give --all"));
     }
-    let preview = look(connection, &asked.filter, &asked.verb).await?;
+    let preview = read_in_time(connection, async |it| {
+        look(it, &asked.filter, &asked.verb).await
+    })
+    .await?;
     if asked.bulk.dry_run {
         return Ok(dry_run(&asked, &preview));
     }
@@ -157,7 +161,7 @@ async fn look(
     connection: &mut PgConnection,
     filter: &JobFilter,
     verb: &BulkVerb,
-) -> Result<Preview, CliError> {
+) -> Result<Preview, sqlx::Error> {
     let counts = count_fitting(connection, filter, verb).await?;
     let wanted =
         |state: &JobState| verb.fits(*state) && filter.state.is_none_or(|wanted| wanted == *state);

@@ -80,10 +80,9 @@ impl RunCommand for OperationsCommand {
                 rehearsal,
                 action,
             } => {
-                act(connection, rehearsal, &[id.to_string()], async |it| {
-                    cancel(it, id, &action).await
-                })
-                .await
+                let change = async |it: &mut PgConnection| cancel(it, id, &action).await;
+                let tell = async |_: &mut PgConnection, cancelled| Ok(cancelled);
+                act(connection, rehearsal, &[id.to_string()], change, tell).await
             }
         }
     }

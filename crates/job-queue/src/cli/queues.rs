@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use command_line::{
-    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, parse_duration,
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, READ_LASTS, RunCommand,
+    parse_duration, read_within,
 };
 use sqlx::PgConnection;
 
 use super::queue_state::state;
 use super::stats::{self, StatsArgs};
-use crate::{QueueStatus, list_queues, load_all_queues};
+use crate::{QueueStatus, list_queues, load_all_queues, queue_names};
 use limit::LimitArgs;
 use write::QueueArgs;
 
@@ -65,8 +66,10 @@ async fn list(
     globals: &GlobalArgs,
     args: &ListArgs,
 ) -> Result<Document, CliError> {
-    let queues = list_queues(connection).await?;
-    let all = load_all_queues(connection).await?;
+    let (queues, all) = read_within(connection, READ_LASTS, async |it| {
+        Ok::<_, sqlx::Error>((list_queues(it).await?, load_all_queues(it).await?))
+    })
+    .await?;
     let document = LIST.whole(globals, args, &queues)?.with("all", all);
     Ok(match all.concurrency {
         Some(_) => document.with_line(&limit::line(all)),
@@ -107,7 +110,12 @@ pub(super) async fn must_be_known(
     field: &str,
     queue: &str,
 ) -> Result<(), CliError> {
-    let queues = list_queues(connection).await?;
+    let named = read_within(connection, READ_LASTS, async |it| queue_names(it).await).await?;
+    if named.iter().any(|it| it == queue) {
+        return Ok(());
+    }
+    // Everything is counted only for whoever has named none of the first.
+    let queues = read_within(connection, READ_LASTS, async |it| list_queues(it).await).await?;
     let known: Vec<_> = queues.iter().map(|it| it.name.as_str()).collect();
     if known.contains(&queue) {
         return Ok(());

@@ -116,15 +116,15 @@ impl Changed<'_> {
         change: impl AsyncFnOnce(&mut PgConnection) -> Result<(), OperateError>,
     ) -> Result<Document, CliError> {
         let Self(schema, name) = self;
-        act(connection, rehearsal, &[name.to_owned()], async |it| {
-            change(it).await.map_err(cli_error)?;
+        let change = async |it: &mut PgConnection| change(it).await.map_err(cli_error);
+        let tell = async |it: &mut PgConnection, ()| {
             let mut schedules = list_schedules(it).await?;
             schedules.retain(|row| row.name == name);
             let text = schedules.first().map(line).unwrap_or_default();
             let data = json!({ "schedule": schedules.first() });
             Ok(Document::new(schema, data).with_text(text))
-        })
-        .await
+        };
+        act(connection, rehearsal, &[name.to_owned()], change, tell).await
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use command_line::{
-    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, WatchArgs, parse_duration,
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, READ_LASTS, WatchArgs,
+    parse_duration, read_within,
 };
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -107,8 +108,10 @@ async fn measure(
     connection: &mut PgConnection,
     window: Duration,
 ) -> Result<Vec<QueueStats>, CliError> {
-    let flows = queue_flows(connection, window).await?;
-    let queues = list_queues(connection).await?;
+    let (flows, queues) = read_within(connection, READ_LASTS, async |it| {
+        Ok::<_, sqlx::Error>((queue_flows(it, window).await?, list_queues(it).await?))
+    })
+    .await?;
     let stats = queues.into_iter().map(|status| {
         let flow = flows.iter().find(|flow| flow.name == status.name);
         QueueStats::new(status, flow)

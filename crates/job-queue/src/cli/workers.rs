@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use command_line::{
-    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, RunCommand, WatchArgs,
+    Cell, CliError, Column, Document, GlobalArgs, List, ListArgs, READ_LASTS, RunCommand,
+    WatchArgs, read_within,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -122,19 +123,17 @@ impl RunCommand for WorkersCommand {
 
 async fn undrain(connection: &mut PgConnection, args: &WorkerArgs) -> Result<Document, CliError> {
     let worker = find(connection, &args.worker).await?;
-    act(
-        connection,
-        args.rehearsal,
-        &[worker.to_string()],
-        async |it| {
-            let undrained = undrain_worker(it, worker, &args.action.action()).await;
-            undrained.map_err(cli_error)?;
-            let text = format!("{worker} claims again after its next heartbeat");
-            let data = json!({ "worker": worker });
-            Ok(Document::new("job-queue/workers-undrain.v1", data).with_text(text))
-        },
-    )
-    .await
+    let change = async |it: &mut PgConnection| {
+        let undrained = undrain_worker(it, worker, &args.action.action()).await;
+        undrained.map_err(cli_error)
+    };
+    let tell = async |_: &mut PgConnection, ()| {
+        let text = format!("{worker} claims again after its next heartbeat");
+        let data = json!({ "worker": worker });
+        Ok(Document::new("job-queue/workers-undrain.v1", data).with_text(text))
+    };
+    let ids = [worker.to_string()];
+    act(connection, args.rehearsal, &ids, change, tell).await
 }
 
 /// As many as a list is made of.
@@ -175,7 +174,10 @@ fn is_gone(state: WorkerState) -> bool {
 }
 
 async fn find(connection: &mut PgConnection, named: &str) -> Result<WorkerIncarnation, CliError> {
-    find_worker(connection, named).await.map_err(cli_error)
+    read_within(connection, READ_LASTS, async |it| {
+        find_worker(it, named).await.map_err(cli_error)
+    })
+    .await
 }
 
 async fn show(connection: &mut PgConnection, named: &str) -> Result<Document, CliError> {

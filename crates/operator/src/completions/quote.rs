@@ -57,7 +57,16 @@ fn powershell(text: &str) -> String {
     {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', "''"))
+    // It takes typographic quotes for the plain one, and ends the word at any of them.
+    let mut quoted = String::from("'");
+    for it in text.chars() {
+        if matches!(it, '\'' | '\u{2018}'..='\u{201B}') {
+            quoted.push(it);
+        }
+        quoted.push(it);
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]
@@ -87,5 +96,13 @@ mod tests {
         assert_eq!(line(Shell::Zsh), "it's\ta queue");
         assert_eq!(line(Shell::Powershell), "'it''s'\ta queue");
         assert_eq!(powershell("environments"), "environments");
+    }
+
+    #[test]
+    fn powershell_finds_no_end_of_the_word_in_a_typographic_quote() {
+        for it in ['\'', '\u{2018}', '\u{2019}', '\u{201A}', '\u{201B}'] {
+            let name = format!("a{it}; calc");
+            assert_eq!(powershell(&name), format!("'a{it}{it}; calc'"));
+        }
     }
 }

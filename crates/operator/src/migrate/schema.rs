@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use command_line::CliError;
 use serde::Serialize;
-use sqlx::{PgConnection, migrate::Migrate};
+use sqlx::PgConnection;
+use sqlx::migrate::{Migrate, MigrateError};
 
 /// How one migration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,6 +15,8 @@ enum Standing {
     Applied,
     /// The database lacks it.
     Pending,
+    /// It was begun outside of a transaction, and goes on or has failed.
+    Unfinished,
     /// The database has another text under its number.
     Changed,
     /// The database has it and this binary does not know it.
@@ -25,6 +28,7 @@ impl Standing {
         match self {
             Self::Applied => "applied",
             Self::Pending => "pending",
+            Self::Unfinished => "unfinished",
             Self::Changed => "changed",
             Self::Unknown => "unknown",
         }
@@ -57,6 +61,16 @@ impl Schema {
         all.all(|one| matches!(one.state, Standing::Applied | Standing::Unknown))
     }
 
+    /// Says what shows or mends that it does not fit.
+    pub(crate) fn mend(&self) -> &'static str {
+        let mut all = self.migrations.iter();
+        if all.any(|one| matches!(one.state, Standing::Changed | Standing::Unfinished)) {
+            "carrel migrate status"
+        } else {
+            "carrel migrate up"
+        }
+    }
+
     /// Gives the numbers of those that the database lacks.
     pub(crate) fn pending(&self) -> Vec<i64> {
         let pending = self
@@ -86,7 +100,7 @@ impl Schema {
         let line = |migration: &MigrationStanding| {
             let state = migration.state.as_str();
             let description = migration.description.as_deref().unwrap_or("?");
-            format!("{}  {state:<8} {description}\n", migration.version)
+            format!("{}  {state:<10} {description}\n", migration.version)
         };
         self.migrations.iter().map(line).collect()
     }
@@ -94,10 +108,11 @@ impl Schema {
 
 /// Reads what the database has; writes nothing, not even the table of migrations.
 pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliError> {
-    let applied = applied(connection).await?;
+    let (applied, unfinished) = applied(connection).await?;
     let ours = migrations::MIGRATOR.iter().map(|ours| {
         let state = match applied.get(&ours.version) {
             None => Standing::Pending,
+            Some(_) if unfinished == Some(ours.version) => Standing::Unfinished,
             Some(checksum) if *checksum == *ours.checksum => Standing::Applied,
             Some(_) => Standing::Changed,
         };
@@ -114,7 +129,11 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliErr
     let unknown = unknown.map(|&version| MigrationStanding {
         version,
         description: None,
-        state: Standing::Unknown,
+        state: if unfinished == Some(version) {
+            Standing::Unfinished
+        } else {
+            Standing::Unknown
+        },
     });
     let mut migrations: Vec<_> = ours.chain(unknown).collect();
     migrations.sort_by_key(|migration| migration.version);
@@ -127,7 +146,11 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<Schema, CliErr
     })
 }
 
-async fn applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>>, CliError> {
+/// The checksums of those that the database has, and the number of the one that has not ended: nothing
+/// comes after it.
+type Applied = (BTreeMap<i64, Vec<u8>>, Option<i64>);
+
+async fn applied(connection: &mut PgConnection) -> Result<Applied, CliError> {
     let table = &migrations::MIGRATOR.table_name;
     let there = sqlx::query_scalar!(
         r#"SELECT to_regclass($1) IS NOT NULL AS "there!""#,
@@ -136,13 +159,19 @@ async fn applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>>
     .fetch_one(&mut *connection)
     .await?;
     if !there {
-        return Ok(BTreeMap::new());
+        return Ok((BTreeMap::new(), None));
     }
     let applied = connection.list_applied_migrations(table).await;
-    let applied = applied.map_err(|error| {
-        CliError::bug("the table of migrations could not be read").caused_by(&error)
-    })?;
+    let applied = applied.map_err(unread)?;
+    let unfinished = connection.dirty_version(table).await.map_err(unread)?;
     let pair =
         |applied: sqlx::migrate::AppliedMigration| (applied.version, applied.checksum.to_vec());
-    Ok(applied.into_iter().map(pair).collect())
+    Ok((applied.into_iter().map(pair).collect(), unfinished))
+}
+
+fn unread(error: MigrateError) -> CliError {
+    match error {
+        MigrateError::Execute(source) => source.into(),
+        other => CliError::bug("the table of migrations could not be read").caused_by(&other),
+    }
 }

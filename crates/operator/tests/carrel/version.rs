@@ -33,6 +33,12 @@ async fn a_schema_as_this_carrel_knows_it_fits_and_so_does_a_newer_one(pool: PgP
         json!({ "0.0.9": 1, "0.1.0": 1 }),
         "w-3 has ended"
     );
+    assert_eq!(told["too_old"], json!(["0.0.9"]));
+    let said = text(&carrel).await;
+    assert!(
+        said.contains("1 worker of 0.0.9, too old, 1 worker of 0.1.0"),
+        "{said}"
+    );
     assert_eq!(told["database_error"], Value::Null);
 
     let newer =
@@ -48,6 +54,37 @@ async fn a_schema_as_this_carrel_knows_it_fits_and_so_does_a_newer_one(pool: PgP
     let told = carrel.data(&["version"]).await;
     assert_eq!(told["schema"]["fits"], false);
     assert_eq!(told["workers"], Value::Null, "another schema is not read");
+    let said = text(&carrel).await;
+    assert!(said.contains("carrel migrate status"), "{said}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_migration_that_has_not_ended_does_not_fit(pool: PgPool) {
+    let unfinished = "UPDATE _sqlx_migrations SET success = false
+                      WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    sqlx::raw_sql(unfinished).execute(&pool).await.unwrap();
+    let carrel = Carrel::on(&pool);
+    let told = carrel.data(&["version"]).await;
+    assert_eq!(told["schema"]["fits"], false);
+    let status = carrel.data(&["migrate", "status"]).await;
+    let last = status["migrations"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["state"], "unfinished");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn a_schema_that_is_held_is_told_as_a_database_that_did_not_say(pool: PgPool) {
+    let mut holder = pool.begin().await.unwrap();
+    let held = "LOCK TABLE _sqlx_migrations";
+    sqlx::raw_sql(held).execute(&mut *holder).await.unwrap();
+    let told = Carrel::on(&pool).run(&["version"]).await;
+    assert_eq!((told.exit, &told.data["binary"]), (5, &json!(BINARY)));
+    assert_eq!(told.data["database_error"], "database.too_slow");
+    holder.rollback().await.unwrap();
+}
+
+async fn text(carrel: &Carrel) -> String {
+    let output = carrel.command(&["version", "-o", "text"]).output().await;
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 #[sqlx::test(migrations = false)]
@@ -56,13 +93,8 @@ async fn an_empty_database_does_not_fit_and_says_what_to_do(pool: PgPool) {
     let told = carrel.data(&["version"]).await;
     let schema = json!({ "binary": newest(), "database": null, "fits": false });
     assert_eq!(told["schema"], schema);
-    let text = carrel
-        .command(&["version", "-o", "text"])
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8(text.stdout).unwrap();
-    assert!(text.contains("carrel migrate up"), "{text}");
+    let said = text(&carrel).await;
+    assert!(said.contains("carrel migrate up"), "{said}");
 }
 
 #[sqlx::test(migrations = false)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use command_line::{Cell, CliError, Column, Document, GlobalArgs, List};
+use command_line::{Cell, CliError, Column, Document, GlobalArgs, List, READ_LASTS, read_within};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
@@ -106,6 +106,10 @@ pub(super) async fn show(
     connection: &mut PgConnection,
     prefix: &JobPrefix,
 ) -> Result<Document, CliError> {
+    read_within(connection, READ_LASTS, async |it| found(it, prefix).await).await
+}
+
+async fn found(connection: &mut PgConnection, prefix: &JobPrefix) -> Result<Document, CliError> {
     let id = find_job(connection, prefix).await.map_err(cli_error)?;
     let job = load_job(connection, id)
         .await?

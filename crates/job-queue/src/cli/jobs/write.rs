@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use command_line::{CliError, Document, OutputFormat, agree};
+use command_line::{CliError, Document, OutputFormat, READ_LASTS, agree, read_within};
 use serde_json::json;
 use session_identity::JobId;
 use sqlx::PgConnection;
@@ -24,7 +24,7 @@ pub(super) struct One<'a> {
 
 impl One<'_> {
     async fn find(&self, connection: &mut PgConnection) -> Result<JobId, CliError> {
-        find_job(connection, self.id).await.map_err(cli_error)
+        find(connection, self.id).await
     }
 
     pub(super) async fn retry(
@@ -33,15 +33,13 @@ impl One<'_> {
         after: Duration,
     ) -> Result<Document, CliError> {
         let id = self.find(connection).await?;
-        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+        let change = async |it: &mut PgConnection| {
             let outcome = retry_job_after(it, id, after, &self.action).await;
-            Ok(changed(
-                "job-queue/retry.v1",
-                id,
-                outcome.map_err(cli_error)?,
-            ))
-        })
-        .await
+            outcome.map_err(cli_error)
+        };
+        let tell =
+            async |_: &mut PgConnection, outcome| Ok(changed("job-queue/retry.v1", id, outcome));
+        act(connection, self.rehearsal, &[id.to_string()], change, tell).await
     }
 
     pub(super) async fn cancel(
@@ -54,15 +52,13 @@ impl One<'_> {
         if !self.rehearsal.dry_run {
             agree(output, yes, &format!("cancel job {id}"))?;
         }
-        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+        let change = async |it: &mut PgConnection| {
             let outcome = cancel_job(it, id, &self.action).await;
-            Ok(changed(
-                "job-queue/cancel.v1",
-                id,
-                outcome.map_err(cli_error)?,
-            ))
-        })
-        .await
+            outcome.map_err(cli_error)
+        };
+        let tell =
+            async |_: &mut PgConnection, outcome| Ok(changed("job-queue/cancel.v1", id, outcome));
+        act(connection, self.rehearsal, &[id.to_string()], change, tell).await
     }
 
     pub(super) async fn snooze(
@@ -71,23 +67,28 @@ impl One<'_> {
         lasts: Duration,
     ) -> Result<Document, CliError> {
         let id = self.find(connection).await?;
-        act(connection, self.rehearsal, &[id.to_string()], async |it| {
+        let change = async |it: &mut PgConnection| {
             let outcome = snooze_job(it, id, lasts, &self.action).await;
-            Ok(changed(
-                "job-queue/snooze.v1",
-                id,
-                outcome.map_err(cli_error)?,
-            ))
-        })
-        .await
+            outcome.map_err(cli_error)
+        };
+        let tell =
+            async |_: &mut PgConnection, outcome| Ok(changed("job-queue/snooze.v1", id, outcome));
+        act(connection, self.rehearsal, &[id.to_string()], change, tell).await
     }
+}
+
+async fn find(connection: &mut PgConnection, prefix: &JobPrefix) -> Result<JobId, CliError> {
+    read_within(connection, READ_LASTS, async |it| {
+        find_job(it, prefix).await.map_err(cli_error)
+    })
+    .await
 }
 
 pub(super) async fn kill(
     connection: &mut PgConnection,
     args: &KillArgs,
 ) -> Result<Document, CliError> {
-    let id = find_job(connection, &args.id).await.map_err(cli_error)?;
+    let id = find(connection, &args.id).await?;
     if !args.rehearsal.dry_run {
         let consequence = "the run is not asked to stop: its effects may still be under way";
         CliError::unless_confirmed(args.confirm.as_deref(), &id.to_string(), consequence)?;
@@ -97,15 +98,12 @@ pub(super) async fn kill(
     } else {
         AfterKill::Park
     };
-    act(connection, args.rehearsal, &[id.to_string()], async |it| {
+    let change = async |it: &mut PgConnection| {
         let outcome = kill_job(it, id, then, &args.action.action()).await;
-        Ok(changed(
-            "job-queue/kill.v1",
-            id,
-            outcome.map_err(cli_error)?,
-        ))
-    })
-    .await
+        outcome.map_err(cli_error)
+    };
+    let tell = async |_: &mut PgConnection, outcome| Ok(changed("job-queue/kill.v1", id, outcome));
+    act(connection, args.rehearsal, &[id.to_string()], change, tell).await
 }
 
 fn changed(schema: &'static str, id: JobId, outcome: ActionOutcome) -> Document {

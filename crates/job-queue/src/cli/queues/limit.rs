@@ -13,7 +13,7 @@ use crate::cli::ActionArgs;
 use crate::cli::act::{RehearsalArgs, act};
 use crate::{
     AllQueues, JobAction, age_queue, limit_all_queues, limit_queue, limit_queue_rate,
-    load_all_queues, notify_workers,
+    load_all_queues,
 };
 
 const SCHEMA: &str = "job-queue/queues-set.v1";
@@ -158,15 +158,15 @@ impl LimitArgs {
 
     async fn set_all(&self, connection: &mut PgConnection) -> Result<Document, CliError> {
         let concurrency = self.settings.of_all()?;
-        act(connection, self.rehearsal, &[], async |it| {
-            limit_all_queues(it, concurrency, &self.action.action()).await?;
-            // It is changed whether or not anybody hears of it; workers also poll.
-            notify_workers(it).await.ok();
+        let change = async |it: &mut PgConnection| {
+            Ok(limit_all_queues(it, concurrency, &self.action.action()).await?)
+        };
+        let tell = async |it: &mut PgConnection, ()| {
             let all = load_all_queues(it).await?;
             let data = serde_json::json!({ "all": all });
             Ok(Document::new(SCHEMA, data).with_text(line(all)))
-        })
-        .await
+        };
+        act(connection, self.rehearsal, &[], change, tell).await
     }
 }
 

@@ -69,13 +69,14 @@ pub(super) async fn change_queue(
     (queue, schema): (&String, &'static str),
     change: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
 ) -> Result<Document, CliError> {
-    act(connection, rehearsal, from_ref(queue), async |it| {
-        change(it).await?;
+    // Counting every queue takes its time, during which the row that claims read is not to be held.
+    let tell = async |it: &mut PgConnection, ()| {
         let mut queues = list_queues(it).await?;
         queues.retain(|found| &found.name == queue);
         Ok(changed(schema, queues.first()))
-    })
-    .await
+    };
+    let change = async |it: &mut PgConnection| Ok(change(it).await?);
+    act(connection, rehearsal, from_ref(queue), change, tell).await
 }
 
 fn changed(schema: &'static str, queue: Option<&QueueStatus>) -> Document {

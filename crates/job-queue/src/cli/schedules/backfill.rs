@@ -1,7 +1,7 @@
 //! `schedules backfill`.
 
 use clap::Args;
-use command_line::{CliError, Document, Moment, counted};
+use command_line::{CliError, Document, Moment, READ_LASTS, counted, read_within, write_within};
 use serde_json::json;
 use session_identity::{Actor, UserId};
 use sqlx::PgConnection;
@@ -44,16 +44,25 @@ impl BackfillArgs {
         let actor = self.actor.filter(|_| self.apply);
         let applied = actor.is_some();
         let found = match actor {
-            None => preview_backfill(connection, &self.schedule, window).await,
+            None => {
+                let preview = async |it: &mut PgConnection| {
+                    let found = preview_backfill(it, &self.schedule, window).await;
+                    found.map_err(cli_error)
+                };
+                read_within(connection, READ_LASTS, preview).await?
+            }
             Some(actor) => {
                 let action = JobAction {
                     actor: Actor::Staff(actor).to_string(),
                     reason: self.reason,
                 };
-                backfill_schedule(connection, &self.schedule, window, &action).await
+                let apply = async |it: &mut PgConnection| {
+                    let found = backfill_schedule(it, &self.schedule, window, &action).await;
+                    found.map_err(cli_error)
+                };
+                write_within(connection, apply).await?
             }
         };
-        let found = found.map_err(cli_error)?;
         let data = json!({
             "schedule": self.schedule,
             "from": window.from,

@@ -75,15 +75,18 @@ pub(super) async fn run(
         agree(output, args.yes, &what)?;
     }
     let ids: Vec<_> = workers.iter().map(ToString::to_string).collect();
-    let at_once = act(connection, args.rehearsal, &ids, async |it| {
+    let change = async |it: &mut PgConnection| {
         for worker in &workers {
             let drained = drain_worker(it, *worker, &args.action.action()).await;
             drained.map_err(cli_error)?;
         }
+        Ok(())
+    };
+    let tell = async |it: &mut PgConnection, ()| {
         let drained = watch(it, &workers, None).await?;
         Ok(document(args, &drained))
-    })
-    .await?;
+    };
+    let at_once = act(connection, args.rehearsal, &ids, change, tell).await?;
     if !args.wait {
         return Ok(at_once);
     }

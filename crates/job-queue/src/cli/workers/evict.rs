@@ -29,8 +29,12 @@ pub(super) async fn run(
     let worker = find(connection, &args.worker).await?;
     let action = args.action.action();
     if args.rehearsal.dry_run {
-        let jobs = preview_eviction(connection, worker, &action).await;
-        let jobs = jobs.map_err(cli_error)?;
+        // It takes its own statements back, so that nothing is left to be committed.
+        let preview = async |it: &mut PgConnection| {
+            let jobs = preview_eviction(it, worker, &action).await;
+            jobs.map_err(cli_error)
+        };
+        let jobs = write_within(connection, preview).await?;
         let ids: Vec<_> = jobs.iter().map(ToString::to_string).collect();
         return Ok(document(worker, &jobs).as_preview(PREVIEW, &ids));
     }
