@@ -12,7 +12,8 @@ $$;
 COMMENT ON FUNCTION aged_run_at IS 'What orders the due jobs of a queue, the least first, in seconds; the same for all where it has no such age. It does not change as time passes, so two jobs never change places.';
 
 -- A function, so that a claim plans no more where no queue has an age; STRICT, so that it is not even called there.
--- The first of each priority by the index, and of these the first: it reads so many of each, whatever waits.
+-- The first of each priority by the index, whatever waits. As many priorities as rows are wanted can have one
+-- of these: those whose own first goes first. Of each of the others one row is read.
 CREATE FUNCTION first_by_age(of_queue text, age interval, wanted bigint,
                              kinds text[], oldest integer[], newest integer[])
     RETURNS TABLE (id uuid, place bigint)
@@ -33,10 +34,25 @@ BEGIN
     )
     SELECT f.id, row_number() OVER (ORDER BY aged_run_at(f.run_at, l.priority, age),
                                              l.priority DESC, f.run_at, f.id) AS place
-    FROM levels l
+    FROM (
+        SELECT l.priority, h.run_at, h.id FROM levels l
+        CROSS JOIN LATERAL (
+            SELECT j.run_at, j.id FROM jobs j
+            WHERE j.queue = of_queue AND j.state = 'ready' AND j.priority = l.priority
+              AND j.run_at <= now() AND j.kind = ANY(kinds)
+              AND j.kind_version BETWEEN oldest[array_position(kinds, j.kind)]
+                                     AND newest[array_position(kinds, j.kind)]
+            ORDER BY j.run_at, j.id
+            LIMIT 1
+        ) h
+        ORDER BY aged_run_at(h.run_at, l.priority, age), l.priority DESC, h.run_at, h.id
+        LIMIT wanted
+    ) l
     CROSS JOIN LATERAL (
         SELECT j.id, j.run_at FROM jobs j
         WHERE j.queue = of_queue AND j.state = 'ready' AND j.priority = l.priority
+          -- What nobody here reads before its first is not read again.
+          AND (j.run_at, j.id) >= (l.run_at, l.id)
           AND j.run_at <= now() AND j.kind = ANY(kinds)
           AND j.kind_version BETWEEN oldest[array_position(kinds, j.kind)]
                                  AND newest[array_position(kinds, j.kind)]

@@ -156,12 +156,12 @@ expired AS MATERIALIZED (
     ) e
     LIMIT $12
 ),
--- Of a queue whose jobs rise as they wait. A few more than may be taken, since others may hold some.
+-- Of a queue whose jobs rise as they wait. More than may be taken: another claim may hold as many.
 aged AS MATERIALIZED (
-    SELECT o.name AS queue, f.id, f.place
+    SELECT o.name AS queue, f.id, f.place, m.looked_at
     FROM room o
-    CROSS JOIN LATERAL first_by_age(o.name, o.priority_age, LEAST(o.free, o.starts, $12) + 20,
-                                    $10, $16, $17) f
+    CROSS JOIN LATERAL (SELECT 2 * LEAST(o.free, o.starts, $12) + 20 AS looked_at) m
+    CROSS JOIN LATERAL first_by_age(o.name, o.priority_age, m.looked_at, $10, $16, $17) f
     WHERE LEAST(o.free, o.starts, $12) > 0
 ),
 due AS MATERIALIZED (
@@ -179,16 +179,20 @@ due AS MATERIALIZED (
         FROM (SELECT a.id FROM aged a WHERE a.queue = o.name ORDER BY a.place) a
         CROSS JOIN LATERAL (
             SELECT j.id FROM jobs j
-            WHERE j.id = a.id AND j.queue = o.name AND j.state = 'ready' AND j.run_at <= now()
+            WHERE j.id = a.id AND j.queue = o.name AND j.run_at <= now()
+              -- Not `=`: the partial index must not be eligible, only the primary key.
+              AND j.state IS NOT DISTINCT FROM 'ready'
             FOR UPDATE SKIP LOCKED
         ) l
         UNION ALL
-        -- By priority, all of it; of what rises, where others hold all that was looked at, as an
-        -- operation on many jobs may: a queue never stands still.
+        -- By priority, all of it; of what rises, where others hold too much of what was looked at, as
+        -- an operation on many jobs may, and there is more: a queue never stands still.
         SELECT r.id FROM (
             SELECT j.id FROM jobs j
             WHERE j.queue = o.name AND j.state = 'ready' AND j.run_at <= now() AND j.kind = ANY($10)
-              AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a))
+              AND (o.priority_age IS NULL OR (
+                  SELECT count(*) >= max(a.looked_at) FROM aged a WHERE a.queue = o.name))
+              AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a WHERE a.queue = o.name))
               -- What this worker cannot read is for those that can.
               AND j.kind_version BETWEEN ($16::integer[])[array_position($10, j.kind)]
                                      AND ($17::integer[])[array_position($10, j.kind)]

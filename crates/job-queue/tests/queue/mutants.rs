@@ -24,6 +24,9 @@
 //! | two count one rate at once | [`rates::one_counts_at_a_time`] | [`rates::COUNTED_BY_ONE`] |
 //! | an old job starves behind what comes later | [`ages::waiting_raises_a_job`] | [`ages::AGE`] |
 //! | what others hold stops such a queue | [`ages::what_is_held_stops_no_queue`] | [`ages::THE_REST`] |
+//! | a claim there counts a job twice | [`ages::a_claim_is_filled`] | [`ages::TWICE`] |
+//! | old statistics have a claim walk the backlog once a job | [`ages::what_it_takes_is_found_by_id`] | [`ages::BY_ID`] |
+//! | two busy workers break the order by age | [`ages::a_claim_beside_another_goes_by_age`] | [`ages::AS_MANY_AGAIN`] |
 //! | more run than may over all queues | [`claiming::a_limit_over_all_counts`] | [`ALL_QUEUES_LIMIT`] |
 //! | and where a claim misses what others have claimed | [`claiming::a_late_claim_counts_over_all`] | [`UNSEEN_OVER_ALL`] |
 //! | a busy queue keeps every place for itself | [`claiming::a_place_goes_round`] | [`TURNS`] |

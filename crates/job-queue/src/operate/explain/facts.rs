@@ -62,9 +62,9 @@ pub(super) async fn load_facts(
                   (SELECT count(*) FROM jobs o
                    WHERE o.queue = j.queue AND o.state = 'ready' AND o.run_at <= now()
                      AND (aged_run_at(o.run_at, o.priority, p.priority_age),
-                          -o.priority, o.run_at, o.id)
+                          -o.priority::integer, o.run_at, o.id)
                        < (aged_run_at(j.run_at, j.priority, p.priority_age),
-                          -j.priority, j.run_at, j.id)
+                          -j.priority::integer, j.run_at, j.id)
                   ) AS "ahead!"
            FROM jobs j LEFT JOIN queues p ON p.name = j.queue
            CROSS JOIN LATERAL (

@@ -24,10 +24,24 @@ pub(super) const AGE: &[Cut] = &[(
 )];
 /// What takes nothing but the first.
 pub(super) const THE_REST: &[Cut] = &[(
-    "AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a))",
+    "AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a WHERE a.queue = o.name))",
     1,
     "AND o.priority_age IS NULL",
 )];
+/// What gives the same job twice.
+pub(super) const TWICE: &[Cut] = &[(
+    "AND j.id <> ALL(ARRAY(SELECT a.id FROM aged a WHERE a.queue = o.name))",
+    1,
+    "AND true",
+)];
+/// What lets the planner find a job by walking the index of those that wait.
+pub(super) const BY_ID: &[Cut] = &[(
+    "j.state IS NOT DISTINCT FROM 'ready'",
+    1,
+    "j.state = 'ready'",
+)];
+/// What looks at no more than it takes and a few.
+pub(super) const AS_MANY_AGAIN: &[Cut] = &[("2 * LEAST(o.free,", 1, "LEAST(o.free,")];
 
 fn dana() -> JobAction {
     JobAction {
@@ -111,6 +125,58 @@ pub(super) async fn what_is_held_stops_no_queue(pool: &PgPool, statement: &str) 
     claimed == Some((rest, 1))
 }
 
+/// Three are claimed where all but the second of what is looked at are locked, and two more are free.
+pub(super) async fn a_claim_is_filled(pool: &PgPool, statement: &str) -> bool {
+    set_age(pool).await;
+    for minutes in 1..=2 {
+        put_waiting(pool, 0, minutes).await;
+    }
+    let mut other = pool.begin().await.unwrap();
+    for minutes in 3..=28 {
+        let job = put_waiting(pool, 0, minutes).await;
+        if minutes != 27 {
+            claiming::lock(&mut other, job).await;
+        }
+    }
+    let mut connection = pool.acquire().await.unwrap();
+    let answer = exchange(&mut connection, statement, Uuid::now_v7(), &[], 3).await;
+    other.rollback().await.unwrap();
+    answer.unwrap().claimed.len() == 3
+}
+
+/// Another claim of as many has not ended.
+pub(super) async fn a_claim_beside_another_goes_by_age(pool: &PgPool, statement: &str) -> bool {
+    set_age(pool).await;
+    let mut old = BTreeSet::new();
+    for _ in 0..60 {
+        old.insert(put_waiting(pool, 0, 30).await);
+    }
+    for _ in 0..30 {
+        put_waiting(pool, 2, 0).await;
+    }
+    let mut other = pool.begin().await.unwrap();
+    let mut claimed = BTreeSet::new();
+    let mut connection = pool.acquire().await.unwrap();
+    for it in [&mut *other, &mut *connection] {
+        let answer = exchange(it, statement, Uuid::now_v7(), &[], 30).await;
+        claimed.extend(answer.unwrap().claimed.iter().map(|(job, _)| *job));
+    }
+    other.rollback().await.unwrap();
+    claimed == old
+}
+
+/// The planner was last told when nothing waited.
+pub(super) async fn what_it_takes_is_found_by_id(pool: &PgPool, statement: &str) -> bool {
+    set_age(pool).await;
+    sqlx::raw_sql("ALTER TABLE jobs SET (autovacuum_enabled = off)")
+        .execute(pool)
+        .await
+        .unwrap();
+    plans::fill(pool, "done", 1_000).await;
+    plans::insert(pool, "ready", 50_000).await;
+    plans::blocks_met(pool, statement).await <= 1_000
+}
+
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn the_age_is_what_has_an_older_job_go_first(pool: PgPool) {
     assert_held_by(AGE, &pool, waiting_raises_a_job).await;
@@ -119,6 +185,21 @@ async fn the_age_is_what_has_an_older_job_go_first(pool: PgPool) {
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn looking_past_the_first_is_what_keeps_such_a_queue_going(pool: PgPool) {
     assert_held_by(THE_REST, &pool, what_is_held_stops_no_queue).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn leaving_out_what_it_has_is_what_fills_a_claim(pool: PgPool) {
+    assert_held_by(TWICE, &pool, a_claim_is_filled).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn looking_at_as_many_again_is_what_keeps_the_order_beside_another_claim(pool: PgPool) {
+    assert_held_by(AS_MANY_AGAIN, &pool, a_claim_beside_another_goes_by_age).await;
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn keeping_the_planner_off_the_index_is_what_finds_each_by_its_id(pool: PgPool) {
+    assert_held_by(BY_ID, &pool, what_it_takes_is_found_by_id).await;
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
@@ -218,24 +299,59 @@ async fn as_many_go_first_as_a_job_is_told(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
-async fn the_index_also_spares_a_claim_the_backlog_of_such_a_queue(pool: PgPool) {
-    plans::fill(&pool, "ready", 50_000).await;
-    let spread = "UPDATE jobs SET priority = abs(hashtext(id::text)) % 5,
-                         run_at = now() - abs(hashtext(id::text)) % 3000 * interval '1 second'";
-    for statement in [spread, "VACUUM ANALYZE jobs"] {
-        sqlx::raw_sql(statement).execute(&pool).await.unwrap();
+async fn the_least_priority_and_the_highest_are_told_too(pool: PgPool) {
+    let jobs = [
+        put_waiting(&pool, i16::MAX, 0).await,
+        put_waiting(&pool, 0, 0).await,
+        put_waiting(&pool, i16::MIN, 0).await,
+    ];
+    let mut connection = pool.acquire().await.unwrap();
+    for age in [None, Some(Duration::from_hours(24 * 366))] {
+        write_age(&pool, age).await;
+        for (first, job) in (0..).zip(jobs) {
+            assert_eq!(behind(&mut connection, job).await, first, "{age:?}");
+        }
     }
-    set_age(&pool).await;
+    assert_eq!(claim_all(&pool, EXCHANGE).await, jobs);
+}
+
+/// Enqueues so many of so many priorities, and tells the planner.
+async fn spread(pool: &PgPool, jobs: i32, priorities: i32) {
+    plans::insert(pool, "ready", jobs).await;
+    sqlx::query!(
+        "UPDATE jobs SET priority = abs(hashtext(id::text)) % $1::integer,
+                         run_at = now() - abs(hashtext(id::text)) % 3000 * interval '1 second'",
+        priorities,
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::raw_sql("VACUUM ANALYZE jobs")
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+/// Claims ten, which must be the first by age, and says how many rows were read for it.
+async fn read_to_claim_the_first(pool: &PgPool) -> i64 {
     let first = sqlx::query_scalar!(
         "SELECT id FROM jobs
          ORDER BY aged_run_at(run_at, priority, interval '10 min'), priority DESC, run_at, id
          LIMIT 10"
     );
-    let first = BTreeSet::from_iter(first.fetch_all(&pool).await.unwrap());
-    let (read, claimed) = plans::read_to_claim(&pool).await;
+    let first = BTreeSet::from_iter(first.fetch_all(pool).await.unwrap());
+    let (read, claimed) = plans::read_to_claim(pool).await;
     let claimed: BTreeSet<_> = claimed.iter().map(|(job, _)| job.as_uuid()).collect();
     assert_eq!(claimed, first);
-    // Thirty of each priority are looked at, and ten taken, each by a few parts of the statement.
+    read
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn the_index_also_spares_a_claim_the_backlog_of_such_a_queue(pool: PgPool) {
+    spread(&pool, 50_000, 5).await;
+    set_age(&pool).await;
+    let read = read_to_claim_the_first(&pool).await;
+    // Forty of each priority are looked at, and ten taken, each by a few parts of the statement.
     assert!(read <= 400, "{read} rows were read to claim ten");
     sqlx::raw_sql("DROP INDEX jobs_claimable")
         .execute(&pool)
@@ -243,4 +359,33 @@ async fn the_index_also_spares_a_claim_the_backlog_of_such_a_queue(pool: PgPool)
         .unwrap();
     let (read, _) = plans::read_to_claim(&pool).await;
     assert!(read >= 50_000, "{read}");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn of_many_priorities_a_claim_reads_little_more_than_the_first(pool: PgPool) {
+    spread(&pool, 20_000, 500).await;
+    set_age(&pool).await;
+    let read = read_to_claim_the_first(&pool).await;
+    // Two of each priority, and forty of each of the forty whose first go first.
+    assert!(read <= 4_000, "{read} rows were read to claim ten");
+}
+
+#[sqlx::test(migrator = "migrations::MIGRATOR")]
+async fn what_nobody_reads_is_met_once_by_a_claim_of_such_a_queue(pool: PgPool) {
+    spread(&pool, 20_000, 5).await;
+    sqlx::raw_sql("UPDATE jobs SET kind_version = 2; ANALYZE jobs")
+        .execute(&pool)
+        .await
+        .unwrap();
+    set_age(&pool).await;
+    for priority in 0..5 {
+        let options = EnqueueOptions {
+            priority,
+            ..EnqueueOptions::default()
+        };
+        put_with(&pool, &ping(1), &options).await;
+    }
+    let (read, claimed) = plans::read_to_claim(&pool).await;
+    assert_eq!(claimed.len(), 5);
+    assert!(read <= 21_000, "{read} rows were read to claim five");
 }

@@ -14,6 +14,12 @@ const ENDED: i32 = 100_000;
 const SLOTS: i32 = 10;
 
 pub(super) async fn fill(pool: &PgPool, state: &str, count: i32) {
+    insert(pool, state, count).await;
+    sqlx::raw_sql("ANALYZE jobs").execute(pool).await.unwrap();
+}
+
+/// Without a word to the planner.
+pub(super) async fn insert(pool: &PgPool, state: &str, count: i32) {
     sqlx::query!(
         "INSERT INTO jobs (id, queue, kind, payload, state, finished_at)
          SELECT gen_random_uuid(), 'test', 'ping', '{}', $1::text,
@@ -25,7 +31,6 @@ pub(super) async fn fill(pool: &PgPool, state: &str, count: i32) {
     .execute(pool)
     .await
     .unwrap();
-    sqlx::raw_sql("ANALYZE jobs").execute(pool).await.unwrap();
 }
 
 /// As the loops that claim have it.
@@ -40,17 +45,31 @@ async fn connect(pool: &PgPool) -> PgConnection {
     connection
 }
 
-/// The rows that the hungriest part of the claim's plan met, kept or not.
-async fn rows_met(pool: &PgPool) -> f64 {
+/// The plan of a claim that is undone, with what it met.
+async fn plan_to_claim(pool: &PgPool, statement: &str) -> Value {
     let mut connection = connect(pool).await;
     let mut transaction = connection.begin().await.unwrap();
-    let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) {EXCHANGE}");
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}");
     let plan = bound(explain, "test", Uuid::now_v7(), &[], i64::from(SLOTS))
         .fetch_one(&mut *transaction)
         .await;
-    let plan: Value = plan.unwrap().get(0);
+    let mut plan: Value = plan.unwrap().get(0);
     transaction.rollback().await.unwrap();
-    hungriest(&plan[0]["Plan"])
+    plan[0]["Plan"].take()
+}
+
+/// The rows that the hungriest part of the claim's plan met, kept or not.
+async fn rows_met(pool: &PgPool) -> f64 {
+    hungriest(&plan_to_claim(pool, EXCHANGE).await)
+}
+
+/// The blocks of 8 KiB that a claim looks at: what is passed over within an index is no row.
+pub(super) async fn blocks_met(pool: &PgPool, statement: &str) -> i64 {
+    let plan = plan_to_claim(pool, statement).await;
+    ["Shared Hit Blocks", "Shared Read Blocks"]
+        .iter()
+        .map(|name| plan[name].as_i64().unwrap())
+        .sum()
 }
 
 fn hungriest(plan: &Value) -> f64 {
