@@ -70,8 +70,12 @@ async fn whoever_looks_before_a_change_is_stopped_as_well(pool: PgPool) {
     let [pause, rehearsed, stats, retry, show, cancel] = verbs.map(|words| run(&pool, words));
     let outputs = tokio::join!(pause, rehearsed, stats, retry, show, cancel);
     for output in <[Output; 6]>::from(outputs) {
-        let error = complaint(&output);
-        assert_eq!(error["code"], CliError::TOO_SLOW, "{error}");
+        // Who names a job whole looks for it in the change itself.
+        let code = complaint(&output)["code"].clone();
+        assert!(
+            code == CliError::TOO_SLOW || code == "database.locked",
+            "{code}"
+        );
     }
     holder.rollback().await.unwrap();
     let pause = ["queues", "pause", "test", "--as", "dana", "--yes"];
