@@ -116,7 +116,7 @@ impl Drop for Keeper {
             let mut said = Vec::new();
             self.said.rewind().ok();
             self.said.read_to_end(&mut said).ok();
-            eprint!("{}", String::from_utf8_lossy(&said));
+            std::io::Write::write_all(&mut std::io::stderr(), &said).ok();
         }
     }
 }
