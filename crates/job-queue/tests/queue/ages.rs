@@ -2,21 +2,15 @@
 
 use std::time::Duration;
 
-use job_queue::{
-    EnqueueOptions, JobAction, Outcome, Registry, age_queue, enqueue_many, list_queues,
-};
+use job_queue::{EnqueueOptions, Outcome, Registry, age_queue, enqueue_many, list_queues};
 use sqlx::PgPool;
 use tokio::time::Instant;
 
-use crate::support::{PATIENCE, Ping, handler, ping, quick, start};
+use crate::support::{PATIENCE, Ping, dana, handler, ping, quick, start};
 
 async fn set_age(pool: &PgPool, age: Option<Duration>) {
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
     let mut connection = pool.acquire().await.unwrap();
-    age_queue(&mut connection, "test", age, &dana)
+    age_queue(&mut connection, "test", age, &dana())
         .await
         .unwrap();
 }
@@ -77,12 +71,8 @@ async fn setting_and_lifting_an_age_amid_claims_loses_no_job_and_runs_none_twice
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn an_age_below_a_second_is_refused_by_the_table_itself(pool: PgPool) {
     let mut connection = pool.acquire().await.unwrap();
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
     let tiny = Some(Duration::from_millis(999));
-    let refused = age_queue(&mut connection, "test", tiny, &dana).await;
+    let refused = age_queue(&mut connection, "test", tiny, &dana()).await;
     let error = refused.unwrap_err();
     let constraint = error.as_database_error().and_then(|it| it.constraint());
     assert_eq!(constraint, Some("queues_priority_age_bounded"));

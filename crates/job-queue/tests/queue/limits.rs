@@ -9,23 +9,16 @@ use std::{
 };
 
 use job_queue::{
-    EnqueueOptions, Job, JobAction, Outcome, Registry, WhyNotRunning, enqueue_many,
-    limit_all_queues, limit_queue, list_queues, why_not_running,
+    EnqueueOptions, Job, Outcome, Registry, WhyNotRunning, enqueue_many, limit_all_queues,
+    limit_queue, list_queues, why_not_running,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Row as _};
 use tokio::time::Instant;
 
 use crate::support::{
-    PATIENCE, Ping, handler, load, ping, put, quick, start, wait_for, wait_for_state,
+    PATIENCE, Ping, dana, handler, load, ping, put, quick, start, wait_for, wait_for_state,
 };
-
-fn dana() -> JobAction {
-    JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    }
-}
 
 async fn limit(pool: &PgPool, concurrency: Option<i32>) {
     let mut connection = pool.acquire().await.unwrap();

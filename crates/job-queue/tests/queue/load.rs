@@ -1,12 +1,11 @@
 //! How many workers a queue would take.
 
 use job_queue::{
-    JobAction, QueueLoad, Registry, limit_all_queues, limit_queue, limit_queue_rate, pause_queue,
-    queue_load,
+    QueueLoad, Registry, limit_all_queues, limit_queue, limit_queue_rate, pause_queue, queue_load,
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
-use crate::support::{Ping, handler, ping, put, quick, start, wait_for_state};
+use crate::support::{Ping, dana, handler, ping, put, quick, start, wait_for_state};
 
 async fn measure(connection: &mut PgConnection) -> QueueLoad {
     let mut load = queue_load(connection).await.unwrap();
@@ -57,15 +56,13 @@ async fn what_is_due_asks_for_workers_unless_it_may_not_run(pool: PgPool) {
     assert!((load.mean_run_seconds - 6.0).abs() < 0.1, "{load:?}");
     insert_due(connection, 10).await;
     assert_eq!(measure(connection).await.desired_workers, 2);
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
-    limit_queue(connection, "test", Some(5), &dana)
+    limit_queue(connection, "test", Some(5), &dana())
         .await
         .unwrap();
     assert_eq!(measure(connection).await.desired_workers, 1);
-    pause_queue(connection, "test", None, &dana).await.unwrap();
+    pause_queue(connection, "test", None, &dana())
+        .await
+        .unwrap();
     assert_eq!(measure(connection).await.desired_workers, 0);
 }
 
@@ -293,10 +290,6 @@ async fn queues_together_ask_for_no_more_slots_than_the_limit_over_all(pool: PgP
         .execute(&mut *connection)
         .await
         .unwrap();
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
     // 60 and 30 runs of 6 s within a minute keep 6 and 3 slots busy, 8 and 4 at three quarters.
     assert_eq!(desired(connection).await, [3, 8, 4]);
     for (limit, asked) in [
@@ -309,11 +302,15 @@ async fn queues_together_ask_for_no_more_slots_than_the_limit_over_all(pool: PgP
         (Some(5), [3, 2, 1]),
         (None, [3, 8, 4]),
     ] {
-        limit_all_queues(connection, limit, &dana).await.unwrap();
+        limit_all_queues(connection, limit, &dana()).await.unwrap();
         assert_eq!(desired(connection).await, asked, "{limit:?}");
     }
-    limit_all_queues(connection, Some(9), &dana).await.unwrap();
-    pause_queue(connection, "less", None, &dana).await.unwrap();
+    limit_all_queues(connection, Some(9), &dana())
+        .await
+        .unwrap();
+    pause_queue(connection, "less", None, &dana())
+        .await
+        .unwrap();
     assert_eq!(desired(connection).await, [3, 6, 0], "its share is free");
 }
 
@@ -342,10 +339,6 @@ async fn the_chart_asks_for_no_more_slots_than_any_limit(pool: PgPool) {
     };
     insert_case(connection, &due).await;
     insert_case(connection, &elsewhere).await;
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
     // 1,000 runs of 1 s within a minute keep 17 slots busy, 23 at three quarters.
     for (own, rate, common, workers) in [
         (None, None, None, 6),
@@ -359,13 +352,13 @@ async fn the_chart_asks_for_no_more_slots_than_any_limit(pool: PgPool) {
         // None is left; somebody has to ask for the next.
         (None, None, Some(2), 1),
     ] {
-        limit_queue(connection, "environments", own, &dana)
+        limit_queue(connection, "environments", own, &dana())
             .await
             .unwrap();
-        limit_queue_rate(connection, "environments", rate, &dana)
+        limit_queue_rate(connection, "environments", rate, &dana())
             .await
             .unwrap();
-        limit_all_queues(connection, common, &dana).await.unwrap();
+        limit_all_queues(connection, common, &dana()).await.unwrap();
         let asked = asked_by_chart(connection).await;
         assert_eq!(asked, workers, "{own:?}, {rate:?} and {common:?}");
     }

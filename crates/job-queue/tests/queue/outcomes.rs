@@ -8,19 +8,12 @@ use std::{
     time::Duration,
 };
 
-use job_queue::{JobAction, JobRecord, Outcome, RecordError, Registry, pause_queue, resume_queue};
+use job_queue::{JobRecord, Outcome, RecordError, Registry, pause_queue, resume_queue};
 use sqlx::PgPool;
 
 use crate::support::{
-    Hasty, Ping, handler, outcomes, ping, put, quick, retry, start, wait_for, wait_for_state,
+    Hasty, Ping, dana, handler, outcomes, ping, put, quick, retry, start, wait_for, wait_for_state,
 };
-
-fn dana() -> JobAction {
-    JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    }
-}
 
 #[sqlx::test(migrator = "migrations::MIGRATOR")]
 async fn a_done_job_has_one_attempt_and_no_lease(pool: PgPool) {

@@ -3,24 +3,12 @@
 use std::time::Duration;
 
 use job_queue::{
-    EnqueueOptions, JobAction, Outcome, Registry, WhyNotRunning, enqueue_many, limit_queue_rate,
-    list_queues, why_not_running,
+    EnqueueOptions, Outcome, Registry, WhyNotRunning, enqueue_many, list_queues, why_not_running,
 };
 use sqlx::{PgPool, Row as _};
 use tokio::time::Instant;
 
-use crate::support::{PATIENCE, Ping, handler, ping, put, quick, start, wait_for_state};
-
-async fn set_rate(pool: &PgPool, rate: Option<f64>) {
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
-    let mut connection = pool.acquire().await.unwrap();
-    limit_queue_rate(&mut connection, "test", rate, &dana)
-        .await
-        .unwrap();
-}
+use crate::support::{PATIENCE, Ping, handler, ping, put, quick, set_rate, start, wait_for_state};
 
 fn done_at_once() -> Registry {
     Registry::new().register::<Ping, _>(handler(|_: Ping, _| async { Outcome::Done }))

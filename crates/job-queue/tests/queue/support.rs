@@ -4,8 +4,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 use job_queue::{
-    DrainReport, EnqueueOptions, Enqueued, Handler, Job, JobContext, JobRecord, Outcome,
-    QueueWorker, Registry, WorkerConfig, enqueue, load_job,
+    DrainReport, EnqueueOptions, Enqueued, Handler, Job, JobAction, JobContext, JobRecord, Outcome,
+    QueueWorker, Registry, WorkerConfig, enqueue, limit_queue_rate, load_job,
 };
 use serde::{Deserialize, Serialize};
 use session_identity::JobId;
@@ -138,6 +138,21 @@ pub(crate) async fn put_with<J: Job>(pool: &PgPool, job: &J, options: &EnqueueOp
     enqueue(&mut pool.acquire().await.unwrap(), job, options)
         .await
         .unwrap()
+}
+
+/// An operator who gives no reason.
+pub(crate) fn dana() -> JobAction {
+    JobAction {
+        actor: "staff:dana".to_owned(),
+        reason: None,
+    }
+}
+
+pub(crate) async fn set_rate(pool: &PgPool, rate: Option<f64>) {
+    let mut connection = pool.acquire().await.unwrap();
+    limit_queue_rate(&mut connection, "test", rate, &dana())
+        .await
+        .unwrap();
 }
 
 pub(crate) async fn load(pool: &PgPool, id: JobId) -> JobRecord {

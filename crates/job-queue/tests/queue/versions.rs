@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use job_queue::{
-    DecodeError, Job, JobAction, JobKind, NewJob, Outcome, Registry, RunAt, Unhandled,
-    WhyNotRunning, enqueue_raw, job_actions, park_unhandled, retry_job, why_not_running,
+    DecodeError, Job, JobKind, NewJob, Outcome, Registry, RunAt, Unhandled, WhyNotRunning,
+    enqueue_raw, job_actions, park_unhandled, retry_job, why_not_running,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_identity::JobId;
 use sqlx::PgPool;
 
-use crate::support::{Ping, handler, load, ping, put, quick, start, wait_for_state};
+use crate::support::{Ping, dana, handler, load, ping, put, quick, start, wait_for_state};
 
 /// What the next build makes of a ping: the number has become a text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,11 +152,7 @@ async fn what_no_worker_reads_for_a_day_is_parked_and_a_retry_brings_it_back(poo
         ("job.park", "system:sweep")
     );
     assert_eq!(acts[0].reason, job.outcome_reason);
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
-    retry_job(&mut connection, later, &dana).await.unwrap();
+    retry_job(&mut connection, later, &dana()).await.unwrap();
     assert_eq!(park(&pool).await, 0, "it has another day");
     let registry =
         Registry::new().register::<NextPing, _>(handler(|_: NextPing, _| async { Outcome::Done }));

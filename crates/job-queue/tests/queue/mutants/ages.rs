@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use job_queue::{
-    EnqueueOptions, Enqueued, JobAction, WhyNotRunning, age_queue, limit_all_queues, limit_queue,
+    EnqueueOptions, Enqueued, WhyNotRunning, age_queue, limit_all_queues, limit_queue,
     limit_queue_rate, pause_queue, resume_queue, why_not_running,
 };
 use session_identity::JobId;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Cut, EXCHANGE, ROW_LOCKS, SKIP_LOCKED, assert_held_by, claim, claiming, exchange, plans,
 };
-use crate::support::{ping, put, put_with};
+use crate::support::{dana, ping, put, put_with};
 
 /// What orders by priority alone.
 pub(super) const AGE: &[Cut] = &[(
@@ -42,13 +42,6 @@ pub(super) const BY_ID: &[Cut] = &[(
 )];
 /// What looks at no more than it takes and a few.
 pub(super) const AS_MANY_AGAIN: &[Cut] = &[("2 * LEAST(o.free,", 1, "LEAST(o.free,")];
-
-fn dana() -> JobAction {
-    JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    }
-}
 
 /// Ten minutes.
 async fn set_age(pool: &PgPool) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job_queue::{JobAction, drain_worker, limit_all_queues, pause_queue};
+use job_queue::{drain_worker, limit_all_queues, pause_queue};
 use session_identity::{JobId, WorkerIncarnation};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::Instant;
@@ -13,14 +13,7 @@ use super::{
     TURNS, UNSEEN_CLAIMS, UNSEEN_OVER_ALL, VERSIONS, assert_held_by, claim, exchange,
     exchange_from, let_leases_run_out, state_of,
 };
-use crate::support::{PATIENCE, ping, put};
-
-fn dana() -> JobAction {
-    JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    }
-}
+use crate::support::{PATIENCE, dana, ping, put};
 
 /// Fault F2.
 pub(super) async fn crashes_park_a_job(pool: &PgPool, statement: &str) -> bool {

@@ -1,14 +1,13 @@
 //! How many runs of a queue are started a second. Rates here are so low that no time that a test takes
 //! lets another run start.
 
-use job_queue::{JobAction, limit_queue_rate};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{
     Cut, EXCHANGE, End, assert_held_by, bound, claim, exchange, finish, let_leases_run_out,
 };
-use crate::support::{ping, put};
+use crate::support::{ping, put, set_rate};
 
 pub(super) const RATE: &[Cut] = &[(
     "LEAST($12, o.free, o.starts - (",
@@ -34,17 +33,6 @@ pub(super) const COUNTED_BY_ONE: &[Cut] = &[
 
 /// One start in three hours.
 const RARELY: f64 = 0.0001;
-
-async fn set_rate(pool: &PgPool, rate: Option<f64>) {
-    let dana = JobAction {
-        actor: "staff:dana".to_owned(),
-        reason: None,
-    };
-    let mut connection = pool.acquire().await.unwrap();
-    limit_queue_rate(&mut connection, "test", rate, &dana)
-        .await
-        .unwrap();
-}
 
 async fn put_three(pool: &PgPool) {
     for number in 1..=3 {
