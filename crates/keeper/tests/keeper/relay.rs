@@ -132,6 +132,7 @@ fn attach_enters_only_the_instance_that_was_meant() {
             .env("CARREL_INSTANCE", "this-one")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut stdin = relay.stdin.take().unwrap();
